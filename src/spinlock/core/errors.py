@@ -1,0 +1,66 @@
+"""What a user can do wrong, as a tree; each kind has the exit code that the command line ends with.
+
+SpinlockError
+├── UsageError          2    arguments that contradict each other or name nothing
+├── ConfigError         3    a configuration that breaks its schema
+├── InputError          4    data or a file that is not what it should be
+│   └── NamesDifferError     a table, map or tokenizer made for other columns
+├── ResourceError       5    out of disk or memory
+└── NotFittedError      2    a tokenizer that is used before `fit`
+
+A message is one sentence that names the thing, the rule, the value and, where there is one, the remedy.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SpinlockError(Exception):
+    """A mistake of the user; `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+
+class UsageError(SpinlockError, ValueError):
+    """Arguments that contradict each other or name nothing."""
+
+
+class ConfigError(SpinlockError, ValueError):
+    """A configuration that breaks its schema."""
+
+    exit_code = 3
+
+
+class InputError(SpinlockError, ValueError):
+    """Data or a file that is not what it should be."""
+
+    exit_code = 4
+
+
+class NamesDifferError(InputError):
+    """A table, a map or a tokenizer that was made for other columns."""
+
+
+class ResourceError(SpinlockError, OSError):
+    """Out of disk or memory."""
+
+    exit_code = 5
+
+
+class NotFittedError(SpinlockError, ValueError, AttributeError):
+    """A tokenizer that is used before it was fitted."""
+
+
+def listed(names: Iterable[object], *, most: int = 6) -> str:
+    """Names for a message: the first few, separated by commas, then how many more there are."""
+    names = [str(name) for name in names]
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The hint `Did you mean 'x'? Known: …` for a name that is not among `known`."""
+    known = list(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{hint}Known: {listed(known, most=24)}."

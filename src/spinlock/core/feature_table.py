@@ -1,0 +1,261 @@
+"""Features by name: what each column is, and a table of them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from spinlock.core.errors import InputError, NamesDifferError, listed
+
+Aggregation = Literal["none", "mean", "std", "cv"]
+Scope = Literal["per_timestep", "per_trajectory", "per_sample"]
+AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "std", "cv")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeatureSpec:
+    """What one column means.
+
+    Attributes:
+        name: `<feature>` or, aggregated over realizations, `<feature>__<aggregation>`; unique in its registry.
+        category: the semantic category, for example "temporal".
+        unit: physical unit in words, for example "1/time"; "1" for a pure number.
+        source: where the definition comes from (author, year, section), or "definition".
+        definition: one sentence.
+        scope: one value a time step, a trajectory (realization) or a sample.
+        aggregation: how realizations were brought to one value.
+    """
+
+    name: str
+    category: str
+    unit: str = "1"
+    source: str = "definition"
+    definition: str = ""
+    scope: Scope = "per_sample"
+    aggregation: Aggregation = "none"
+
+    @property
+    def feature(self) -> str:
+        """The name without the aggregation."""
+        return self.name if self.aggregation == "none" else self.name.removesuffix(f"__{self.aggregation}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureRegistry:
+    """The ordered specs of a table's columns; the order is the column order."""
+
+    specs: tuple[FeatureSpec, ...]
+    version: str = "user"
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        twice = [spec.name for spec in self.specs if spec.name in seen or seen.add(spec.name)]
+        if twice:
+            raise InputError(f"feature names must be unique; {listed(twice)} came twice.")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        return tuple(spec.name for spec in self.specs)
+
+    @cached_property
+    def categories(self) -> dict[str, tuple[int, ...]]:
+        """Category → its columns, categories in the order of their first column."""
+        columns: dict[str, list[int]] = {}
+        for column, spec in enumerate(self.specs):
+            columns.setdefault(spec.category, []).append(column)
+        return {category: tuple(indices) for category, indices in columns.items()}
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def __getitem__(self, name: str) -> FeatureSpec:
+        try:
+            return self.specs[self.names.index(name)]
+        except ValueError:
+            raise InputError(f"no feature is called '{name}' in the registry (version {self.version}).") from None
+
+    def with_scope(self, scope: Scope) -> "FeatureRegistry":
+        """The specs of one scope."""
+        return replace(self, specs=tuple(spec for spec in self.specs if spec.scope == scope))
+
+    def aggregated(self) -> "FeatureRegistry":
+        """The columns that the per-trajectory features become: `<feature>__mean`, `__std`, `__cv`, feature by feature."""
+        return replace(
+            self,
+            specs=tuple(
+                replace(spec, name=f"{spec.name}__{aggregation}", scope="per_sample", aggregation=aggregation)
+                for spec in self.specs
+                if spec.scope == "per_trajectory"
+                for aggregation in AGGREGATIONS
+            ),
+        )
+
+    def to_json(self) -> str:
+        """The registry as text, readable by `from_json`."""
+        return json.dumps({"version": self.version, "features": [asdict(spec) for spec in self.specs]})
+
+    @classmethod
+    def from_json(cls, text: str) -> "FeatureRegistry":
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: if the text is not a feature registry.
+        """
+        try:
+            data: dict[str, Any] = json.loads(text)
+            specs = tuple(FeatureSpec(**spec) for spec in data["features"])
+            return cls(specs=specs, version=str(data["version"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"the feature registry is not readable: {error}.") from error
+
+    def check_same_names(self, names: Sequence[str], *, whose: str) -> None:
+        """Refuse columns that are not these, in this order, naming the ones that differ.
+
+        Args:
+            names: the columns that came.
+            whose: who brought them, for the message: "the table", "the category map".
+
+        Raises:
+            NamesDifferError: naming the columns.
+        """
+        check_same_names(self.names, names, whose=whose)
+
+
+def check_same_names(expected: Sequence[str], names: Sequence[str], *, whose: str) -> None:
+    """Refuse `names` that are not `expected`, in the same order, naming the ones that differ."""
+    if tuple(names) == tuple(expected):
+        return
+    known, given = set(expected), set(names)
+    missing = [name for name in expected if name not in given]
+    unknown = [name for name in names if name not in known]
+    if missing or unknown:
+        parts = [f"lacks {listed(missing)}"] * bool(missing) + [f"has {listed(unknown)} on top"] * bool(unknown)
+        raise NamesDifferError(
+            f"{whose} was made for other columns: of {len(expected)} expected and {len(names)} found it {' and '.join(parts)}."
+        )
+    place = next(i for i, (a, b) in enumerate(zip(expected, names, strict=False)) if a != b)
+    raise NamesDifferError(
+        f"{whose} has the expected columns in another order: column {place} is '{names[place]}', expected '{expected[place]}'."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class FeatureTable:
+    """One row a sample, one column a feature; what is missing is masked, never zero.
+
+    Attributes:
+        values: NaN exactly where `mask` is False.
+        registry: one spec a column.
+        mask: True where a value is present; found from NaN when it is not given.
+        ids: one name a row, unique; the row number when it is not given.
+        groups: the parameter draw of each row, for splits; the row number when it is not given.
+    """
+
+    values: Float[Tensor, "sample feature"]
+    registry: FeatureRegistry
+    mask: Bool[Tensor, "sample feature"] = field(default=None)  # pyright: ignore[reportArgumentType, reportAssignmentType]
+    ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows, columns = self.values.shape
+        if columns != len(self.registry):
+            raise InputError(f"a table of {columns} columns needs {columns} feature specs; got {len(self.registry)}.")
+        infinite = torch.isinf(self.values)
+        if infinite.any():
+            row, column = (int(i) for i in infinite.nonzero()[0])
+            raise InputError(
+                f"feature '{self.registry.names[column]}' is infinite in row {row}; replace it by NaN to mark it as missing."
+            )
+        present = ~torch.isnan(self.values)
+        mask = present if self.mask is None else self.mask & present
+        values = self.values if bool((mask == present).all()) else torch.where(mask, self.values, torch.nan)
+        rows_named = tuple(str(row) for row in range(rows))
+        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "ids", tuple(self.ids) or rows_named)
+        object.__setattr__(self, "groups", tuple(self.groups) or tuple(self.ids))
+        for what, entries in (("ids", self.ids), ("groups", self.groups)):
+            if len(entries) != rows:
+                raise InputError(f"`{what}` must have one entry for each of the {rows} rows; got {len(entries)}.")
+        if len(set(self.ids)) != rows:
+            raise InputError("`ids` must be unique: one name a row.")
+
+    @classmethod
+    def from_array(
+        cls,
+        values: np.ndarray | Tensor | Sequence[Sequence[float]],
+        *,
+        names: Sequence[str] | None = None,
+        categories: Sequence[str] | Mapping[str, str] | str = "all",
+        ids: Iterable[object] = (),
+        groups: Iterable[object] = (),
+    ) -> "FeatureTable":
+        """A table from any array of features.
+
+        Args:
+            values: numbers, (sample, feature); NaN where one is missing.
+            names: one a column; "feature_0", … when not given.
+            categories: one a column, or name → category, or one word for all.
+            ids: one a row, unique.
+            groups: one a row; rows of one group stay on one side of every split.
+
+        Raises:
+            InputError: if the array is not two-dimensional and numeric, or a count does not match.
+        """
+        try:
+            tensor = torch.as_tensor(np.asarray(values, dtype=np.float32))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"`values` must be an array of numbers, (sample, feature): {error}.") from error
+        if tensor.ndim != 2 or 0 in tensor.shape:
+            raise InputError(
+                f"`values` must have the axes (sample, feature), neither empty; got the shape {tuple(tensor.shape)}."
+            )
+        columns = tensor.shape[1]
+        names = [f"feature_{column}" for column in range(columns)] if names is None else [str(name) for name in names]
+        if len(names) != columns:
+            raise InputError(f"`names` must name {columns} columns; got {len(names)}.")
+        if isinstance(categories, str):
+            categories = [categories] * columns
+        elif isinstance(categories, Mapping):
+            without = [name for name in names if name not in categories]
+            if without:
+                raise InputError(f"{len(without)} of {columns} features are in no category: {listed(without)}.")
+            categories = [categories[name] for name in names]
+        if len(categories) != columns:
+            raise InputError(f"`categories` must name a category for each of {columns} columns; got {len(categories)}.")
+        specs = tuple(FeatureSpec(name=n, category=str(c)) for n, c in zip(names, categories, strict=True))
+        return cls(
+            values=tensor,
+            registry=FeatureRegistry(specs=specs),
+            ids=tuple(str(entry) for entry in ids),
+            groups=tuple(str(entry) for entry in groups),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        return self.registry.names
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def rows(self, index: Tensor | np.ndarray | Sequence[int]) -> "FeatureTable":
+        """The table of some rows, in the order of `index`."""
+        index = torch.as_tensor(np.asarray(index))
+        index = index.nonzero().squeeze(1) if index.dtype == torch.bool else index.long()
+        chosen = index.tolist()
+        return replace(
+            self,
+            values=self.values[index],
+            mask=self.mask[index],
+            ids=tuple(self.ids[i] for i in chosen),
+            groups=tuple(self.groups[i] for i in chosen),
+        )

@@ -1,0 +1,74 @@
+"""One simulated or imported sample: all its realizations, and how they came about."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.core.errors import InputError
+
+StepOperator = Callable[[Tensor], Tensor]
+"""Advances states `(batch, channel, height, width)` by one saved step, without noise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Rollout:
+    """The states of one sample, finite or marked diverged at a time.
+
+    Attributes:
+        states: every saved state; 1-D data has height 1, 0-D data height = width = 1.
+        system: name of what made them, for example "gray_scott" or "imported".
+        parameters: physical values by name; a choice is its word.
+        dt: time between saved states, > 0.
+        dx: grid spacing, > 0 (the domain's length over the number of cells).
+        channel_names: one a channel.
+        seed: of the data set that the sample belongs to; -1 where there is none.
+        group: number of the parameter draw; splits keep a group on one side.
+        periodic: whether the domain wraps around along height and width.
+        diverged_at: for each realization the first time index that is not finite or exploded; -1 where there is none.
+        initial_condition: name of what made frame 0; "" where it is unknown.
+        step: the noise-free step operator, where it is in hand.
+    """
+
+    states: Float[Tensor, "realization time channel height width"]
+    system: str
+    dt: float
+    channel_names: tuple[str, ...]
+    parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+    dx: float = 1.0
+    seed: int = -1
+    group: int = 0
+    periodic: bool = True
+    diverged_at: tuple[int, ...] = ()
+    initial_condition: str = ""
+    step: StepOperator | None = None
+
+    def __post_init__(self) -> None:
+        if self.states.ndim != 5:
+            raise InputError(
+                "`states` must have the axes (realization, time, channel, height, width); "
+                f"got the shape {tuple(self.states.shape)}."
+            )
+        if not self.dt > 0 or not self.dx > 0:
+            raise InputError(f"`dt` and `dx` must be greater than 0; got dt={self.dt} and dx={self.dx}.")
+        realizations, _, channels = self.states.shape[:3]
+        if len(self.channel_names) != channels:
+            raise InputError(f"`channel_names` must name {channels} channels; got {len(self.channel_names)}.")
+        if not self.diverged_at:
+            object.__setattr__(self, "diverged_at", (-1,) * realizations)
+        if len(self.diverged_at) != realizations:
+            raise InputError(f"`diverged_at` must have {realizations} entries; got {len(self.diverged_at)}.")
+        for number, (states, time) in enumerate(zip(self.states, self.diverged_at, strict=True)):
+            before = states if time < 0 else states[:time]
+            if not torch.isfinite(before).all():
+                raise InputError(
+                    f"realization {number} of a '{self.system}' rollout is not finite before its `diverged_at` ({time}); "
+                    "mark the first time that is not."
+                )
+
+    @property
+    def valid(self) -> tuple[bool, ...]:
+        """For each realization whether it stayed finite and bounded to the end."""
+        return tuple(time < 0 for time in self.diverged_at)

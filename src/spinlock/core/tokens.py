@@ -1,0 +1,113 @@
+"""What a tokenizer is made to be, and what it hands out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from spinlock.core.errors import InputError
+
+MISSING = -1
+"""The token of a category that is absent in a sample."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """One codebook of every category, coarse to fine."""
+
+    latent_dim: int
+    num_tokens: int
+
+    def __post_init__(self) -> None:
+        if self.latent_dim < 1 or self.num_tokens < 2:
+            raise InputError(
+                f"a level needs latent_dim >= 1 and num_tokens >= 2; got {self.latent_dim} and {self.num_tokens}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenizerConfig:
+    """The shape of a tokenizer: its levels, and what encodes each category's columns.
+
+    Attributes:
+        levels: coarse to fine, the same for every category.
+        backend: "vqvae", "classical" or "auto" (both are fitted, the better on validation rows is kept).
+        group_embedding_dim: size of a category's embedding, which the levels quantise.
+        group_hidden_dim: width of the layer between a category's encoder and its embedding.
+        encoder: name in `ENCODERS` of what encodes a category's columns.
+        encoder_params: its parameters.
+        commitment_cost: weight of the term that pulls embeddings to their codewords.
+        use_ema: codebooks follow moving averages (True) or gradients (False).
+        decay: of the moving averages.
+        orthogonality_weight: weight of the correlation between categories.
+        informativeness_weight: weight of the partial decoders' reconstruction.
+    """
+
+    levels: tuple[Level, ...]
+    backend: str = "auto"
+    group_embedding_dim: int = 64
+    group_hidden_dim: int = 128
+    encoder: str = "MLPEncoder"
+    encoder_params: Mapping[str, object] = field(default_factory=dict)
+    commitment_cost: float = 0.45
+    use_ema: bool = True
+    decay: float = 0.99
+    orthogonality_weight: float = 0.1
+    informativeness_weight: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TokenTable:
+    """One row a sample; for every category one token a level, coarse to fine.
+
+    Attributes:
+        codes: 0 <= code < size of its codebook, or -1 at all levels of an absent category.
+        category_names: one a category.
+        codebook_sizes: one a category and level.
+        ids: one a row.
+        groups: the parameter draw of each row.
+    """
+
+    codes: Int[Tensor, "sample category level"]
+    category_names: tuple[str, ...]
+    codebook_sizes: Int[Tensor, "category level"]
+    ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows, categories, levels = self.codes.shape
+        if len(self.category_names) != categories or tuple(self.codebook_sizes.shape) != (categories, levels):
+            raise InputError(
+                f"codes of {categories} categories x {levels} levels need as many names and sizes; got "
+                f"{len(self.category_names)} names and sizes {tuple(self.codebook_sizes.shape)}."
+            )
+        bad = (self.codes < MISSING) | (self.codes >= self.codebook_sizes)
+        if bad.any():
+            row, category, level = (int(i) for i in bad.nonzero()[0])
+            raise InputError(
+                f"token {int(self.codes[row, category, level])} of row {row}, category '{self.category_names[category]}', level "
+                f"{level} is outside its codebook of {int(self.codebook_sizes[category, level])}."
+            )
+        object.__setattr__(self, "ids", tuple(self.ids) or tuple(str(row) for row in range(rows)))
+        object.__setattr__(self, "groups", tuple(self.groups) or tuple(self.ids))
+        if len(self.ids) != rows or len(self.groups) != rows:
+            raise InputError(
+                f"{rows} rows of tokens need as many ids and groups; got {len(self.ids)} and {len(self.groups)}."
+            )
+
+    @property
+    def bits(self) -> float:
+        """Nominal bits a sample: the sum of log2 of the codebook sizes."""
+        return float(torch.log2(self.codebook_sizes.double()).sum())
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """`<category>__level<n>`, category by category, coarse to fine: the columns of a token file."""
+        return tuple(f"{name}__level{level}" for name in self.category_names for level in range(self.codes.shape[2]))
+
+    def to_columns(self) -> np.ndarray:
+        """Codes as integers, (sample, category x level), in the order of `column_names`."""
+        return self.codes.flatten(1).cpu().numpy()
