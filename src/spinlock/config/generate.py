@@ -1,0 +1,213 @@
+"""The schema of a generation file: which samples are simulated, what is computed from them, what is kept."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from spinlock.config.document import Location
+from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, located
+from spinlock.config.tables import all_systems, initial_condition_mistake, parameter_mistake, system_mistake
+
+Scalar = bool | int | float | str
+Override = Scalar | tuple[Scalar, ...]
+"""One value, or several: the ends of a range, or the choices that stay."""
+_FORMS = "one value, [low, high], a list of choices, or one of {low, high}, {value}, {choices}"
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, bool | int | float | str)
+
+
+def _override(value: object) -> Override:
+    """One value, or several: the ends of a range, or the choices that stay."""
+    if isinstance(value, dict):
+        forms = {("low", "high"), ("high", "low"), ("value",), ("choices",)}
+        if tuple(value) not in forms:
+            raise ValueError(f"takes {_FORMS}")
+        value = [value["low"], value["high"]] if "low" in value else next(iter(value.values()))
+    if isinstance(value, list | tuple):
+        if not value or not all(_is_scalar(entry) for entry in value):
+            raise ValueError(f"takes {_FORMS}")
+        return tuple(value)
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"takes {_FORMS}")
+    return value
+
+
+def _named(value: object) -> object:
+    """A list of names as a mapping of names to nothing."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} twice")
+        return dict.fromkeys(value)
+    return value
+
+
+def _systems(value: object) -> object:
+    """Every form of `systems` as a mapping of names to sections."""
+    if value == "all":
+        value = list(all_systems())
+    value = _named(value)
+    return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
+
+
+def _weights(value: object) -> object:
+    """A list of names as weights of 1."""
+    value = _named(value)
+    return (
+        {name: 1.0 if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
+    )
+
+
+def _workers(value: object) -> object:
+    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1024):
+        raise ValueError("must be auto or a whole number from 1 to 1024")
+    return value
+
+
+def _known_system(name: str) -> str:
+    if mistake := system_mistake(name):
+        raise ValueError(mistake)
+    return name
+
+
+def _known_initial_condition(name: str) -> str:
+    if mistake := initial_condition_mistake(name):
+        raise ValueError(mistake)
+    return name
+
+
+_NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+
+
+def _also(*forms: dict[str, Any]) -> Any:
+    """Adds shorter forms to the JSON schema of a field."""
+
+    def extend(schema: dict[str, Any]) -> None:
+        kept = {
+            key: schema.pop(key) for key in ("type", "additionalProperties", "minProperties", "anyOf") if key in schema
+        }
+        schema["anyOf"] = [kept, *forms]
+
+    return extend
+
+
+_VALUE: dict[str, Any] = {"type": ["number", "string", "boolean"]}
+_SEVERAL: dict[str, Any] = {"type": "array", "items": _VALUE, "minItems": 1}
+
+
+def _only(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+ParameterOverride = Annotated[
+    Any,
+    BeforeValidator(_override),
+    WithJsonSchema(
+        {"anyOf": [_VALUE, _SEVERAL, _only(low=_VALUE, high=_VALUE), _only(value=_VALUE), _only(choices=_SEVERAL)]}
+    ),
+]
+
+
+class SystemConfig(Section):
+    """How much of the data set one system makes up, and which of its parameters are narrowed."""
+
+    weight: Positive = 1.0
+    """Share of the samples, relative to the other systems."""
+
+    parameters: dict[str, ParameterOverride] = {}
+    """Parameter → one value, {low, high} in its own unit, or {choices}; the others keep their ranges."""
+
+
+class SamplingConfig(Section):
+    """How parameters are drawn (scrambled Sobol points)."""
+
+    samples_per_group: Count = 1
+    """Samples that share one draw of parameters and differ in frame 0 and noise; splits keep them together."""
+
+
+class FeaturesConfig(Section):
+    """What is computed from the rollouts."""
+
+    operator_sensitivity: Flag = True
+    """Whether the features that run the step operator again are computed; they are missing otherwise."""
+
+    per_timestep: Flag = True
+    """Whether the features of single time steps are stored beside those of trajectories."""
+
+
+class StorageConfig(Section):
+    """What is kept, and how the work is cut."""
+
+    keep_states: Literal["none", "float32", "float16"] = "none"
+    """Precision in which states are stored; "none" stores features only."""
+
+    keep_states_samples: Count | None = None
+    """Samples, from the first, whose states are stored; all where it is empty."""
+
+    shard_size: Count = 16
+    """Samples a shard: what is lost at most, for each worker, when the run is killed."""
+
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
+    """Processes of one thread each; "auto" is the number of cores."""
+
+
+class GenerateConfig(Section):
+    """A data set of simulated samples and their features."""
+
+    num_samples: Count
+    """Samples: draws of a system, its parameters and frame 0."""
+
+    num_timesteps: Annotated[int, Field(strict=True, ge=2, le=1_000_000)]
+    """Saved states a realization, frame 0 included."""
+
+    num_realizations: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    """Runs of a sample that differ in their noise."""
+
+    grid_size: Annotated[int, Field(strict=True, ge=8, le=4096, multiple_of=2)]
+    """Cells along each side of the square grid; even."""
+
+    seed: Seed = 0
+    """What every random stream is keyed by; the same seed gives the same data."""
+
+    output_path: FilePath
+    """The HDF5 file that is written."""
+
+    systems: Annotated[
+        dict[Annotated[str, AfterValidator(_known_system)], SystemConfig],
+        BeforeValidator(_systems),
+        Field(min_length=1, json_schema_extra=_also(_NAMES, {"const": "all"})),
+    ]
+    """Systems to draw from: "all", a list of names, or name → weight and parameters."""
+
+    initial_conditions: Annotated[
+        Annotated[dict[Annotated[str, AfterValidator(_known_initial_condition)], Positive], Field(min_length=1)] | None,
+        BeforeValidator(_weights),
+        Field(json_schema_extra=_also(_NAMES)),
+    ] = None
+    """Kinds of frame 0 for every system: a list, or name → weight; each system's own where it is empty."""
+
+    sampling: SamplingConfig = SamplingConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    storage: StorageConfig = StorageConfig()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        """Parameters belong to their systems; what is kept exists."""
+        mistakes: list[tuple[Location, str]] = [
+            (("systems", system, "parameters", name), mistake)
+            for system, entry in self.systems.items()
+            for name, override in entry.parameters.items()
+            if (mistake := parameter_mistake(system, name, override))
+        ]
+        kept = self.storage.keep_states_samples
+        if kept is not None and self.storage.keep_states == "none":
+            text = "contradicts storage.keep_states: none; set keep_states to float32 or float16, or remove it"
+            mistakes.append((("storage", "keep_states_samples"), text))
+        if self.sampling.samples_per_group > self.num_samples:
+            text = f"must be at most num_samples, which is {self.num_samples}"
+            mistakes.append((("sampling", "samples_per_group"), text))
+        if mistakes:
+            raise located(mistakes)
+        return self

@@ -1,0 +1,44 @@
+"""Read a configuration file: YAML, overrides, schema; every mistake is reported at once."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from spinlock.config.document import read_document
+from spinlock.config.problem import refuse
+from spinlock.config.section import Section
+from spinlock.config.translate import problems_of
+
+S = TypeVar("S", bound=Section)
+
+
+def load_config(
+    path: str | Path,
+    section: type[S],
+    *,
+    overrides: Sequence[str] = (),
+    options: Mapping[str, object] | None = None,
+) -> S:
+    """The configuration in a file.
+
+    Args:
+        path: a YAML file.
+        section: its schema, for example `TrainConfig`.
+        overrides: `key=value` with a dotted key and a YAML value, put in place of what the file says.
+        options: the same from options with names of their own: dotted key → value.
+
+    Raises:
+        ConfigError: one line a mistake, `file:line:column: dotted.key: rule (did you mean 'x') [got …]`.
+    """
+    document = read_document(Path(path), overrides=overrides, options=options)
+    problems = list(document.problems)
+    try:
+        config = section.model_validate(document.values())
+    except ValidationError as error:
+        problems += problems_of(error, section, document)
+    else:
+        if not problems:
+            return config
+    raise refuse(problems) from None

@@ -1,0 +1,213 @@
+"""The schema of a training file: data set, feature families, tokenizer, training."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spinlock.config.document import Location
+from spinlock.config.section import (
+    Beam,
+    Count,
+    FilePath,
+    Flag,
+    NonNegative,
+    Part,
+    Positive,
+    Section,
+    Seed,
+    Share,
+    Whole,
+    Word,
+    located,
+)
+from spinlock.config.tables import encoder_mistake, encoder_params_mistake, unknown
+from spinlock.training.settings import TrainingSettings
+
+_DEFAULT = TrainingSettings()
+
+FAMILIES = ("summary", "sdf")
+"""Feature families that a tokenizer is trained on; "summary" and "sdf" are two names of one."""
+
+
+def _known_family(name: str) -> str:
+    if mistake := unknown("feature family", name, dict.fromkeys(FAMILIES)):
+        raise ValueError(mistake)
+    return name
+
+
+class FamilyConfig(Section):
+    """How the columns of one feature family are encoded."""
+
+    encoder: Word = "MLPEncoder"
+    """Name of what encodes the columns of each category, for example MLPEncoder."""
+
+    encoder_params: dict[str, Any] = {}
+    """Parameters of the encoder, by name."""
+
+    @model_validator(mode="after")
+    def _check_encoder(self) -> Self:
+        """The encoder is in the table and can be made from the parameters."""
+        if mistake := encoder_mistake(self.encoder):
+            raise located([(("encoder",), mistake)])
+        if mistake := encoder_params_mistake(self.encoder, self.encoder_params):
+            raise located([(("encoder_params",), mistake)])
+        return self
+
+
+class LevelConfig(Section):
+    """One codebook of every category, coarse to fine."""
+
+    latent_dim: Annotated[int, Field(strict=True, ge=1, le=65_536)]
+    """Dimensions of the codewords."""
+
+    num_tokens: Annotated[int, Field(strict=True, ge=2, le=65_536)]
+    """Number of codewords."""
+
+
+class ModelConfig(Section):
+    """The shape of the tokenizer."""
+
+    levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, max_length=16)]
+    """Codebooks of every category, coarse to fine."""
+
+    backend: Literal["auto", "vqvae", "classical"] = "auto"
+    """The trained quantiser, residual k-means, or both with the better on validation rows kept ("auto")."""
+
+    group_embedding_dim: Annotated[int, Field(strict=True, ge=1, le=65_536)] = 64
+    """Dimensions of a category's embedding, which the levels quantise."""
+
+    group_hidden_dim: Annotated[int, Field(strict=True, ge=1, le=65_536)] = 128
+    """Width of the layer between a category's encoder and its embedding."""
+
+    commitment_cost: NonNegative = 0.45
+    """Weight of the term that pulls embeddings to their codewords."""
+
+    use_ema: Flag = True
+    """Whether codebooks follow moving averages (true) or gradients (false)."""
+
+    decay: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.99
+    """Decay of the moving averages, a step."""
+
+    orthogonality_weight: NonNegative = 0.1
+    """Weight of the correlation between categories."""
+
+    informativeness_weight: NonNegative = 0.1
+    """Weight of the partial decoders' reconstruction."""
+
+
+class TrainingConfig(Section):
+    """How the tokenizer is fitted."""
+
+    num_epochs: Whole = _DEFAULT.num_epochs
+    """Passes over the training rows, at most; 0 keeps the classical start."""
+
+    batch_size: Count = _DEFAULT.batch_size
+    """Rows a step; all rows where there are fewer."""
+
+    learning_rate: Positive = _DEFAULT.learning_rate
+    """Rate of the optimiser (AdamW) at the peak of its schedule."""
+
+    weight_decay: NonNegative = _DEFAULT.weight_decay
+    """Of the optimiser, on all trained weights."""
+
+    warmup: Part = _DEFAULT.warmup
+    """Share of the steps over which the rate rises from 0."""
+
+    final_rate: Part = _DEFAULT.final_rate
+    """The rate at the end as a share of learning_rate; between, it follows a cosine."""
+
+    input_noise: NonNegative = _DEFAULT.input_noise
+    """Standard deviation of the noise on standardised columns while training."""
+
+    mixing_reach: Part = _DEFAULT.mixing_reach
+    """How far towards a neighbour a training row is moved, as a fraction; 0 turns mixing off."""
+
+    num_neighbors: Whole = _DEFAULT.num_neighbors
+    """Neighbours that a row is mixed with; 0 turns mixing off."""
+
+    training_beam: Beam = _DEFAULT.training_beam
+    """Hypotheses a row while the codebooks are trained."""
+
+    beam: Beam = _DEFAULT.beam
+    """Hypotheses of the search that encodes; 1 is greedy."""
+
+    restart_threshold: Part = _DEFAULT.restart_threshold
+    """A code used less than this share of batch_size / num_tokens is moved to a training row."""
+
+    patience: Count = _DEFAULT.patience
+    """Evaluations without a better validation error before training stops."""
+
+    evaluate_every: Count = _DEFAULT.evaluate_every
+    """Epochs between evaluations on validation rows."""
+
+    checkpoint_every: Count = _DEFAULT.checkpoint_every
+    """Epochs between checkpoints."""
+
+    validation_fraction: Share = 0.15
+    """Share of the parameter draws that choose the model."""
+
+    test_fraction: Share = 0.15
+    """Share of the parameter draws that only the final figures see."""
+
+    category_assignment: Literal["auto"] | None = None
+    """"auto" groups columns by clustering; this is also what happens without a mapping file and a checkpoint."""
+
+    category_mapping_file: FilePath | None = None
+    """A JSON file that says which columns are quantised together."""
+
+    resume_from: FilePath | None = None
+    """A checkpoint folder to go on from; the categories are the checkpoint's."""
+
+    checkpoint_dir: FilePath = Path("checkpoints/tokenizer")
+    """Where checkpoints and the tokenizer are written."""
+
+    seed: Seed = _DEFAULT.seed
+    """Of the split, starts, shuffling, noise and dropout."""
+
+    @model_validator(mode="after")
+    def _check_contradictions(self) -> Self:
+        """One source of categories; something is left to train on."""
+        mistakes: list[tuple[Location, str]] = []
+        if self.category_mapping_file is not None and self.category_assignment is not None:
+            text = "contradicts category_assignment: auto; remove one of the two"
+            mistakes.append((("category_mapping_file",), text))
+        if self.category_mapping_file is not None and self.resume_from is not None:
+            text = "contradicts resume_from, which brings the checkpoint's categories; remove one of the two"
+            mistakes.append((("category_mapping_file",), text))
+        if self.category_assignment is not None and self.resume_from is not None:
+            text = "contradicts resume_from, which brings the checkpoint's categories; remove one of the two"
+            mistakes.append((("category_assignment",), text))
+        if self.validation_fraction + self.test_fraction >= 1:
+            text = "with validation_fraction leaves nothing to train on; lower one so that their sum is less than 1"
+            mistakes.append((("test_fraction",), text))
+        if mistakes:
+            raise located(mistakes)
+        return self
+
+    @property
+    def category_mode(self) -> Literal["auto", "file", "checkpoint"]:
+        """Where the categories come from."""
+        if self.category_mapping_file is not None:
+            return "file"
+        return "checkpoint" if self.resume_from is not None else "auto"
+
+
+class TrainConfig(Section):
+    """A tokenizer and how it is trained."""
+
+    dataset_path: FilePath
+    """The data-set file with the features."""
+
+    families: Annotated[
+        dict[Annotated[str, AfterValidator(_known_family)], FamilyConfig], Field(min_length=1, max_length=1)
+    ]
+    """Feature family → its encoder; a tokenizer is trained on one family."""
+
+    model: ModelConfig
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def family(self) -> str:
+        """The feature family that is tokenized."""
+        return next(iter(self.families))
