@@ -5,19 +5,13 @@ from typing import Self, final
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from spinlock.core.rollout import Rollout, StepOperator
-from spinlock.features.kernels_fields import (
-    block_average_matrix,
-    difference_energy,
-    frame_scale,
-    half_plane_weight,
-    power_spectrum,
-    shell_sums,
-    wavenumber_grid,
-)
+from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, frame_scale, hann_window
+from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
+from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
 
 LOW_CUTOFF = 8
 """Largest wavenumber kept in `low_modes`, in cycles per domain along each axis."""
@@ -78,14 +72,19 @@ class Fields:
         )
 
     @cached_property
+    def norms(self) -> FrameNorms:
+        """Moments and norms with (batch, time) flattened; the attributes below have the axes apart."""
+        return frame_norms(self.u.flatten(0, 1))
+
+    @cached_property
     def mean(self) -> Float[Tensor, "batch time channel"]:
         """Spatial mean of each frame and channel."""
-        return self.u.mean((-2, -1))
+        return self._apart(self.norms.mean)
 
     @cached_property
     def std(self) -> Float[Tensor, "batch time channel"]:
         """Spatial standard deviation (division by the number of pixels) of each frame and channel."""
-        return self.u.flatten(-2).std(-1, correction=0)
+        return self._apart(self.norms.std)
 
     @cached_property
     def total_std(self) -> Float[Tensor, "batch time"]:
@@ -93,61 +92,90 @@ class Fields:
         return self.std.square().mean(-1).sqrt()
 
     @cached_property
+    def shape_std(self) -> Float[Tensor, "batch time channel"]:
+        """`std`, but NaN where a channel is constant: where what varies is rounding, or less than 1e-12 of frame 0."""
+        resolution = 16 * torch.finfo(self.u.dtype).eps * self.mean.abs()
+        return torch.where(self.std > resolution.clamp_min(1e-12), self.std, torch.nan)
+
+    @cached_property
+    def is_varied(self) -> Bool[Tensor, "batch time"]:
+        """Whether any channel of a frame is not constant."""
+        return (~self.shape_std.isnan()).any(-1)
+
+    @cached_property
     def l1(self) -> Float[Tensor, "batch time"]:
         """Mean of |u| over channel, height and width."""
-        return self.u.abs().mean((-3, -2, -1))
+        return self._apart(self.norms.l1)
 
     @cached_property
     def l2(self) -> Float[Tensor, "batch time"]:
         """Root mean square of u over channel, height and width."""
-        return self.u.square().mean((-3, -2, -1)).sqrt()
+        return self._apart(self.norms.l2)
 
     @cached_property
     def linf(self) -> Float[Tensor, "batch time"]:
         """Largest |u| over channel, height and width."""
-        return self.u.abs().amax((-3, -2, -1))
+        return self._apart(self.norms.linf)
+
+    @cached_property
+    def pixels(self) -> PixelStatistics:
+        """Statistics of the standardised frames, each (batch, time, channel); NaN where a channel is constant."""
+        frames = pixel_statistics(
+            self.u.flatten(0, 2), self.mean.flatten(), self.shape_std.flatten(), periodic=self.periodic
+        )
+        return PixelStatistics(*(column.unflatten(0, self.u.shape[:3]) for column in frames))
 
     @cached_property
     def gradient_energy(self) -> Float[Tensor, "batch time"]:
-        """Mean of |∇u|² over channel and space, by forward differences (without the wrap if not periodic)."""
-        return difference_energy(self.u, dx=self.dx, periodic=self.periodic)
+        """Mean of |∇u|² over channel and space, by differences of neighbours (without the wrap if not periodic)."""
+        energy = (self.pixels.gradient_xx + self.pixels.gradient_yy) * self.std.square()
+        return energy.nan_to_num(nan=0.0).mean(-1) / self.dx**2
 
     @cached_property
-    def sorted_values(self) -> Float[Tensor, "batch time value"]:
-        """All values of a frame in ascending order, channels together."""
-        values = self.u.flatten(2)
+    def sorted_channels(self) -> Float[Tensor, "batch time channel pixel"]:
+        """The values of each frame and channel in ascending order."""
+        values = self.u.flatten(3)
         if values.device.type == "cpu":  # numpy's vectorised sort is twenty times faster than torch's
             return torch.from_numpy(np.sort(values.detach().numpy(), axis=-1))
         return values.sort(-1).values
 
     @cached_property
-    def wavenumber_y(self) -> Float[Tensor, " ky"]:
-        """Wavenumber of each row of a half-plane spectrum, cycles per domain (the longer side), in FFT order."""
-        return wavenumber_grid(self.u)[0]
+    def sorted_values(self) -> Float[Tensor, "batch time value"]:
+        """All values of a frame in ascending order, channels together."""
+        values = self.sorted_channels.flatten(2)
+        if self.u.shape[2] == 1:
+            return values
+        if values.device.type == "cpu":
+            return torch.from_numpy(np.sort(values.detach().numpy(), axis=-1))
+        return values.sort(-1).values
 
     @cached_property
-    def wavenumber_x(self) -> Float[Tensor, " kx"]:
-        """Wavenumber of each column of a half-plane spectrum, >= 0, cycles per domain (the longer side)."""
-        return wavenumber_grid(self.u)[1]
+    def plane(self) -> Plane:
+        """The wavenumbers of the grid, and the Hann window of a domain that is not periodic."""
+        return make_plane(self.u, low_cutoff=LOW_CUTOFF, window=None if self.periodic else hann_window(self.u))
 
     @cached_property
-    def power(self) -> Float[Tensor, "batch time ky kx"]:
-        """Power spectrum summed over channels, means removed, on the half plane kx >= 0, both halves counted.
+    def spectra(self) -> SpectralStatistics:
+        """Statistics of the power spectra with (batch, time) apart; power summed over channels.
 
-        It sums to the channel-sum of the spatial variance (of the Hann-windowed field if the domain is not periodic).
+        A domain that does not wrap around is multiplied by a Hann window of unit mean square, else its edges would look
+        like energy at all wavenumbers; `low_modes` are those of the field itself.
         """
-        return power_spectrum(self.u, periodic=self.periodic).sum(2)
+        frames = spectral_statistics(self.u.flatten(0, 1), self.norms.mean, self.plane)
+        return SpectralStatistics(*(self._apart(column) for column in frames))
 
     @cached_property
     def radial_wavenumber(self) -> Float[Tensor, " band"]:
-        """Centres 0, 1, 2, … of the shells, cycles per domain; shell k holds round(|k|) = k, corners included."""
-        top = (self.wavenumber_y.abs().max() ** 2 + self.wavenumber_x.max() ** 2).sqrt().round()
-        return torch.arange(int(top) + 1, dtype=self.u.dtype, device=self.u.device)
+        """Centres 0, 1, 2, … of the shells, cycles per domain (its longer side); corners of the plane included."""
+        return torch.arange(self.plane.shells.shape[1], dtype=self.u.dtype, device=self.u.device)
 
     @cached_property
     def radial_power(self) -> Float[Tensor, "batch time band"]:
-        """`power` summed over shells of one cycle per domain; shell 0 holds only the removed mean."""
-        return shell_sums(self.power, self.wavenumber_y, self.wavenumber_x, num_bands=len(self.radial_wavenumber))
+        """Power summed over channels and over the shells round(|k|) = 0, 1, 2, …; it sums to the variance.
+
+        Means are removed, so that shell 0 is empty. Without periodicity it is that of the windowed field.
+        """
+        return self.spectra.radial
 
     @cached_property
     def low_ky(self) -> Int[Tensor, " ky"]:
@@ -164,13 +192,12 @@ class Fields:
     @cached_property
     def low_weight(self) -> Float[Tensor, " kx"]:
         """How often a column of `low_modes` counts in a sum over the whole plane: 1 at kx = 0, else 2."""
-        return half_plane_weight(self.low_kx, self.u.shape[-1]).to(self.u.dtype)
+        return torch.where(self.low_kx == 0, 1, 2).to(self.u.dtype)
 
     @cached_property
     def low_modes(self) -> Complex[Tensor, "batch time channel ky kx"]:
         """Fourier coefficients (norm="forward") of the low wavenumbers `low_ky` x `low_kx`, mean included."""
-        spectrum = torch.fft.rfft2(self.u, norm="forward")
-        return spectrum[..., self.low_ky % self.u.shape[-2], :][..., self.low_kx].contiguous()
+        return self.spectra.low_modes
 
     @cached_property
     def probe_lattice(self) -> tuple[int, int]:
@@ -213,3 +240,7 @@ class Fields:
         log_std = self.total_std.clamp_min(LOG_FLOOR).log()
         log_gradient = self.gradient_energy.clamp_min((LOG_FLOOR / self.dx) ** 2).log()
         return torch.stack((self.mean.mean(-1), log_std, log_gradient, centroid), dim=-1)
+
+    def _apart(self, frames: Tensor) -> Tensor:
+        """(batch x time, …) → (batch, time, …)."""
+        return frames.unflatten(0, self.u.shape[:2])

@@ -1,8 +1,12 @@
-"""The sums behind `Fields`: differences, power spectra, shells and block averages."""
+"""The sums behind `Fields`: scale, moments and norms, windows and block averages."""
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from spinlock.features.kernels_pixels import CHUNK_PIXELS
 
 
 def frame_scale(frame: Float[Tensor, "batch channel height width"]) -> Float[Tensor, " batch"]:
@@ -13,69 +17,39 @@ def frame_scale(frame: Float[Tensor, "batch channel height width"]) -> Float[Ten
     return torch.where(std > resolution, std, torch.ones_like(std))
 
 
-def difference_energy(
-    u: Float[Tensor, "batch time channel height width"], *, dx: float, periodic: bool
-) -> Float[Tensor, "batch time"]:
-    """Mean over channel and space of the squared forward differences along both axes, over dx²."""
-    total = u.new_zeros(u.shape[:2])
-    for axis in (-2, -1):
-        difference = u.roll(-1, axis) - u if periodic else u.diff(dim=axis)
-        if difference.shape[axis] > 0:
-            total = total + difference.square().mean((-3, -2, -1))
-    return total / dx**2
+class FrameNorms(NamedTuple):
+    """Moments and norms of frames, in the units of the states."""
+
+    mean: Float[Tensor, "frame channel"]
+    std: Float[Tensor, "frame channel"]
+    l1: Float[Tensor, " frame"]
+    l2: Float[Tensor, " frame"]
+    linf: Float[Tensor, " frame"]
 
 
-def wavenumber_grid(u: Float[Tensor, "*batch height width"]) -> tuple[Float[Tensor, " ky"], Float[Tensor, " kx"]]:
-    """Wavenumbers of `rfft2`, in cycles per domain; on an oblong grid per its longer side, so that shells are round."""
-    height, width = u.shape[-2:]
-    longer = max(height, width)
-    ky = torch.fft.fftfreq(height, 1 / longer, dtype=u.dtype, device=u.device)
-    kx = torch.fft.rfftfreq(width, 1 / longer, dtype=u.dtype, device=u.device)
-    return ky, kx
+def frame_norms(u: Float[Tensor, "frame channel height width"]) -> FrameNorms:
+    """Moments and norms of each frame, in chunks that stay in the cache; the variance from centred values."""
+    parts = []
+    for chunk in u.flatten(2).split(max(1, CHUNK_PIXELS // u[0].numel())):
+        mean = chunk.mean(-1)
+        centred = chunk - mean[..., None]
+        variance = torch.linalg.vecdot(centred, centred) / chunk.shape[-1]
+        size = chunk.abs()
+        square = variance + mean.square()
+        parts.append((mean, variance.sqrt(), size.mean((-2, -1)), square.mean(-1).sqrt(), size.amax((-2, -1))))
+    return FrameNorms(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
-def half_plane_weight(kx: Tensor, width: int) -> Tensor:
-    """How often a column of `rfft2` counts in a sum over the whole plane: 1 at 0 and at Nyquist, else 2."""
-    return torch.where((kx == 0) | (2 * kx == width), 1, 2)
-
-
-def power_spectrum(
-    u: Float[Tensor, "batch time channel height width"], *, periodic: bool
-) -> Float[Tensor, "batch time channel ky kx"]:
-    """|û|² of each channel less its mean, on the half plane kx >= 0, both halves counted: it sums to the variance.
-
-    A domain that does not wrap around is multiplied by a Hann window of unit mean square, else its edges would look
-    like energy at all wavenumbers.
-    """
-    height, width = u.shape[-2:]
-    centred = u - u.mean((-2, -1), keepdim=True)
-    if not periodic:
-        centred = centred * _hann(height, u)[:, None] * _hann(width, u)
-        centred = centred - centred.mean((-2, -1), keepdim=True)
-    spectrum = torch.fft.rfft2(centred, norm="forward")
-    weight = half_plane_weight(torch.arange(width // 2 + 1, device=u.device), width).to(u.dtype)
-    return (spectrum.real.square() + spectrum.imag.square()) * weight
+def hann_window(like: Float[Tensor, "*batch height width"]) -> Float[Tensor, "height width"]:
+    """Product of Hann windows along both axes, of unit mean square; 1 along an axis of fewer than 3 pixels."""
+    return _hann(like.shape[-2], like)[:, None] * _hann(like.shape[-1], like)
 
 
 def _hann(length: int, like: Tensor) -> Float[Tensor, " length"]:
-    """Hann window of unit mean square; 1 on an axis of fewer than 3 pixels."""
     if length < 3:
         return like.new_ones(length)
     window = torch.hann_window(length + 2, periodic=False, dtype=like.dtype, device=like.device)[1:-1]
     return window / window.square().mean().sqrt()
-
-
-def shell_sums(
-    power: Float[Tensor, "*batch ky kx"],
-    ky: Float[Tensor, " ky"],
-    kx: Float[Tensor, " kx"],
-    *,
-    num_bands: int,
-) -> Float[Tensor, "*batch band"]:
-    """`power` summed over shells round(|k|) = 0, 1, 2, …."""
-    shell = (ky[:, None] ** 2 + kx**2).sqrt().round().long().flatten()
-    sums = power.new_zeros((*power.shape[:-2], num_bands))
-    return sums.index_add_(-1, shell, power.flatten(-2))
 
 
 def block_average_matrix(length: int, blocks: int) -> Float[Tensor, "block length"]:

@@ -1,0 +1,209 @@
+"""Rollouts, or plain arrays of states, → features."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.core.errors import InputError, listed
+from spinlock.core.feature_table import FeatureTable
+from spinlock.core.rollout import Rollout, StepOperator
+from spinlock.features.aggregate import aggregate
+from spinlock.features.feature import Feature
+from spinlock.features.fields import Fields
+from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY, SDF
+
+AXES = "nmtchw"
+"""sample, realization, time, channel, height, width"""
+
+MAX_GROWTH = 1e15
+"""Largest |u| in units of frame 0's standard deviation: beyond it squares and cubes leave the range of float32."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SampleFeatures:
+    """The features of one sample.
+
+    Attributes:
+        per_timestep: mean over the valid realizations in which a feature is defined; NaN without any.
+        per_trajectory: one row a realization; NaN in the rows of diverged ones.
+    """
+
+    per_timestep: Float[Tensor, "time feature"]
+    per_trajectory: Float[Tensor, "realization feature"]
+
+
+def extract_rollout(
+    rollout: Rollout,
+    *,
+    per_timestep: Sequence[Feature] = PER_TIMESTEP,
+    per_trajectory: Sequence[Feature] = PER_TRAJECTORY,
+    name: str = "",
+) -> SampleFeatures:
+    """Compute the features of one sample.
+
+    Args:
+        rollout: its realizations.
+        per_timestep: features with a value a time step.
+        per_trajectory: features with a value a trajectory.
+        name: of the sample, for messages.
+
+    Raises:
+        InputError: if a feature cannot be computed, naming it and the sample; or if the states grow out of range.
+    """
+    sample = f"sample {name or '?'} ({rollout.system})"
+    realizations, times = rollout.states.shape[:2]
+    valid = torch.tensor(rollout.valid, dtype=torch.bool)
+    over_time = rollout.states.new_full((times, len(per_timestep)), torch.nan)
+    over_runs = rollout.states.new_full((realizations, len(per_trajectory)), torch.nan)
+    if not bool(valid.any()):
+        return SampleFeatures(per_timestep=over_time, per_trajectory=over_runs)
+    fields = Fields.from_rollout(rollout)
+    _check_growth(fields, sample)
+    for column, feature in enumerate(per_timestep):
+        over_time[:, column] = compute(feature, fields, sample=sample).nanmean(0)
+    for column, feature in enumerate(per_trajectory):
+        over_runs[valid, column] = compute(feature, fields, sample=sample)
+    return SampleFeatures(per_timestep=over_time, per_trajectory=over_runs)
+
+
+def compute(feature: Feature, fields: Fields, *, sample: str = "the sample") -> Tensor:
+    """One feature of one sample, checked: the shape of its scope, the dtype of the states, nothing infinite.
+
+    Raises:
+        InputError: naming the feature and the sample.
+    """
+    try:
+        values = feature(fields)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"feature '{feature.name}' failed on {sample}: {error}") from error
+    batch, times = fields.u.shape[:2]
+    shape = (batch, times) if feature.scope == "per_timestep" else (batch,)
+    if tuple(values.shape) != shape or values.dtype != fields.u.dtype:
+        raise InputError(
+            f"feature '{feature.name}' must return {fields.u.dtype} of the shape {shape}; "
+            f"on {sample} it returned {values.dtype} of the shape {tuple(values.shape)}."
+        )
+    if torch.isinf(values).any():
+        raise InputError(f"feature '{feature.name}' is infinite on {sample}; where it is undefined it must be NaN.")
+    return values
+
+
+def _check_growth(fields: Fields, sample: str) -> None:
+    largest = float(fields.linf.max())
+    if not largest <= MAX_GROWTH:
+        raise InputError(
+            f"{sample} reaches {largest:.0e} times the standard deviation of its first frame, beyond {MAX_GROWTH:.0e}; "
+            "cut the run before it explodes."
+        )
+
+
+def extract_features(
+    states: np.ndarray | Tensor | Sequence[object],
+    *,
+    axes: str = "ntchw",
+    dt: float = 1.0,
+    dx: float = 1.0,
+    periodic: bool = True,
+    ids: Sequence[object] = (),
+    groups: Sequence[object] = (),
+    step: StepOperator | None = None,
+) -> FeatureTable:
+    """The aggregated features of any array of states, one row a sample.
+
+    Args:
+        states: real numbers, finite; float64 is kept, everything else becomes float32. A memory map is read sample by sample.
+        axes: one letter an axis, in the array's order: n sample, m realization, t time, c channel, h height, w width. Time is
+            needed; a letter that is missing stands for one (1-D data has no h, 0-D data neither h nor w).
+        dt: time between saved states.
+        dx: grid spacing.
+        periodic: whether the domain wraps around.
+        ids: one name a sample, unique; the row number when it is not given.
+        groups: samples that splits must keep together; each on its own when it is not given.
+        step: the noise-free map of states (batch, channel, height, width) by one saved step, if there is one.
+
+    Returns:
+        mean, std and cv over realizations of every per-trajectory feature; NaN and masked where one is undefined, which std
+        and cv are with one realization.
+
+    Raises:
+        InputError: if the array, its axes, `dt` or `dx` break a rule.
+    """
+    array = _checked_array(states, axes)
+    if not dt > 0 or not dx > 0:
+        raise InputError(f"`dt` and `dx` must be greater than 0; got dt={dt} and dx={dx}.")
+    names = _row_names("ids", ids, len(array)) or tuple(str(row) for row in range(len(array)))
+    rows = [
+        extract_rollout(
+            Rollout(
+                states=sample,
+                system="imported",
+                dt=dt,
+                dx=dx,
+                periodic=periodic,
+                step=step,
+                channel_names=tuple(f"channel_{channel}" for channel in range(sample.shape[2])),
+            ),
+            per_timestep=(),
+            name=name,
+        ).per_trajectory
+        for sample, name in zip(_samples(array), names, strict=True)
+    ]
+    return FeatureTable(
+        values=aggregate(torch.stack(rows)).float(),
+        registry=SDF.aggregated(),
+        ids=names,
+        groups=_row_names("groups", groups, len(array)),
+    )
+
+
+def _row_names(what: str, given: Sequence[object], rows: int) -> tuple[str, ...]:
+    if len(given) not in (0, rows):
+        raise InputError(f"`{what}` must have one entry for each of the {rows} samples; got {len(given)}.")
+    return tuple(str(entry) for entry in given)
+
+
+def _checked_array(states: np.ndarray | Tensor | Sequence[object], axes: str) -> np.ndarray:
+    """The states with the axes (sample, realization, time, channel, height, width), still in their own dtype."""
+    unknown = sorted(set(axes) - set(AXES))
+    if unknown:
+        raise InputError(f"`axes` takes the letters {', '.join(AXES)}, one an axis; '{axes}' has {listed(unknown)}.")
+    if len(set(axes)) != len(axes):
+        raise InputError(f"`axes` takes each letter once; got '{axes}'.")
+    if "t" not in axes:
+        raise InputError(f"`axes` needs a time axis 't'; got '{axes}'.")
+    try:
+        array = states.detach().cpu().numpy() if isinstance(states, Tensor) else np.asarray(states)
+    except ValueError as error:
+        raise InputError(f"`states` must be one array with the axes '{axes}': {error}.") from error
+    if array.dtype.kind not in "fiub":
+        hint = "; give real and imaginary part as two channels" if array.dtype.kind == "c" else ""
+        raise InputError(f"`states` must be an array of real numbers; its dtype is {array.dtype}{hint}.")
+    if array.ndim != len(axes):
+        raise InputError(f"`axes` '{axes}' names {len(axes)} axes, but `states` has the shape {array.shape}.")
+    if 0 in array.shape:
+        raise InputError(f"`states` must not be empty; it has the shape {array.shape} for the axes '{axes}'.")
+    present = [axis for axis in AXES if axis in axes]
+    array = array.transpose([axes.index(axis) for axis in present])
+    array = array.reshape([array.shape[present.index(axis)] if axis in axes else 1 for axis in AXES])
+    for number, sample in enumerate(array):
+        if not np.isfinite(sample).all():
+            place = ", ".join(
+                f"{word} {int(i)}" for word, i in zip(_WORDS, np.argwhere(~np.isfinite(sample))[0], strict=True)
+            )
+            raise InputError(
+                f"`states` must be finite; sample {number} is not at {place}: cut the run before that time."
+            )
+    return array
+
+
+_WORDS = ("realization", "time", "channel", "row", "column")
+
+
+def _samples(array: np.ndarray) -> Iterator[Tensor]:
+    for sample in array:
+        dtype = np.float64 if array.dtype == np.float64 else np.float32
+        yield torch.from_numpy(np.array(sample, dtype=dtype, order="C"))

@@ -1,0 +1,370 @@
+"""Spatial features: what one frame looks like, pixel by pixel.
+
+Shape features (skewness, gradients relative to the spread, level sets) are taken of each channel's standardised frame
+z = (u - mean) / std and averaged over the channels that vary; NaN where none does, that is in a constant frame. The
+features in units of u are in units of frame 0's standard deviation.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.features.feature import feature
+from spinlock.features.fields import Fields
+
+PerTimestep = Float[Tensor, "batch time"]
+NUM_HISTOGRAM_BINS = 32
+
+
+def _over_channels(values: Float[Tensor, "batch time channel"]) -> PerTimestep:
+    """Mean over the channels that are defined; NaN where none is."""
+    return values.squeeze(-1) if values.shape[-1] == 1 else values.nanmean(-1)
+
+
+def _quantile(fields: Fields, fraction: float) -> Float[Tensor, "batch time channel"]:
+    """Quantile of each channel's values, linear between order statistics (numpy's default)."""
+    values = fields.sorted_channels
+    place = fraction * (values.shape[-1] - 1)
+    low, share = int(place), place - int(place)
+    high = min(low + 1, values.shape[-1] - 1)
+    return values[..., low] * (1 - share) + values[..., high] * share
+
+
+@feature(category="spatial", unit="frame-0 std")
+def spatial_mean(fields: Fields) -> PerTimestep:
+    """Mean of the field over space, averaged over channels.
+
+    u_mean = Σ u / (pixels x channels). Any real number; defined for every frame. Conserved where the dynamics conserve mass.
+    """
+    return fields.mean.mean(-1)
+
+
+@feature(category="spatial", unit="frame-0 std")
+def spatial_std(fields: Fields) -> PerTimestep:
+    """Spatial standard deviation: how much of frame 0's contrast is left or was built up.
+
+    σ = √(mean over channels of the spatial variance); >= 0, near 1 at time 0, 0 for a constant frame.
+    """
+    return fields.total_std
+
+
+@feature(category="spatial")
+def spatial_skewness(fields: Fields) -> PerTimestep:
+    """Third standardised moment: whether high values are rarer (positive) or low ones.
+
+    mean z³; any real number, 0 for a symmetric distribution. NaN where the frame is constant.
+    """
+    return _over_channels(fields.pixels.third)
+
+
+@feature(category="spatial")
+def spatial_kurtosis(fields: Fields) -> PerTimestep:
+    """Excess fourth standardised moment: how much of the variance sits in few pixels.
+
+    mean z⁴ - 3; >= -2 (two equally frequent values), 0 for a Gaussian, large for isolated spots. NaN where the frame is constant.
+    """
+    return _over_channels(fields.pixels.fourth) - 3
+
+
+@feature(category="spatial")
+def trough_depth(fields: Fields) -> PerTimestep:
+    """Distance of the smallest value below the mean, in standard deviations of the frame.
+
+    (mean - min) / std; > 0. NaN where the frame is constant.
+    """
+    return _over_channels((fields.mean - fields.sorted_channels[..., 0]) / fields.shape_std)
+
+
+@feature(category="spatial")
+def peak_height(fields: Fields) -> PerTimestep:
+    """Distance of the largest value above the mean, in standard deviations of the frame.
+
+    (max - mean) / std; > 0. NaN where the frame is constant.
+    """
+    return _over_channels((fields.sorted_channels[..., -1] - fields.mean) / fields.shape_std)
+
+
+@feature(category="spatial", source="Hotelling & Solomons 1932, Ann. Math. Stat. 3, 141")
+def median_offset(fields: Fields) -> PerTimestep:
+    """Nonparametric skew: how far the median lies below the mean, in standard deviations.
+
+    (mean - median) / std, in [-1, 1] by Hotelling and Solomons' bound. NaN where the frame is constant.
+    """
+    return _over_channels((fields.mean - _quantile(fields, 0.5)) / fields.shape_std)
+
+
+@feature(category="spatial", source="Hinkley 1975, Biometrika 62, 101")
+def quantile_skewness(fields: Fields) -> PerTimestep:
+    """Asymmetry of the outer deciles about the median, blind to the few most extreme pixels.
+
+    (q90 + q10 - 2 q50) / (q90 - q10), in [-1, 1]. NaN where the frame is constant or the deciles coincide.
+    """
+    low, middle, high = (_quantile(fields, fraction) for fraction in (0.1, 0.5, 0.9))
+    return _over_channels(_ratio(high + low - 2 * middle, high - low, fields))
+
+
+def _ratio(
+    above: Float[Tensor, "batch time channel"], below: Float[Tensor, "batch time channel"], fields: Fields
+) -> Float[Tensor, "batch time channel"]:
+    """above / below, NaN where the channel is constant or `below` is 0."""
+    return torch.where((below > 0) & ~fields.shape_std.isnan(), above / below, torch.nan)
+
+
+@feature(category="spatial")
+def iqr_ratio(fields: Fields) -> PerTimestep:
+    """Interquartile range against the standard deviation, 1 for a Gaussian.
+
+    (q75 - q25) / (1.349 std), in [0, 1.49]: 0 where more than half of the pixels share one value, above 1 for two
+    plateaus. NaN where the frame is constant.
+    """
+    return _over_channels((_quantile(fields, 0.75) - _quantile(fields, 0.25)) / fields.shape_std) / 1.3489795
+
+
+@feature(category="spatial", source="Geary 1935, Biometrika 27, 310")
+def mad_ratio(fields: Fields) -> PerTimestep:
+    """Geary's ratio: mean absolute deviation against the standard deviation.
+
+    mean |z|, in (0, 1]: 1 for two equally frequent values, √(2/π) = 0.80 for a Gaussian, near 0 for isolated spots. NaN
+    where the frame is constant.
+    """
+    return _over_channels(fields.pixels.mean_magnitude)
+
+
+@feature(
+    category="spatial", source="Sarle 1990, SAS/STAT User's Guide; Pfister et al. 2013, doi:10.3389/fpsyg.2013.00700"
+)
+def bimodality(fields: Fields) -> PerTimestep:
+    """Sarle's coefficient of bimodality.
+
+    (skewness² + 1) / kurtosis, in (0, 1]: 1 for two values, 5/9 for a uniform, 1/3 for a Gaussian distribution. NaN where
+    the frame is constant.
+    """
+    return _over_channels((fields.pixels.third.square() + 1) / fields.pixels.fourth)
+
+
+@feature(category="spatial", source="Shannon 1948")
+def value_entropy(fields: Fields) -> PerTimestep:
+    """Entropy of the histogram of values between the frame's extremes.
+
+    -Σ p log p / log 32 over 32 equal bins from minimum to maximum, in (0, 1): small where most pixels agree, 1 where all
+    values are equally frequent. NaN where the frame is constant.
+    """
+    values = fields.sorted_channels
+    share = torch.linspace(0, 1, NUM_HISTOGRAM_BINS + 1, dtype=values.dtype, device=values.device)[1:-1]
+    edges = values[..., :1] + (values[..., -1:] - values[..., :1]) * share
+    below = torch.searchsorted(values, edges.contiguous())
+    whole = torch.full_like(below[..., :1], values.shape[-1])
+    counts = torch.diff(below, prepend=torch.zeros_like(whole), append=whole)
+    entropy = -torch.special.xlogy(counts / values.shape[-1], counts / values.shape[-1]).sum(-1)
+    return _over_channels(torch.where(fields.shape_std.isnan(), torch.nan, entropy / math.log(NUM_HISTOGRAM_BINS)))
+
+
+@feature(category="spatial", unit="frame-0 std/length")
+def gradient_magnitude(fields: Fields) -> PerTimestep:
+    """Root mean square slope of the field.
+
+    √(mean |∇u|²) over channel and space, by differences of neighbouring pixels; >= 0, 0 for a constant frame.
+    """
+    return fields.gradient_energy.sqrt()
+
+
+@feature(category="spatial", unit="length", source="Taylor 1935, doi:10.1098/rspa.1935.0158")
+def gradient_microscale(fields: Fields) -> PerTimestep:
+    """Taylor's microscale: the length over which the field changes by its own standard deviation.
+
+    λ = std / √(mean |∇u|²), > 0; for a plane wave of wavelength L it is L / 2π. NaN where the frame is constant.
+    """
+    return _over_channels((fields.pixels.gradient_xx + fields.pixels.gradient_yy).rsqrt()) * fields.dx
+
+
+@feature(category="spatial")
+def gradient_kurtosis(fields: Fields) -> PerTimestep:
+    """Flatness of the slope: whether steep places are few (fronts, spots) or everywhere.
+
+    log of mean |∇u|⁴ / (mean |∇u|²)², >= 0; log 2 for a Gaussian field, log 1.5 for a plane wave. NaN where the frame is
+    constant.
+    """
+    energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
+    return _over_channels((fields.pixels.gradient_fourth / energy.square()).log())
+
+
+@feature(category="spatial")
+def gradient_sparsity(fields: Fields) -> PerTimestep:
+    """Mean slope against root mean square slope: the share of the frame that carries the slopes.
+
+    (mean |∇u|)² / mean |∇u|², in (0, 1]: 1 for a ramp, 8/π² for a plane wave, π/4 for a Gaussian field, near 0 for isolated
+    fronts. NaN where the frame is constant.
+    """
+    energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
+    return _over_channels(fields.pixels.gradient_magnitude.square() / energy)
+
+
+@feature(category="spatial", source="Bigün & Granlund 1987, ICCV, 433")
+def gradient_anisotropy(fields: Fields) -> PerTimestep:
+    """Coherence of the structure tensor: how much the slopes agree on one axis.
+
+    (λ₁ - λ₂) / (λ₁ + λ₂) of the mean of ∇u ∇uᵀ, in [0, 1]: 0 isotropic, 1 stripes; always 1 in one dimension. NaN where the
+    frame is constant.
+    """
+    axis, diagonal = _orientation(fields)
+    return _over_channels(axis.hypot(diagonal))
+
+
+def _orientation(fields: Fields) -> tuple[Float[Tensor, "batch time channel"], Float[Tensor, "batch time channel"]]:
+    """Structure tensor as coherence times cos 2θ and sin 2θ, θ the angle of the steepest axis to x."""
+    pixels = fields.pixels
+    energy = pixels.gradient_xx + pixels.gradient_yy
+    return (pixels.gradient_xx - pixels.gradient_yy) / energy, 2 * pixels.gradient_xy / energy
+
+
+@feature(category="spatial", source="Bigün & Granlund 1987, ICCV, 433")
+def gradient_axis(fields: Fields) -> PerTimestep:
+    """Preference of the slopes for the x axis over the y axis.
+
+    (mean u_x² - mean u_y²) / mean |∇u|² = coherence x cos 2θ, in [-1, 1]: 1 where only x matters (stripes along y), -1 where
+    only y does, 0 for diagonal stripes or no direction. Always 1 in one dimension. NaN where the frame is constant.
+    """
+    return _over_channels(_orientation(fields)[0])
+
+
+@feature(category="spatial", source="Bigün & Granlund 1987, ICCV, 433")
+def gradient_diagonal(fields: Fields) -> PerTimestep:
+    """Preference of the slopes for one diagonal over the other.
+
+    2 mean u_x u_y / mean |∇u|² = coherence x sin 2θ, in [-1, 1]; positive where the field rises along x and y together. Always
+    0 in one dimension. NaN where the frame is constant.
+    """
+    return _over_channels(_orientation(fields)[1])
+
+
+@feature(category="spatial", unit="1/length")
+def curvature_wavenumber(fields: Fields) -> PerTimestep:
+    """Root mean square curvature against root mean square slope: the scale of the finest structure.
+
+    √(mean (∇²u)² / mean |∇u|²), >= 0, five-point Laplacian; k for a plane wave of wavenumber k (rad/length), up to √8/dx for
+    pixel noise. NaN where the frame is constant or, without periodicity, has no inner pixel.
+    """
+    energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
+    return _over_channels((fields.pixels.laplacian_square / energy).sqrt()) / fields.dx
+
+
+@feature(category="spatial")
+def curvature_skewness(fields: Fields) -> PerTimestep:
+    """Skewness of the Laplacian: whether peaks are sharper (negative) or troughs (positive).
+
+    mean (∇²u)³ / (mean (∇²u)²)^1.5, any real number; 0 where the field looks the same upside down. NaN where the frame is
+    constant or, without periodicity, has no inner pixel.
+    """
+    return _over_channels(fields.pixels.laplacian_cube / fields.pixels.laplacian_square**1.5)
+
+
+@feature(category="spatial")
+def occupied_fraction(fields: Fields) -> PerTimestep:
+    """Share of the pixels above the frame's mean.
+
+    In (0, 1); 1/2 for a symmetric field, small for isolated peaks, large for isolated holes. NaN where the frame is constant.
+    """
+    return _over_channels(fields.pixels.occupied)
+
+
+@feature(category="spatial", unit="1/length", source="Mecke 1998, Int. J. Mod. Phys. B 12, 861 (Minkowski functionals)")
+def interface_length(fields: Fields) -> PerTimestep:
+    """Length of the boundary of the set above the mean, per area.
+
+    Pixel edges between {u > mean} and its complement, per pixel, over dx; > 0, at most 2/dx (checkerboard). In one dimension
+    the number of crossings per length. NaN where the frame is constant.
+    """
+    return _over_channels(fields.pixels.interface) / fields.dx
+
+
+@feature(category="spatial", unit="count", source="Mecke 1998, Int. J. Mod. Phys. B 12, 861 (Minkowski functionals)")
+def euler_number(fields: Fields) -> PerTimestep:
+    """Connected regions above the mean less the holes in them.
+
+    χ = pixels - pairs + quads of {u > mean}, pixels joined by edges: positive for separate spots, negative for a net with
+    holes, 0 for stripes around a periodic domain. NaN where the frame is constant.
+    """
+    return _over_channels(fields.pixels.euler)
+
+
+@feature(category="spatial", unit="length")
+def correlation_length_x(fields: Fields) -> PerTimestep:
+    """Distance along x over which the autocorrelation falls to 1/e.
+
+    First crossing, linear between pixels, of the autocorrelation along x (inverse transform of the power summed over ky); at
+    most half the width, which stands for a field that stays correlated. NaN where the frame is constant or one pixel wide.
+    """
+    return _correlation_length(fields, fields.spectra.along_x, width=fields.u.shape[-1])
+
+
+@feature(category="spatial", unit="length")
+def correlation_length_y(fields: Fields) -> PerTimestep:
+    """Distance along y over which the autocorrelation falls to 1/e.
+
+    First crossing, linear between pixels, of the autocorrelation along y (inverse transform of the power summed over kx); at
+    most half the height, which stands for a field that stays correlated. NaN where the frame is constant or one pixel high.
+    """
+    height = fields.u.shape[-2]
+    both = fields.spectra.along_y
+    half = both[..., : height // 2 + 1] + torch.roll(both.flip(-1), 1, -1)[..., : height // 2 + 1]
+    return _correlation_length(fields, half, width=height)
+
+
+def _correlation_length(fields: Fields, power: Float[Tensor, "batch time wavenumber"], *, width: int) -> PerTimestep:
+    """1/e distance of the autocorrelation whose one-sided power is given, in units of length."""
+    if width < 2:
+        return torch.full_like(fields.total_std, torch.nan)
+    lags = torch.arange(width // 2 + 1, device=power.device)
+    waves = torch.arange(power.shape[-1], device=power.device)
+    cosines = torch.cos(lags * waves[:, None] * (2 * math.pi / width)).to(power.dtype)
+    correlation = (power / power.sum(-1, keepdim=True)) @ cosines  # (batch, time, lag)
+    below = correlation < math.exp(-1)
+    first = below.int().argmax(-1).clamp_min(1)
+    after = correlation.gather(-1, first[..., None]).squeeze(-1)
+    before = correlation.gather(-1, first[..., None] - 1).squeeze(-1)
+    crossing = first - 1 + (before - math.exp(-1)) / (before - after)
+    length = torch.where(below.any(-1), crossing, float(lags[-1]))
+    return torch.where(fields.is_varied, length * fields.dx, torch.nan).to(power.dtype)
+
+
+@feature(category="spatial", source="Roy & Vetterli 2007, EUSIPCO, 606; participation form")
+def effective_rank(fields: Fields) -> PerTimestep:
+    """Number of row-and-column products that the frame, less its mean, is made of.
+
+    (Σ s²)² / Σ s⁴ over the singular values s, from 1 (stripes along an axis, or one dimension) to the shorter side. NaN where
+    the frame is constant.
+    """
+    return _over_channels(fields.pixels.rank)
+
+
+SPATIAL = (
+    spatial_mean,
+    spatial_std,
+    spatial_skewness,
+    spatial_kurtosis,
+    trough_depth,
+    peak_height,
+    median_offset,
+    quantile_skewness,
+    iqr_ratio,
+    mad_ratio,
+    bimodality,
+    value_entropy,
+    gradient_magnitude,
+    gradient_microscale,
+    gradient_kurtosis,
+    gradient_sparsity,
+    gradient_anisotropy,
+    gradient_axis,
+    gradient_diagonal,
+    curvature_wavenumber,
+    curvature_skewness,
+    occupied_fraction,
+    interface_length,
+    euler_number,
+    correlation_length_x,
+    correlation_length_y,
+    effective_rank,
+)
