@@ -1,0 +1,136 @@
+"""Parameters as data: name, unit, range; and the map from the unit cube to their values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.core.errors import ConfigError, did_you_mean, listed
+
+Kind = Literal["real", "integer", "log", "choice", "boolean"]
+Value = float | int | str | bool
+Override = Value | Sequence[Value]
+"""What a configuration may say about a parameter: one value, `[low, high]`, or the choices that stay."""
+Columns = Mapping[str, Sequence[Value]]
+"""Parameters of a batch: name → one value a row."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameter:
+    """One sampled dimension of a system.
+
+    Attributes:
+        name: unique in its system.
+        description: what it does, in one sentence.
+        kind: "real" and "log" are uniform in the value and in its logarithm, "integer" has both ends and draws each
+            value equally often, "choice" follows `weights`, "boolean" is a fair coin.
+        unit: physical unit in words; "1" for a pure number, "domain" for a share of the domain's length.
+        low, high: ends of the range, both included.
+        choices: values of a "choice".
+        weights: of the choices, > 0; equal where empty.
+    """
+
+    name: str
+    description: str
+    kind: Kind = "real"
+    unit: str = "1"
+    low: float = 0.0
+    high: float = 1.0
+    choices: tuple[Value, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        numeric = self.kind in ("real", "integer", "log")
+        if numeric and not self.low <= self.high:
+            raise ConfigError(f"parameter '{self.name}' needs low <= high; got {self.low:g} and {self.high:g}.")
+        if self.kind == "log" and not self.low > 0:
+            raise ConfigError(
+                f"parameter '{self.name}' is sampled in its logarithm and needs low > 0; got {self.low:g}."
+            )
+        if self.kind == "choice" and not self.choices:
+            raise ConfigError(f"parameter '{self.name}' needs at least one choice.")
+        if self.weights and (len(self.weights) != len(self.choices) or min(self.weights) <= 0):
+            raise ConfigError(
+                f"parameter '{self.name}' needs one weight > 0 for each of its {len(self.choices)} choices; "
+                f"got {listed(self.weights)}."
+            )
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is only one value, so that nothing is sampled."""
+        if self.kind == "choice":
+            return len(self.choices) == 1
+        return self.kind != "boolean" and self.low == self.high
+
+    def value(self, u: float) -> Value:
+        """The value at `u` in [0, 1) of the parameter's cumulative distribution."""
+        if self.kind == "real":
+            return float(self.low + (self.high - self.low) * u)
+        if self.kind == "log":
+            return float(self.low * (self.high / self.low) ** u)
+        if self.kind == "integer":
+            return int(min(self.low + np.floor(u * (self.high - self.low + 1)), self.high))
+        if self.kind == "boolean":
+            return bool(u >= 0.5)
+        weights = self.weights or (1.0,) * len(self.choices)
+        ends = list(accumulate(weights))
+        return self.choices[min(int(np.searchsorted(ends, u * ends[-1], side="right")), len(ends) - 1)]
+
+    def narrowed(self, override: Override) -> "Parameter":
+        """The same parameter fixed to one value, on the range `[low, high]`, or with fewer choices.
+
+        Raises:
+            ConfigError: if the override does not fit the parameter's kind, or leaves its range.
+        """
+        if self.kind in ("choice", "boolean"):
+            wanted = (
+                tuple(override) if isinstance(override, Sequence) and not isinstance(override, str) else (override,)
+            )
+            known = self.choices if self.kind == "choice" else (False, True)
+            for value in wanted:
+                if value not in known:
+                    raise ConfigError(
+                        f"parameter '{self.name}' has no choice {value!r}. {did_you_mean(str(value), map(str, known))}"
+                    )
+            return replace(self, kind="choice", choices=wanted, weights=self._weights_of(wanted))
+        ends = (override, override) if not isinstance(override, Sequence) else tuple(override)
+        if len(ends) != 2 or not all(isinstance(e, int | float) and not isinstance(e, bool) for e in ends):
+            raise ConfigError(f"parameter '{self.name}' takes one number or [low, high]; got {override!r}.")
+        if self.kind == "integer" and any(int(end) != end for end in ends):
+            raise ConfigError(f"parameter '{self.name}' takes whole numbers; got {override!r}.")
+        low, high = float(ends[0]), float(ends[1])
+        return replace(self, low=low, high=high)
+
+    def _weights_of(self, wanted: tuple[Value, ...]) -> tuple[float, ...]:
+        if not self.weights:
+            return ()
+        by_choice = dict(zip(self.choices, self.weights, strict=True))
+        return tuple(by_choice[value] for value in wanted)
+
+
+def narrow(parameters: Sequence[Parameter], overrides: Mapping[str, Override], *, whose: str) -> tuple[Parameter, ...]:
+    """The parameters with a configuration's overrides applied, in their own order.
+
+    Args:
+        parameters: of a system.
+        overrides: parameter name → one value, `[low, high]`, or the choices that stay.
+        whose: the system's name, for the message.
+
+    Raises:
+        ConfigError: for a name that the system does not have, or an override that does not fit.
+    """
+    names = [parameter.name for parameter in parameters]
+    for name in overrides:
+        if name not in names:
+            raise ConfigError(f"system '{whose}' has no parameter '{name}'. {did_you_mean(name, names)}")
+    return tuple(p.narrowed(overrides[p.name]) if p.name in overrides else p for p in parameters)
+
+
+def column(parameters: Columns, name: str, like: Tensor) -> Float[Tensor, "batch 1 1 1"]:
+    """One parameter of a batch in float64, on the device of `like`, ready to be multiplied with fields."""
+    return torch.tensor([float(v) for v in parameters[name]], dtype=torch.float64, device=like.device).view(-1, 1, 1, 1)

@@ -1,0 +1,181 @@
+"""Samples from their plans: frame 0, forcing, simulation in batches, screening.
+
+All realizations of a sample start from the same frame 0; what makes them differ is the noise. Spread between
+realizations is then the system's own response to noise, not a difference of starts.
+
+Random streams are keyed by (seed, sample, "initial") and (seed, sample, realization, "noise").
+
+Bits: rows (a sample's realizations) of one system are simulated together in calls of a fixed shape, filled up with
+copies of the last row; no operation mixes rows. So a sample comes out bit-identical alone, in any batch, in any shard
+and in any order, on one machine with one thread count.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.core.errors import InputError
+from spinlock.core.rollout import Rollout
+from spinlock.core.seeds import stream
+from spinlock.dynamics.initial_conditions import draw_fields
+from spinlock.dynamics.parameter_space import Columns
+from spinlock.dynamics.sampling import SamplePlan
+from spinlock.dynamics.system import System
+from spinlock.dynamics.systems import SYSTEMS
+
+WINDOW_BYTES = 192 * 2**20
+"""States that `simulate` holds at a time, at most, beyond one sample."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """What all samples of one call share."""
+
+    num_realizations: int
+    num_timesteps: int
+    grid_size: int
+    seed: int
+    device: str
+
+
+def simulate(
+    plans: Sequence[SamplePlan],
+    *,
+    num_realizations: int,
+    num_timesteps: int,
+    grid_size: int,
+    seed: int,
+    device: str = "cpu",
+) -> Iterator[Rollout]:
+    """Rollouts of the plans, in their order, simulated in batches of one system.
+
+    Args:
+        plans: any selection of a data set's plans.
+        num_realizations: stochastic runs of each sample, at least 1.
+        num_timesteps: saved states, frame 0 included, at least 2.
+        grid_size: cells along a side, even, at least 8.
+        seed: of the data set.
+        device: where states live.
+
+    Raises:
+        InputError: for counts that are too small, or an odd grid.
+    """
+    if num_realizations < 1 or num_timesteps < 2:
+        raise InputError(
+            "`num_realizations` must be at least 1 and `num_timesteps` at least 2; "
+            f"got {num_realizations} and {num_timesteps}."
+        )
+    if grid_size < 8 or grid_size % 2:
+        raise InputError(f"`grid_size` must be even and at least 8; got {grid_size}.")
+    run = _Run(
+        num_realizations=num_realizations,
+        num_timesteps=num_timesteps,
+        grid_size=grid_size,
+        seed=seed,
+        device=device,
+    )
+    return _simulate(plans, run)
+
+
+def _simulate(plans: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
+    window: list[SamplePlan] = []
+    size = 0
+    for plan in plans:
+        channels = len(SYSTEMS[plan.system]().channel_names)
+        sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * run.grid_size**2
+        if window and size + sample_bytes > WINDOW_BYTES:
+            yield from _simulate_window(window, run)
+            window, size = [], 0
+        window.append(plan)
+        size += sample_bytes
+    yield from _simulate_window(window, run)
+
+
+def _simulate_window(window: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
+    """Rollouts of a few plans: system by system inside, in the order of the plans outside."""
+    done: dict[int, Rollout] = {}
+    for name in dict.fromkeys(plan.system for plan in window):
+        places = [place for place, plan in enumerate(window) if plan.system == name]
+        system = SYSTEMS[name]()
+        rollouts = _simulate_system(system, [window[place] for place in places], run)
+        done.update(zip(places, rollouts, strict=True))
+    for place in range(len(window)):
+        yield done.pop(place)
+
+
+def _simulate_system(system: System, plans: Sequence[SamplePlan], run: _Run) -> list[Rollout]:
+    rows = [(plan, realization) for plan in plans for realization in range(run.num_realizations)]
+    frames = {plan.index: _frame_zero(system, plan, run) for plan in plans}
+    per_call = system.rows_per_call(run.grid_size, run.num_realizations)
+    states = torch.cat(
+        [
+            _simulate_rows(system, rows[first : first + per_call], frames, per_call, run)
+            for first in range(0, len(rows), per_call)
+        ]
+    )
+    shape = (len(plans), run.num_realizations, *states.shape[1:])
+    return [_screened(system, plan, part, run) for plan, part in zip(plans, states.view(shape), strict=True)]
+
+
+def _simulate_rows(
+    system: System, rows: Sequence[tuple[SamplePlan, int]], frames: dict[int, Tensor], per_call: int, run: _Run
+) -> Float[Tensor, "row time channel height width"]:
+    """States of a few rows, simulated in a call of `per_call` rows."""
+    filled = [*rows, *[rows[-1]] * (per_call - len(rows))]
+    initial = torch.cat([frames[plan.index] for plan, _ in filled])
+    columns: Columns = {p.name: [plan.parameters[p.name] for plan, _ in filled] for p in system.parameters}
+    streams = [stream(run.seed, plan.index, realization, "noise") for plan, realization in rows]
+    shape = tuple(initial.shape[1:])
+    buffer = np.empty((per_call, *shape), dtype=np.float32)
+
+    def white() -> Tensor:
+        for row, generator in enumerate(streams):
+            generator.standard_normal(dtype=np.float32, out=buffer[row])
+        buffer[len(streams) :] = buffer[len(streams) - 1]
+        return torch.from_numpy(buffer).to(run.device, copy=True)
+
+    with torch.no_grad():
+        return system.simulate(initial, columns, num_timesteps=run.num_timesteps, white=white)[: len(rows)]
+
+
+def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1 channel height width"]:
+    fields = draw_fields(
+        plan.initial_condition,
+        rng=stream(run.seed, plan.index, "initial"),
+        num_channels=len(system.channel_names),
+        size=run.grid_size,
+        length=float(plan.parameters.get("initial_length", 0.0)),
+    )
+    ready = torch.from_numpy(fields.astype(np.float32))[None].to(run.device)
+    return system.frame_zero(ready)
+
+
+def _screened(
+    system: System, plan: SamplePlan, states: Float[Tensor, "realization time channel height width"], run: _Run
+) -> Rollout:
+    """The rollout of a sample; a realization is NaN from the first time that is not finite or exceeds the bound."""
+    peak = states.abs().amax(dim=(2, 3, 4))
+    exploded = ~(peak <= system.bound)  # also where the peak is NaN
+    diverged_at = tuple(int(row.nonzero()[0]) if row.any() else -1 for row in exploded)
+    if any(time >= 0 for time in diverged_at):
+        states = states.clone()
+        for realization, time in enumerate(diverged_at):
+            if time >= 0:
+                states[realization, time:] = float("nan")
+    return Rollout(
+        states=states,
+        system=system.name,
+        parameters=dict(plan.parameters),
+        dt=system.dt,
+        dx=system.length(run.grid_size) / run.grid_size,
+        channel_names=system.channel_names,
+        seed=run.seed,
+        group=plan.group,
+        diverged_at=diverged_at,
+        initial_condition=plan.initial_condition,
+        step=system.step_operator(plan.parameters),
+    )

@@ -1,0 +1,134 @@
+"""What a system is: parameters as data, frame 0 from a normalised field, and a batched simulation."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.core.errors import InputError, listed
+from spinlock.core.rollout import StepOperator
+from spinlock.dynamics.noise import ColoredNoise, White
+from spinlock.dynamics.parameter_space import Columns, Parameter, Value
+
+ROW_CELLS = 128 * 128
+"""Cells that the rows of one call have together: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""
+REFERENCE_GRID = 32
+"""Cells along a side at which `domain_length` is stated."""
+
+
+class System(ABC):
+    """A family of dynamical systems on a periodic grid, batched over rows with parameters of their own.
+
+    Attributes:
+        name: in the table `SYSTEMS`.
+        channel_names: one a channel of the state.
+        parameters: what is sampled.
+        dt: time between saved states.
+        domain_length: side of the domain at 32 x 32 cells.
+        grows_with_grid: whether a larger grid is a larger domain at the same resolution (systems with a length scale
+            of their own) or the same domain at a finer resolution (systems without one).
+        bound: |state| above which a run counts as exploded.
+        shares_calls: whether rows of several samples run in one call.
+        initial_conditions: kind of frame 0 → weight with which it is drawn.
+    """
+
+    name: ClassVar[str]
+    channel_names: ClassVar[tuple[str, ...]]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    dt: ClassVar[float]
+    domain_length: ClassVar[float]
+    grows_with_grid: ClassVar[bool]
+    bound: ClassVar[float]
+    shares_calls: ClassVar[bool]
+    initial_conditions: ClassVar[Mapping[str, float]]
+
+    def length(self, grid_size: int) -> float:
+        """Side of the domain on a grid of `grid_size` cells, in the system's unit of length."""
+        return self.domain_length * (grid_size / REFERENCE_GRID if self.grows_with_grid else 1.0)
+
+    @abstractmethod
+    def frame_zero(
+        self, fields: Float[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Frame 0 in the system's units, an affine map of fields with mean 0 and variance 1."""
+
+    @abstractmethod
+    def flow(self, parameters: Columns, like: Float[Tensor, "batch channel height width"]) -> StepOperator:
+        """The map of states by one saved step without noise.
+
+        Args:
+            parameters: one value a row, by name; a single row serves states of any batch size.
+            like: states of the grid, dtype and device that the map is for.
+        """
+
+    def simulate(
+        self,
+        initial: Float[Tensor, "batch channel height width"],
+        parameters: Columns,
+        *,
+        num_timesteps: int,
+        white: White | None = None,
+    ) -> Float[Tensor, "batch time channel height width"]:
+        """Every saved state, frame 0 first: flow, then one increment of the noise, again and again.
+
+        Args:
+            initial: frame 0, in the system's units.
+            parameters: one value a row, by name.
+            num_timesteps: number of saved states, at least 1.
+            white: source of the noise; None runs without.
+
+        Raises:
+            InputError: for channels or parameters that are not this system's.
+        """
+        self._check(initial, parameters)
+        advance = self.flow(parameters, initial)
+        noise = None if white is None else ColoredNoise(parameters, white, dt=self.dt, like=initial)
+        states = initial.new_empty(len(initial), num_timesteps, *initial.shape[1:])
+        states[:, 0] = state = initial
+        for time in range(1, num_timesteps):
+            state = advance(state)
+            if noise is not None:
+                state = state + noise.increment()
+            states[:, time] = state
+        return states
+
+    def step_operator(self, parameters: Mapping[str, Value]) -> StepOperator:
+        """The map of states, (batch, channel, height, width), by one saved step without noise, for one sample.
+
+        What depends on the grid alone is made at the first call and kept. The map is differentiable.
+        """
+        columns = {name: (value,) for name, value in parameters.items()}
+        flows: dict[tuple[object, ...], StepOperator] = {}
+
+        def step(states: Tensor) -> Tensor:
+            key = (*states.shape[-2:], states.dtype, states.device)
+            if key not in flows:
+                flows[key] = self.flow(columns, states.detach())
+            return flows[key](states)
+
+        return step
+
+    def rows_per_call(self, grid_size: int, num_realizations: int) -> int:
+        """Rows that are simulated in one call: always that many, so that bits never depend on company.
+
+        Samples run together where `shares_calls`, in numbers that stay in the cache; else a call is one sample.
+        """
+        if not self.shares_calls:
+            return num_realizations
+        return max(1, min(8, ROW_CELLS // grid_size**2))
+
+    def _check(self, initial: Tensor, parameters: Columns) -> None:
+        """Refuse a batch whose channels or parameters are not this system's."""
+        rows, channels = initial.shape[:2]
+        if channels != len(self.channel_names):
+            raise InputError(
+                f"system '{self.name}' has {len(self.channel_names)} channels; got states with {channels}."
+            )
+        lacking = [p.name for p in self.parameters if p.name not in parameters]
+        if lacking:
+            raise InputError(f"system '{self.name}' needs the parameters {listed(lacking)}.")
+        uneven = [name for name, values in parameters.items() if len(values) != rows]
+        if uneven:
+            raise InputError(f"every parameter needs one value for each of the {rows} rows; {listed(uneven)} has not.")
