@@ -1,0 +1,305 @@
+"""Nonlinear features: how predictable, how recurrent, how chaotic the local series are.
+
+All of them look at the block means of `Fields.probes` (local series), each standardised over time, leaving out those that
+never change (spread at most 1e-6 of their magnitude). Unless a feature says otherwise the value of a realization is the
+mean over its series, a delay τ is the lag at which a series' autocorrelation first falls below 1/e (at least one step, at
+most a sixteenth of the run), and the value is NaN with fewer than 24 saved times or where no series changes.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.features.feature import feature
+from spinlock.features.fields import Fields
+from spinlock.features.once import once
+from spinlock.features.phase_space import SHORTEST, phase_space
+from spinlock.features.series_kernels import correlation_delay, has_series, local_series, missing
+from spinlock.features.series_scaling import FluctuationCurve, chaos_score, fluctuation_curve, nonlinearity
+from spinlock.features.series_spectra import SEGMENT, summed_bicoherence
+from spinlock.features.series_symbols import (
+    excess_information,
+    lempel_ziv,
+    normalized_permutation_entropy,
+    ordinal_shares,
+    statistical_complexity,
+)
+
+
+@feature(
+    category="nonlinear",
+    unit="1/time",
+    source="Rosenstein, Collins & De Luca 1993, sec. 3, doi:10.1016/0167-2789(93)90009-P",
+)
+def lyapunov_exponent(fields: Fields) -> Float[Tensor, " batch"]:
+    """Largest Lyapunov exponent of the local series: the rate at which nearest neighbours part.
+
+    λ = slope over k of  ⟨log d(i+k, n(i)+k)⟩ / dt  for k = 0 … 4τ, with d the distance of delay vectors (3 values, τ
+    apart, largest difference) and n(i) the nearest neighbour of vector i outside the Theiler window 2τ. Of long runs the
+    last 512 saved times are used.
+
+    About ln 2 a step for the logistic map at r = 4, 0 for periodic motion (which repeats to rounding). Noise gives a
+    positive value as well: neighbours found by chance part at once. Distances count as at least 1e-6.
+    """
+    return phase_space(fields).divergence_rate / fields.dt
+
+
+@feature(category="nonlinear", source="Takens 1985, Lecture Notes in Mathematics 1125; Theiler 1990, sec. 4")
+def correlation_dimension(fields: Fields) -> Float[Tensor, " batch"]:
+    """Correlation dimension of the local series: how the number of neighbours grows with their distance.
+
+    D = -1 / ⟨log(d/r)⟩ over all pairs of delay vectors (3 values, τ apart, largest difference) closer than r = 0.5
+    standard deviations: Takens' maximum-likelihood estimate. Distances count as at least 1e-6.
+
+    0 … about 3 (the number of values in a vector): near 0 for a cycle of few points, 1 for a closed curve, about 3 for
+    noise. NaN where no two vectors are that close.
+    """
+    return phase_space(fields).correlation_dimension
+
+
+@feature(
+    category="nonlinear",
+    source="Eckmann, Kamphorst & Ruelle 1987; Marwan et al. 2007, eq. 38, doi:10.1016/j.physrep.2006.11.001",
+)
+def recurrence_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of pairs of times, more than 2τ apart, at which the local series is in the same state.
+
+    The same state: delay vectors (3 values, τ apart) that differ by less than 0.5 standard deviations in every value. The
+    radius is in units of the spread, not a quantile of the distances, so that the rate differs between systems.
+
+    0 … 1: about .02 for white noise, 1/p for a cycle of p distinct points, high for series that settle.
+    """
+    return phase_space(fields).recurrence_rate
+
+
+@feature(
+    category="nonlinear", source="Webber & Zbilut 1994; Marwan et al. 2007, eq. 46, doi:10.1016/j.physrep.2006.11.001"
+)
+def determinism(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the recurrences that continue for at least 4 steps: states that evolve alike once they were alike.
+
+    Σ_{l>=4} l P(l) / Σ_l l P(l), P(l) = number of diagonal lines of length l in the recurrence plot (`recurrence_rate`).
+
+    0 … 1: 1 for a periodic series, about .05 for white noise. NaN without any recurrence.
+    """
+    return phase_space(fields).determinism
+
+
+@feature(
+    category="nonlinear", source="Marwan et al. 2002; Marwan et al. 2007, eq. 51, doi:10.1016/j.physrep.2006.11.001"
+)
+def laminarity(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the recurrences that last for at least 4 steps: states in which the series lingers.
+
+    Σ_{v>=4} v P(v) / Σ_v v P(v), P(v) = number of vertical lines of length v in the recurrence plot (`recurrence_rate`).
+
+    0 … 1: 0 for a cycle of few points, 1 for a series that rests on levels. NaN without any recurrence.
+    """
+    return phase_space(fields).laminarity
+
+
+@feature(category="nonlinear", source="Sugihara & May 1990, doi:10.1038/344734a0")
+def neighbor_forecast_error(fields: Fields) -> Float[Tensor, " batch"]:
+    """Error of forecasting a local series τ ahead by what followed its nearest neighbour, relative to a random guess.
+
+    √(⟨(z(i+3τ) - z(n(i)+3τ))²⟩ / 2), n(i) the nearest neighbour of the delay vector that ends at i + 2τ (as in
+    `lyapunov_exponent`).
+
+    0 for deterministic motion that is sampled densely, about 1 for white noise.
+    """
+    return phase_space(fields).forecast_error
+
+
+@feature(category="nonlinear", unit="nat", source="Richman & Moorman 2000, doi:10.1152/ajpheart.2000.278.6.H2039")
+def sample_entropy(fields: Fields) -> Float[Tensor, " batch"]:
+    """Sample entropy of the local series: how surely two stretches that agree for 2 steps part at the third.
+
+    -log(A / B): B = number of pairs of templates of 2 successive values within 0.2 standard deviations of each other, A =
+    those whose third values are as well; both summed over the series of a realization before the ratio is taken.
+
+    0 for periodic, about 2.2 for white noise. NaN where no three values match. Of long runs the last 512 saved times.
+    """
+    return phase_space(fields).sample_entropy
+
+
+@once
+def _fine_patterns(fields: Fields) -> Float[Tensor, "batch pattern"]:
+    return ordinal_shares(local_series(fields), delay=1)
+
+
+@feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
+def permutation_entropy_fine(fields: Fields) -> Float[Tensor, " batch"]:
+    """Permutation entropy of four successive values, relative to its maximum.
+
+    -Σ p log p / log 24 over the order patterns of (z(t), z(t+1), z(t+2), z(t+3)), counted over all local series of a
+    realization together; equal values count as rising.
+
+    0 for a series that only rises, 1 for white noise. NaN with fewer than 4 saved times.
+    """
+    return normalized_permutation_entropy(_fine_patterns(fields))
+
+
+@feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
+def permutation_entropy_medium(fields: Fields) -> Float[Tensor, " batch"]:
+    """Permutation entropy of four values 3 steps apart, relative to its maximum.
+
+    As `permutation_entropy_fine` with (z(t), z(t+3), z(t+6), z(t+9)). NaN with fewer than 10 saved times.
+    """
+    return normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=3))
+
+
+@feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
+def permutation_entropy_coarse(fields: Fields) -> Float[Tensor, " batch"]:
+    """Permutation entropy of four values 9 steps apart, relative to its maximum.
+
+    As `permutation_entropy_fine` with (z(t), z(t+9), z(t+18), z(t+27)). NaN with fewer than 28 saved times.
+    """
+    return normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=9))
+
+
+@feature(category="nonlinear", source="Rosso et al. 2007, eq. 5, doi:10.1103/PhysRevLett.99.154102")
+def ordinal_complexity(fields: Fields) -> Float[Tensor, " batch"]:
+    """Statistical complexity of four successive values: structure that is neither order nor noise.
+
+    Permutation entropy (`permutation_entropy_fine`) times the Jensen-Shannon divergence of the pattern shares from equal
+    shares, divided by its largest value.
+
+    0 for a monotonic series and for white noise; chaotic maps reach .3 to .5. NaN with fewer than 4 saved times.
+    """
+    return statistical_complexity(_fine_patterns(fields))
+
+
+@feature(category="nonlinear", source="Gottwald & Melbourne 2009, sec. 3, doi:10.1137/080718851")
+def chaos_zero_one(fields: Fields) -> Float[Tensor, " batch"]:
+    """The 0-1 test for chaos: whether the local series drives a plane rotation to diffuse.
+
+    P(j) = Σ_{i<=j} z(i) exp(i c j/τ); M(n) = ⟨|P(j+n) - P(j)|²⟩ at ten n up to 8τ (at least T/8, at most T/2); the value
+    is the median over 11 frequencies c in [π/5, 4π/5] of the correlation of M(n) with n. Per τ instead of per step, so
+    that densely sampled motion does not pass for regular.
+
+    -1 … 1: near 1 for chaos and noise, near 0 for regular motion. Two incommensurate frequencies need long runs to be
+    told from chaos.
+    """
+    if not has_series(fields, at_least=SHORTEST):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(chaos_score(local.z, correlation_delay(fields)))
+
+
+@once
+def _fluctuations(fields: Fields) -> FluctuationCurve:
+    return fluctuation_curve(local_series(fields).z)
+
+
+@feature(category="nonlinear", source="Peng et al. 1994, doi:10.1103/PhysRevE.49.1685")
+def dfa_exponent(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponent of detrended fluctuation analysis of the local series: memory over scales.
+
+    Slope of log F(n) over log n for about 8 widths n from 4 steps to T/4; F(n) = root mean square of the cumulative sum
+    of the series less a line in each window of n steps.
+
+    About .5 for white noise, 1 for 1/f noise, 1.5 for a random walk, 2 for smooth motion; near 0 for fast cycles.
+    """
+    if not has_series(fields, at_least=SHORTEST):
+        return missing(fields)
+    return local_series(fields).average(_fluctuations(fields).slope())
+
+
+@feature(category="nonlinear", source="Peng et al. 1995, sec. 3, doi:10.1063/1.166141")
+def dfa_crossover(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much steeper fluctuations grow at short than at long scales.
+
+    Slope of log F(n) over the shorter half of the widths less that over the longer half (`dfa_exponent`).
+
+    0 for self-similar noise, above 1 for oscillations longer than a few steps (smooth within, bounded beyond a period).
+    """
+    if not has_series(fields, at_least=SHORTEST):
+        return missing(fields)
+    return local_series(fields).average(_fluctuations(fields).bend())
+
+
+@feature(category="nonlinear", source="Lempel & Ziv 1976; Zhang et al. 2009 for the scaling")
+def lempel_ziv_complexity(fields: Fields) -> Float[Tensor, " batch"]:
+    """Lempel-Ziv complexity of the local series, as strings of above and below their mean.
+
+    c(T) log₂(T) / T, c = number of phrases of the exhaustive history (1976): each phrase is the shortest stretch that did
+    not occur before its last letter.
+
+    Near 0 for periodic series, about 1 for fair coin flips (a little above in short runs). NaN below 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(lempel_ziv(local.z))
+
+
+@feature(category="nonlinear", unit="nat", source="Theiler et al. 1992, doi:10.1016/0167-2789(92)90102-S")
+def surrogate_nonlinearity(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much a quadratic forecast of the local series gains over a linear one, beyond what linear surrogates gain.
+
+    Q = log(mean square error of the best linear / of the best quadratic forecast of z(t+τ) from z(t), z(t-τ)); the value is
+    Q less the mean Q of 9 series with the same power spectrum and random phases. The phases come from a fixed stream, the
+    same for every sample, so that the value depends on the series alone. Errors count as at least 1e-6.
+
+    About 0 for linear stochastic motion, up to 13.8 for a quadratic map.
+    """
+    if not has_series(fields, at_least=SHORTEST):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(nonlinearity(local.z, correlation_delay(fields)))
+
+
+@feature(
+    category="nonlinear", source="Kim & Powers 1979, doi:10.1109/TPS.1979.4317207; Hagihira et al. 2001 for the sum"
+)
+def bicoherence(fields: Fields) -> Float[Tensor, " batch"]:
+    """Quadratic phase coupling of the local series: the share of the triple products of modes that is coherent.
+
+    With X the transform of Hann-windowed segments of 32 saved times (overlap one half) and ⟨⟩ the mean over the segments
+    of all series of a realization,  b² = Σ |⟨X(f)X(g)X*(f+g)⟩|² / Σ ⟨|X(f)X(g)|²⟩⟨|X(f+g)|²⟩  over f <= g. Without any
+    coupling K segments give 1/K, so (b² - 1/K) / (1 - 1/K) is returned.
+
+    About 0 for Gaussian motion, 1 for locked harmonics. NaN with fewer than 48 saved times.
+    """
+    if not has_series(fields, at_least=SEGMENT * 3 // 2):
+        return missing(fields)
+    return summed_bicoherence(local_series(fields))
+
+
+@feature(
+    category="nonlinear",
+    unit="nat",
+    source="Fraser & Swinney 1986, doi:10.1103/PhysRevA.33.1134; Miller 1955 for the bias",
+)
+def excess_mutual_information(fields: Fields) -> Float[Tensor, " batch"]:
+    """Dependence of the local series on its value τ before, beyond linear correlation.
+
+    Mutual information of 6 equally filled bins of z(t) and z(t+τ), pairs of all series of a realization together, less
+    25/(2 pairs) for their finite number, less -½ log(1 - ρ²), ρ the correlation of the normal scores (ρ² at most .99).
+
+    About 0 for linear Gaussian motion, log 6 at most (a map without linear correlation).
+    """
+    if not has_series(fields, at_least=SHORTEST):
+        return missing(fields)
+    return excess_information(local_series(fields), correlation_delay(fields))
+
+
+NONLINEAR = (
+    lyapunov_exponent,
+    correlation_dimension,
+    recurrence_rate,
+    determinism,
+    laminarity,
+    neighbor_forecast_error,
+    sample_entropy,
+    permutation_entropy_fine,
+    permutation_entropy_medium,
+    permutation_entropy_coarse,
+    ordinal_complexity,
+    chaos_zero_one,
+    dfa_exponent,
+    dfa_crossover,
+    lempel_ziv_complexity,
+    surrogate_nonlinearity,
+    bicoherence,
+    excess_mutual_information,
+)

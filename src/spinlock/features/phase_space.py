@@ -1,0 +1,187 @@
+"""Everything that compares a series with itself: neighbours, recurrences, divergence; one distance matrix a series.
+
+A series x is unfolded into vectors v(i) = (x(i), x(i+τ), x(i+2τ)) (Takens 1981), τ = the lag where its autocorrelation
+first falls below 1/e (`correlation_delay`). Distances are the largest difference of a coordinate, in units
+of the series' standard deviation; pairs no farther apart in time than the Theiler window 2τ do not count. Of series
+longer than 512 the last 512 values are compared, so that a matrix never exceeds 512 x 512.
+
+One series at a time in numpy: its matrix of 250 x 250 float32 stays in the second-level cache, and numpy compares,
+takes logarithms and finds row minima five to ten times faster than torch on a CPU.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32
+from torch import Tensor
+
+from spinlock.features.fields import Fields
+from spinlock.features.once import once
+from spinlock.features.series_kernels import LocalSeries, correlation_delay, has_series, local_series, missing
+
+SHORTEST = 24
+"""Fewest saved times that are unfolded."""
+
+LONGEST = 512
+"""Most values of a series that are compared with each other: the last ones."""
+
+NEAR = 0.5
+"""Radius of a recurrence, in standard deviations."""
+
+TEMPLATE_RADIUS = 0.2
+"""Radius of sample entropy, in standard deviations (Richman & Moorman 2000)."""
+
+SMALLEST = 1e-6
+"""Distances count as at least this: below lies the rounding of float32 states."""
+
+LINE = 4
+"""Fewest points of a diagonal or vertical line of the recurrence plot."""
+
+
+class PhaseSpace(NamedTuple):
+    """What the distance matrices of a realization's local series say; the features tell the formulas."""
+
+    divergence_rate: Float[Tensor, " batch"]
+    correlation_dimension: Float[Tensor, " batch"]
+    recurrence_rate: Float[Tensor, " batch"]
+    determinism: Float[Tensor, " batch"]
+    laminarity: Float[Tensor, " batch"]
+    forecast_error: Float[Tensor, " batch"]
+    sample_entropy: Float[Tensor, " batch"]
+
+
+@once
+def phase_space(fields: Fields) -> PhaseSpace:
+    """The phase-space numbers of a sample (rates per saved step); NaN with fewer than 24 saved times."""
+    local = local_series(fields)
+    if not has_series(fields, at_least=SHORTEST):
+        return PhaseSpace(*[missing(fields)] * len(PhaseSpace._fields))
+    z = local.z[:, -LONGEST:]
+    delays = correlation_delay(fields).clamp_max(LONGEST // 16)
+    rows = zip(z.cpu().numpy().astype(np.float32), delays.tolist(), strict=True)
+    matrices = Matrices(z.shape[1])
+    numbers = z.new_tensor([row_numbers(x, delay, matrices) for x, delay in rows]).reshape(len(z), 8)
+    return PhaseSpace(*local.average(numbers[:, :6]).unbind(1), match_entropy(local, numbers[:, 6:]))
+
+
+def match_entropy(local: LocalSeries, matches: Float[Tensor, "row 2"]) -> Float[Tensor, " batch"]:
+    """-log of the probability that two templates that match for 2 values match for 3; NaN where none matches for 3."""
+    pairs, triples = local.pooled(matches).unbind(1)
+    return torch.where(triples > 0, (pairs / triples.clamp_min(1)).log(), torch.nan)
+
+
+class Matrices:
+    """Buffers for the matrices of one series after another: fresh ones would cost more than the arithmetic."""
+
+    def __init__(self, num_times: int) -> None:
+        self.gaps = np.full((num_times, num_times + 2), np.inf, dtype=np.float32)
+        self.distances = np.empty(num_times * num_times, dtype=np.float32)
+        self.near = np.empty(num_times * num_times, dtype=bool)
+
+    def fill_gaps(self, x: Float32[np.ndarray, " time"]) -> Float32[np.ndarray, "time padded"]:
+        """|x(i) - x(j)| at [i, j], and two columns of ∞ so that diagonals end at the last column."""
+        inner = self.gaps[:, : len(x)]
+        np.subtract(x[:, None], x, out=inner)
+        np.abs(inner, out=inner)
+        return self.gaps
+
+    def fill_distances(self, delay: int) -> Float32[np.ndarray, "vector padded"]:
+        """Largest-coordinate distance of vectors i and j at [i, 2τ + j]; ∞ in the padding and for |i - j| <= 2τ.
+
+        The padding of 2τ columns on either side lets the band around the diagonal be one strided view.
+        """
+        window, size = 2 * delay, len(self.gaps) - 2 * delay
+        pitch = size + 2 * window
+        distance = self.distances[: size * pitch].reshape(size, pitch)
+        distance[:, :window] = distance[:, window + size :] = np.inf
+        inner = distance[:, window : window + size]
+        a, b, c = (self.gaps[k : k + size, k : k + size] for k in (0, delay, window))
+        np.maximum(a, b, out=inner)
+        np.maximum(inner, c, out=inner)
+        row, item = distance.strides
+        np.lib.stride_tricks.as_strided(distance, (size, 2 * window + 1), (row + item, item))[...] = np.inf
+        return distance
+
+    def fill_near(self, distance: Float32[np.ndarray, "vector padded"]) -> Bool[np.ndarray, "vector padded"]:
+        """Where distances are below the radius of a recurrence."""
+        return np.less(distance, NEAR, out=self.near[: distance.size].reshape(distance.shape))
+
+
+def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices) -> tuple[float, ...]:
+    """Divergence rate, dimension, recurrence rate, determinism, laminarity, forecast error, matches of 2 and 3 values."""
+    matches = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS)
+    distance = matrices.fill_distances(delay)
+    near = matrices.fill_near(distance)
+    size, pitch = distance.shape
+    total = np.count_nonzero(near)
+    rate, forecast_error = neighbour_numbers(x, distance, delay)
+    return (
+        rate,
+        takens_dimension(distance[near]),
+        total / num_far_pairs(size, 2 * delay),
+        points_on_lines(near.ravel(), pitch + 1) / total if total else np.nan,
+        points_on_lines(near.ravel(), 1) / total if total else np.nan,
+        forecast_error,
+        *matches,
+    )
+
+
+def num_far_pairs(size: int, window: int) -> int:
+    """Number of ordered pairs of `size` vectors that are more than `window` steps apart."""
+    return (size - window) * (size - window - 1)
+
+
+def neighbour_numbers(
+    x: Float32[np.ndarray, " time"], distance: Float32[np.ndarray, "vector padded"], delay: int
+) -> tuple[float, float]:
+    """Growth rate of the logarithm of the distance to the nearest neighbour, and the error of forecasting by it.
+
+    Vector i and its neighbour n are followed over k = 0 … 4τ in strides of τ/2; the rate is the slope of
+    ⟨log d(i+k, n+k)⟩ over k. The forecast of x one τ beyond vector i is the neighbour's; the error is in units of what
+    a random neighbour gives.
+    """
+    window, pitch = 2 * delay, distance.shape[1]
+    count = len(distance) - 4 * delay
+    first = np.arange(count)
+    nearest = distance[:count, window : window + count].argmin(1)
+    steps = np.arange(0, 4 * delay + 1, max(1, delay // 2))
+    places = (first * pitch + window + nearest)[:, None] + steps * (pitch + 1)
+    curve = np.log(np.maximum(distance.ravel()[places], SMALLEST)).mean(0, dtype=np.float64)
+    centred = steps - steps.mean()
+    miss = x[first + 3 * delay] - x[nearest + 3 * delay]
+    return float(curve @ centred / (centred @ centred)), float(np.sqrt(np.mean(miss * miss, dtype=np.float64) / 2))
+
+
+def takens_dimension(distances: Float32[np.ndarray, " pair"]) -> float:
+    """-1 / ⟨log(d / r)⟩ over the distances d below the radius r = 0.5; NaN where there is none."""
+    if len(distances) == 0:
+        return float("nan")
+    return -1 / float(np.log(np.maximum(distances, SMALLEST) / NEAR).mean(dtype=np.float64))
+
+
+def points_on_lines(near: Bool[np.ndarray, " place"], stride: int) -> int:
+    """Number of recurrences on lines of at least 4, a line being places `stride` apart in the flat matrix.
+
+    A line of L points holds L - 3 runs of four and L - 4 runs of five, hence L = 4 (L - 3) - 3 (L - 4). The padding of
+    the matrix keeps lines from running on into the next row.
+    """
+    two = near[:-stride] & near[stride:]
+    four = two[: -2 * stride] & two[2 * stride :]
+    five = four[:-stride] & four[stride:]
+    return LINE * np.count_nonzero(four) - (LINE - 1) * np.count_nonzero(five)
+
+
+def template_matches(close: Bool[np.ndarray, "time padded"]) -> tuple[int, int]:
+    """Ordered pairs of templates of 2 successive values that match, and of those the ones whose third values do.
+
+    Templates start at all but the last two times, so matches in the last but one column are taken out again.
+    """
+    num_times, pitch = close.shape[0], close.shape[1]
+    flat, stride = close.ravel(), pitch + 1
+    last = (num_times - 3) * pitch + num_times - 2
+    two = flat[:last] & flat[stride:][:last]
+    three = two & flat[2 * stride :][:last]
+    surplus = np.count_nonzero(two[num_times - 2 :: pitch])
+    itself = num_times - 2
+    return np.count_nonzero(two) - surplus - itself, np.count_nonzero(three) - itself

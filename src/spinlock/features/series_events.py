@@ -1,0 +1,92 @@
+"""What happens along a local series: steps, spikes, runs, regimes and changing spread.
+
+Every kernel takes standardised rows `z` (mean 0, standard deviation 1 over time) and returns one value a row.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from spinlock.features.series_kernels import nan_rows
+
+
+def spike_share(z: Float[Tensor, "row time"], *, threshold: float) -> Float[Tensor, " row"]:
+    """Fraction of the steps that are larger than `threshold` times the median step, in absolute value."""
+    if z.shape[1] < 3:
+        return nan_rows(z)
+    steps = z.diff(dim=1).abs()
+    return (steps > threshold * steps.median(1, keepdim=True).values).double().mean(1)
+
+
+def step_kurtosis(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """Logarithm of the fourth moment of the steps over the squared second: log 3 for normal steps."""
+    if z.shape[1] < 3:
+        return nan_rows(z)
+    steps = z.diff(dim=1).square()
+    return (steps.square().mean(1) / steps.mean(1).square()).log()
+
+
+def burstiness(happens: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """B = (σ - μ)/(σ + μ) of the waiting times between events: -1 regular, about 0 random, 1 bursts.
+
+    NaN in rows with fewer than three events.
+    """
+    places = torch.arange(happens.shape[1], device=happens.device).expand(happens.shape)
+    latest = torch.where(happens, places, -1).cummax(1).values
+    before = latest[:, :-1]
+    waits = happens[:, 1:] & (before >= 0)
+    wait = torch.where(waits, places[:, 1:] - before, 0).double()
+    count = waits.sum(1).double()
+    mean = wait.sum(1) / count
+    spread = (wait.square().sum(1) / count - mean.square()).clamp_min(0).sqrt()
+    return torch.where(count >= 2, (spread - mean) / (spread + mean), torch.nan)
+
+
+def longest_run(holds: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """Length of the longest stretch over which `holds` is True."""
+    places = torch.arange(1, holds.shape[1] + 1, device=holds.device).expand(holds.shape)
+    broken = torch.where(holds, 0, places).cummax(1).values
+    return (places - broken).amax(1).double()
+
+
+def extreme_place(z: Float[Tensor, "row time"], *, share: float) -> Float[Tensor, " row"]:
+    """Mean place, from 0 (start) to 1 (end), of the `share` of values that lie farthest from the mean."""
+    if z.shape[1] < 2:
+        return nan_rows(z)
+    count = max(1, round(share * z.shape[1]))
+    return z.abs().topk(count, dim=1).indices.double().mean(1) / (z.shape[1] - 1)
+
+
+def split_gain(z: Float[Tensor, "row time"]) -> Float[Tensor, "row split"]:
+    """Share of the variance that two constant levels explain, for each number k of values before the change.
+
+    With S(k) the sum of the first k values the share is S(k)² / (k (T - k)), because the mean is 0 and the variance 1.
+    """
+    num_times = z.shape[1]
+    k = torch.arange(1, num_times, dtype=z.dtype, device=z.device)
+    return z.cumsum(1)[:, :-1].square() / (k * (num_times - k))
+
+
+def spread_variation(z: Float[Tensor, "row time"], *, num_windows: int) -> Float[Tensor, " row"]:
+    """Standard deviation over mean of the spread within `num_windows` equal windows; NaN below 4 times a window."""
+    width = z.shape[1] // num_windows
+    if width < 4:
+        return nan_rows(z)
+    windows = z[:, z.shape[1] - width * num_windows :].unflatten(1, (num_windows, width))
+    spread = windows.std(-1, correction=0)
+    return spread.std(1, correction=0) / spread.mean(1).clamp_min(torch.finfo(z.dtype).tiny)
+
+
+def bimodality(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """Sarle's coefficient (skewness² + 1) / kurtosis: 1/3 normal, 5/9 uniform, 1 for two values."""
+    if z.shape[1] < 4:
+        return nan_rows(z)
+    return ((z**3).mean(1).square() + 1) / (z**4).mean(1)
+
+
+def local_mean_error(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """Root mean square of z(t) less the mean of the three values before; √(4/3) for white noise."""
+    if z.shape[1] < 5:
+        return nan_rows(z)
+    guess = (z[:, :-3] + z[:, 1:-2] + z[:, 2:-1]) / 3
+    return (z[:, 3:] - guess).square().mean(1).sqrt()

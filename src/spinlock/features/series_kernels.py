@@ -1,0 +1,134 @@
+"""What all series features stand on: local series without the dead ones, averages over them, slopes, correlations.
+
+A *row* is one local series of one realization (`Fields.probes`). Rows that never change are left out at the start, so no
+kernel meets a division by a zero spread; a realization whose rows are all dead gets NaN when values are averaged back.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spinlock.features.fields import Fields
+from spinlock.features.once import once
+
+CONSTANT = 1e-6
+"""A series is constant when its standard deviation is at most this times its largest magnitude (rounding of float32)."""
+
+
+class LocalSeries(NamedTuple):
+    """The local series of a sample that change at all, each with mean 0 and standard deviation 1.
+
+    Attributes:
+        z: float64, one series a row.
+        owner: the realization of each row.
+        num_realizations: of the sample, those without any row included.
+    """
+
+    z: Float[Tensor, "row time"]
+    owner: Int[Tensor, " row"]
+    num_realizations: int
+
+    def average(self, values: Float[Tensor, "row ..."]) -> Float[Tensor, "batch ..."]:
+        """Mean over the rows of each realization; rows with NaN are left out, NaN where none is left."""
+        values = values.double()
+        finite = ~values.isnan()
+        shape = (self.num_realizations, *values.shape[1:])
+        total = values.new_zeros(shape).index_add_(0, self.owner, values.nan_to_num(0.0))
+        count = values.new_zeros(shape).index_add_(0, self.owner, finite.double())
+        return torch.where(count > 0, total / count, torch.nan)
+
+    def pooled(self, counts: Float[Tensor, "row ..."]) -> Float[Tensor, "batch ..."]:
+        """Sum over the rows of each realization; 0 where it has none."""
+        return counts.new_zeros((self.num_realizations, *counts.shape[1:])).index_add_(0, self.owner, counts)
+
+
+@once
+def local_series(fields: Fields) -> LocalSeries:
+    """The block means of `Fields.probes`, standardised over time in float64, without those that never change."""
+    series = fields.probes.mT.double()
+    owner = torch.arange(series.shape[0], device=series.device).repeat_interleave(series.shape[1])
+    z, alive = standardized(series.flatten(0, 1))
+    return LocalSeries(z, owner[alive], series.shape[0])
+
+
+def has_series(fields: Fields, *, at_least: int) -> bool:
+    """Whether some local series changes and there are enough saved times; otherwise a feature is `missing`."""
+    return fields.u.shape[1] >= at_least and len(local_series(fields).z) > 0
+
+
+def missing(fields: Fields) -> Float[Tensor, " batch"]:
+    """NaN for every realization."""
+    return torch.full((fields.u.shape[0],), torch.nan, dtype=torch.float64, device=fields.u.device)
+
+
+def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "alive time"], Tensor]:
+    """The rows that change, shifted to mean 0 and scaled to standard deviation 1; and which rows they are.
+
+    Rows are first divided by their largest magnitude, so that squares neither overflow nor vanish at 1e±20.
+    """
+    largest = series.abs().amax(1, keepdim=True)
+    series = series / torch.where(largest > 0, largest, 1.0)
+    centred = series - series.mean(1, keepdim=True)
+    spread = centred.square().mean(1, keepdim=True).sqrt()
+    alive = spread[:, 0] > CONSTANT
+    return (centred / spread)[alive], alive
+
+
+def nan_rows(rows: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """NaN for each row: what a kernel returns for series that are too short."""
+    return rows.new_full((rows.shape[0],), torch.nan)
+
+
+def slope(values: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
+    """Least-squares slope of each row per step, in float64; NaN with fewer than two values."""
+    values = values.double()
+    steps = torch.arange(values.shape[1], dtype=torch.float64, device=values.device)
+    steps = steps - steps.mean()
+    return (values - values.mean(1, keepdim=True)) @ steps / steps.square().sum()
+
+
+def detrended(z: Float[Tensor, "row time"]) -> Float[Tensor, "row time"]:
+    """Each row less its least-squares line."""
+    steps = torch.arange(z.shape[1], dtype=z.dtype, device=z.device)
+    return z - z.mean(1, keepdim=True) - slope(z)[:, None] * (steps - steps.mean())
+
+
+def autocorrelation(z: Float[Tensor, "row time"]) -> Float[Tensor, "row lag"]:
+    """r(k) = Σₜ z(t) z(t+k) / Σₜ z(t)² for lags 0 … T-1 (the biased estimate), by fast Fourier transform."""
+    power = torch.fft.rfft(z, n=2 * z.shape[1]).abs().square()
+    curve = torch.fft.irfft(power, n=2 * z.shape[1])[:, : z.shape[1]]
+    return curve / curve[:, :1]
+
+
+@once
+def local_autocorrelation(fields: Fields) -> Float[Tensor, "row lag"]:
+    """Autocorrelation of each local series."""
+    return autocorrelation(local_series(fields).z)
+
+
+@once
+def correlation_delay(fields: Fields) -> Int[Tensor, " row"]:
+    """First lag at which a local series' autocorrelation is below 1/e: at least 1, at most a sixteenth of the run."""
+    curve = local_autocorrelation(fields)
+    return first_crossing(curve, math.exp(-1)).ceil().long().clamp(1, max(1, curve.shape[1] // 16))
+
+
+def first_crossing(curve: Float[Tensor, "row time"], level: float) -> Float[Tensor, " row"]:
+    """Place where each row first falls below `level`, linear between steps; the last place where it never does.
+
+    Rows start at or above `level`.
+    """
+    below = curve < level
+    after = torch.where(below.any(1), below.double().argmax(1), curve.shape[1] - 1).clamp_min(1)
+    late, early = curve.gather(1, after[:, None])[:, 0], curve.gather(1, after[:, None] - 1)[:, 0]
+    fraction = ((early - level) / (early - late).clamp_min(torch.finfo(curve.dtype).tiny)).clamp(0, 1)
+    return torch.where(below.any(1), after - 1 + fraction, float(curve.shape[1] - 1))
+
+
+def first_minimum(curve: Float[Tensor, "row lag"]) -> Int[Tensor, " row"]:
+    """Lag of the first local minimum of each row, the last lag where there is none; rows have at least three lags."""
+    is_minimum = (curve[:, 1:-1] < curve[:, :-2]) & (curve[:, 1:-1] <= curve[:, 2:])
+    return torch.where(is_minimum.any(1), is_minimum.double().argmax(1) + 1, curve.shape[1] - 1)
