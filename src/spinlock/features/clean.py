@@ -104,10 +104,14 @@ def degenerate_columns(
     ]
     return DegenerateReport(
         num_columns=values.shape[1],
-        missing=tuple(names[i] for i in is_missing.nonzero().squeeze(1).tolist()),
-        constant=tuple(names[i] for i in is_constant.nonzero().squeeze(1).tolist()),
+        missing=_chosen(names, is_missing),
+        constant=_chosen(names, is_constant),
         twins=tuple(sorted(twins, key=lambda twin: -abs(twin.correlation))),
     )
+
+
+def _chosen(names: Sequence[str], which: Bool[Tensor, " feature"]) -> tuple[str, ...]:
+    return tuple(name for name, is_chosen in zip(names, which.tolist(), strict=True) if is_chosen)
 
 
 def _pairwise_correlation(
@@ -120,5 +124,6 @@ def _pairwise_correlation(
     product = x.T @ x - total * total.T / common.clamp_min(1)
     variance = square - total.square() / common.clamp_min(1)
     # Columns are scaled to 1: less than 1e-9 over the common rows is rounding.
-    judged = (common >= MIN_COMMON_ROWS) & (variance > 1e-9 * common) & (variance.T > 1e-9 * common)
+    varies = variance > 1e-9 * common
+    judged = (common >= MIN_COMMON_ROWS) & varies & varies.T
     return torch.where(judged, product / (variance * variance.T).clamp_min(1e-300).sqrt(), 0)

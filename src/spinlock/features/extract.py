@@ -133,6 +133,7 @@ def extract_features(
         InputError: if the array, its axes, `dt` or `dx` break a rule.
     """
     array = _checked_array(states, axes)
+    _check_finite(array)
     if not dt > 0 or not dx > 0:
         raise InputError(f"`dt` and `dx` must be greater than 0; got dt={dt} and dx={dx}.")
     names = _row_names("ids", ids, len(array)) or tuple(str(row) for row in range(len(array)))
@@ -166,7 +167,7 @@ def _row_names(what: str, given: Sequence[object], rows: int) -> tuple[str, ...]
     return tuple(str(entry) for entry in given)
 
 
-def _checked_array(states: np.ndarray | Tensor | Sequence[object], axes: str) -> np.ndarray:
+def _checked_array(states: np.ndarray | Tensor | Sequence[object], axes: str) -> np.ndarray | Tensor:
     """The states with the axes (sample, realization, time, channel, height, width), still in their own dtype."""
     unknown = sorted(set(axes) - set(AXES))
     if unknown:
@@ -176,34 +177,41 @@ def _checked_array(states: np.ndarray | Tensor | Sequence[object], axes: str) ->
     if "t" not in axes:
         raise InputError(f"`axes` needs a time axis 't'; got '{axes}'.")
     try:
-        array = states.detach().cpu().numpy() if isinstance(states, Tensor) else np.asarray(states)
+        array = states.detach() if isinstance(states, Tensor) else np.asarray(states)
     except ValueError as error:
         raise InputError(f"`states` must be one array with the axes '{axes}': {error}.") from error
-    if array.dtype.kind not in "fiub":
-        hint = "; give real and imaginary part as two channels" if array.dtype.kind == "c" else ""
+    kind = "f" if isinstance(array, Tensor) and not array.is_complex() else np.asarray(array[:0]).dtype.kind
+    if kind not in "fiub":
+        hint = "; give real and imaginary part as two channels" if kind == "c" else ""
         raise InputError(f"`states` must be an array of real numbers; its dtype is {array.dtype}{hint}.")
-    if array.ndim != len(axes):
-        raise InputError(f"`axes` '{axes}' names {len(axes)} axes, but `states` has the shape {array.shape}.")
-    if 0 in array.shape:
-        raise InputError(f"`states` must not be empty; it has the shape {array.shape} for the axes '{axes}'.")
+    shape = tuple(array.shape)
+    if len(shape) != len(axes):
+        raise InputError(f"`axes` '{axes}' names {len(axes)} axes, but `states` has the shape {shape}.")
+    if 0 in shape:
+        raise InputError(f"`states` must not be empty; it has the shape {shape} for the axes '{axes}'.")
     present = [axis for axis in AXES if axis in axes]
-    array = array.transpose([axes.index(axis) for axis in present])
-    array = array.reshape([array.shape[present.index(axis)] if axis in axes else 1 for axis in AXES])
-    for number, sample in enumerate(array):
-        if not np.isfinite(sample).all():
-            place = ", ".join(
-                f"{word} {int(i)}" for word, i in zip(_WORDS, np.argwhere(~np.isfinite(sample))[0], strict=True)
-            )
-            raise InputError(
-                f"`states` must be finite; sample {number} is not at {place}: cut the run before that time."
-            )
-    return array
+    order = [axes.index(axis) for axis in present]
+    array = array.permute(order) if isinstance(array, Tensor) else array.transpose(order)
+    return array.reshape([array.shape[present.index(axis)] if axis in axes else 1 for axis in AXES])
 
 
-_WORDS = ("realization", "time", "channel", "row", "column")
-
-
-def _samples(array: np.ndarray) -> Iterator[Tensor]:
+def _samples(array: np.ndarray | Tensor) -> Iterator[Float[Tensor, "realization time channel height width"]]:
+    """One sample after the other; float64 stays, everything else becomes float32."""
     for sample in array:
-        dtype = np.float64 if array.dtype == np.float64 else np.float32
-        yield torch.from_numpy(np.array(sample, dtype=dtype, order="C"))
+        if isinstance(sample, Tensor):
+            yield sample.to(torch.float64 if sample.dtype == torch.float64 else torch.float32).contiguous()
+        else:
+            dtype = np.float64 if sample.dtype == np.float64 else np.float32
+            yield torch.from_numpy(np.array(sample, dtype=dtype, order="C"))
+
+
+def _check_finite(array: np.ndarray | Tensor) -> None:
+    for number, sample in enumerate(_samples(array)):
+        finite = torch.isfinite(sample)
+        if not bool(finite.all()):
+            words = ("realization", "time", "channel", "row", "column")
+            place = zip(words, (~finite).nonzero()[0].tolist(), strict=True)
+            raise InputError(
+                f"`states` must be finite; sample {number} is not at {', '.join(f'{word} {i}' for word, i in place)}: "
+                "cut the run before that time."
+            )
