@@ -4,24 +4,18 @@ Every kernel takes standardised rows `z` (mean 0, standard deviation 1 over time
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-from spinlock.features.series_kernels import nan_rows
 
 
 def spike_share(z: Float[Tensor, "row time"], *, threshold: float) -> Float[Tensor, " row"]:
     """Fraction of the steps that are larger than `threshold` times the median step, in absolute value."""
-    if z.shape[1] < 3:
-        return nan_rows(z)
     steps = z.diff(dim=1).abs()
     return (steps > threshold * steps.median(1, keepdim=True).values).double().mean(1)
 
 
 def step_kurtosis(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Logarithm of the fourth moment of the steps over the squared second: log 3 for normal steps."""
-    if z.shape[1] < 3:
-        return nan_rows(z)
     steps = z.diff(dim=1).square()
     return (steps.square().mean(1) / steps.mean(1).square()).log()
 
@@ -51,8 +45,6 @@ def longest_run(holds: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
 
 def extreme_place(z: Float[Tensor, "row time"], *, share: float) -> Float[Tensor, " row"]:
     """Mean place, from 0 (start) to 1 (end), of the `share` of values that lie farthest from the mean."""
-    if z.shape[1] < 2:
-        return nan_rows(z)
     count = max(1, round(share * z.shape[1]))
     return z.abs().topk(count, dim=1).indices.double().mean(1) / (z.shape[1] - 1)
 
@@ -68,10 +60,8 @@ def split_gain(z: Float[Tensor, "row time"]) -> Float[Tensor, "row split"]:
 
 
 def spread_variation(z: Float[Tensor, "row time"], *, num_windows: int) -> Float[Tensor, " row"]:
-    """Standard deviation over mean of the spread within `num_windows` equal windows; NaN below 4 times a window."""
+    """Standard deviation over mean of the spread within `num_windows` equal windows."""
     width = z.shape[1] // num_windows
-    if width < 4:
-        return nan_rows(z)
     windows = z[:, z.shape[1] - width * num_windows :].unflatten(1, (num_windows, width))
     spread = windows.std(-1, correction=0)
     return spread.std(1, correction=0) / spread.mean(1).clamp_min(torch.finfo(z.dtype).tiny)
@@ -79,14 +69,21 @@ def spread_variation(z: Float[Tensor, "row time"], *, num_windows: int) -> Float
 
 def bimodality(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Sarle's coefficient (skewness² + 1) / kurtosis: 1/3 normal, 5/9 uniform, 1 for two values."""
-    if z.shape[1] < 4:
-        return nan_rows(z)
     return ((z**3).mean(1).square() + 1) / (z**4).mean(1)
 
 
 def local_mean_error(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Root mean square of z(t) less the mean of the three values before; √(4/3) for white noise."""
-    if z.shape[1] < 5:
-        return nan_rows(z)
     guess = (z[:, :-3] + z[:, 1:-2] + z[:, 2:-1]) / 3
     return (z[:, 3:] - guess).square().mean(1).sqrt()
+
+
+def highest_rebound(curve: Float[Tensor, "row lag"], minimum: Int[Tensor, " row"]) -> Float[Tensor, " row"]:
+    """Largest autocorrelation from the first minimum to half of all lags, corrected for the ever fewer pairs at large lags.
+
+    The value at the minimum itself where that lies beyond half of the lags.
+    """
+    num_times = curve.shape[1]
+    lag = torch.arange(num_times, device=curve.device)
+    after = (lag >= minimum[:, None]) & ((lag <= num_times // 2) | (lag == minimum[:, None]))
+    return torch.where(after, curve * num_times / (num_times - lag), -torch.inf).amax(1)

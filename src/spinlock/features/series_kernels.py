@@ -77,11 +77,6 @@ def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "aliv
     return (centred / spread)[alive], alive
 
 
-def nan_rows(rows: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
-    """NaN for each row: what a kernel returns for series that are too short."""
-    return rows.new_full((rows.shape[0],), torch.nan)
-
-
 def slope(values: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Least-squares slope of each row per step, in float64; NaN with fewer than two values."""
     values = values.double()

@@ -70,10 +70,10 @@ def interpolated_peak(share: Float[Tensor, "batch bin"]) -> Float[Tensor, " batc
 
 
 def share_near(spectrum: TimeSpectrum, place: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-    """Share of the power within 1.5 bins of `place`; 0 beyond the last bin."""
+    """Share of the power within 1.5 bins of `place`; 0 beyond the last bin, NaN where `place` is."""
     bins = torch.arange(1, spectrum.share.shape[1] + 1, dtype=torch.float64, device=place.device)
     near = (bins - place[:, None]).abs() <= 1.5
-    return (spectrum.share * near).sum(1)
+    return torch.where(place.isnan(), torch.nan, (spectrum.share * near).sum(1))
 
 
 def summed_bicoherence(local: LocalSeries) -> Float[Tensor, " batch"]:
@@ -101,3 +101,18 @@ def summed_bicoherence(local: LocalSeries) -> Float[Tensor, " batch"]:
     rows = local.pooled(torch.ones_like(local.z[:, 0]))
     bias = 1 / (rows * segments.shape[1]).clamp_min(2)
     return (coupling - bias) / (1 - bias)
+
+
+def octave_distance(local: LocalSeries) -> Float[Tensor, " batch"]:
+    """Hellinger distance between the mean spectra of the first and the second half, summed over octaves.
+
+    NaN where in one of the halves no series leaves its line.
+    """
+    half = local.z.shape[1] // 2
+    octave = torch.arange(1, half // 2 + 1, device=local.z.device).log2().long()
+    halves = []
+    for part in (local.z[:, :half], local.z[:, -half:]):
+        share = local.average(periodogram(part))
+        halves.append(share.new_zeros(len(share), int(octave[-1]) + 1).index_add_(1, octave, share))
+    first, second = halves
+    return (1 - (first * second).sqrt().sum(1)).clamp_min(0).sqrt()

@@ -1,0 +1,559 @@
+"""Temporal features: growth, settling, rhythm, memory, regimes and bursts.
+
+Features of the *whole field* follow one number a frame: the spatial standard deviation σ (channel mean of variances), the
+mean square, the gradient energy, or the distance between frames. Features of *local series* look at the block means of
+`Fields.probes`, each standardised over time, leaving out those that never change (spread at most 1e-6 of their
+magnitude); the value of a realization is the mean over its series, and NaN where no series changes. Every docstring
+says which. Rates are per unit time; windows are fractions of the run.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spinlock.features import series_events, series_spectra, whole_field_series
+from spinlock.features.feature import feature
+from spinlock.features.fields import Fields
+from spinlock.features.once import once
+from spinlock.features.series_kernels import (
+    detrended,
+    first_crossing,
+    first_minimum,
+    has_series,
+    local_autocorrelation,
+    local_series,
+    missing,
+    slope,
+)
+from spinlock.features.series_spectra import FLOOR, share_near, time_spectrum
+
+CATCH22 = "idea of catch22 (Lubba et al. 2019, doi:10.1007/s10618-019-00647-x)"
+
+
+@feature(category="temporal", unit="1/time")
+def variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the spatial variance of the whole field grows.
+
+    Least-squares slope of  log σ²(t) = a + r t.  r > 0 where contrast builds up, -2νk² for a diffusing mode k.
+    σ counts as at least 1e-6 of frame 0's. NaN with fewer than 3 saved times or where no frame varies in space.
+    """
+    return 2 * _slope(whole_field_series.log_spread(fields), at_least=3) / fields.dt
+
+
+@feature(category="temporal", unit="1/time")
+def energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the mean square of the whole field grows, its mean included.
+
+    Least-squares slope of  log ⟨u²⟩(t) = a + r t  over channel and space. Differs from `variance_growth_rate` where the
+    mean matters. ⟨u²⟩ counts as at least 1e-12. NaN with fewer than 3 saved times or where the field is 0 throughout.
+    """
+    return _slope(whole_field_series.log_energy(fields), at_least=3) / fields.dt
+
+
+@feature(category="temporal", unit="1/time")
+def early_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the spatial spread of the whole field grows in the first eighth of the run.
+
+    Least-squares slope of log σ(t) over the first T/8 saved times (at least 3): the linear stage of an instability, or the
+    fastest decay. NaN with fewer than 6 saved times or where no frame varies in space.
+    """
+    curve = whole_field_series.log_spread(fields)
+    return (
+        _slope(curve[:, : max(3, curve.shape[1] // 8)], at_least=3) / fields.dt
+        if curve.shape[1] >= 6
+        else missing(fields)
+    )
+
+
+@feature(category="temporal", unit="1/time")
+def late_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the spatial spread of the whole field still grows in the second half of the run.
+
+    Least-squares slope of log σ(t) over the last T/2 saved times; 0 once the amplitude has saturated.
+    NaN with fewer than 6 saved times or where no frame varies in space.
+    """
+    curve = whole_field_series.log_spread(fields)
+    return _slope(curve[:, curve.shape[1] // 2 :], at_least=3) / fields.dt
+
+
+@feature(category="temporal", unit="1/time")
+def roughening_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the patterns of the whole field become finer.
+
+    Least-squares slope of log(√⟨|∇u|²⟩ / σ)(t), the logarithm of the root mean square wavenumber: negative for coarsening
+    and diffusion, positive for a cascade to small scales. NaN with fewer than 3 saved times, or where a frame does not
+    vary in space.
+    """
+    return _slope(whole_field_series.log_roughness(fields), at_least=3) / fields.dt
+
+
+@feature(category="temporal", unit="1/time")
+def activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the change from step to step grows.
+
+    Least-squares slope of log a(t), a = root mean square over the local series of their change in one step (not
+    standardised, at least 1e-6 of frame 0's spread): minus the rate of approach to a fixed point, 0 in sustained motion.
+    NaN with fewer than 4 saved times or where nothing changes.
+    """
+    return _slope(whole_field_series.log_activity(fields), at_least=3) / fields.dt
+
+
+@feature(category="temporal", unit="neper", source="Trefethen et al. 1993, doi:10.1126/science.261.5121.578")
+def transient_gain(fields: Fields) -> Float[Tensor, " batch"]:
+    """Logarithm of the largest amplification of the whole field over its first frame.
+
+    max over t of log(rms u(t) / rms u(0)), rms over channel and space. >= 0; 0 for a field that only decays.
+    NaN with fewer than 3 saved times or where the field is 0 throughout.
+    """
+    curve = whole_field_series.log_energy(fields) / 2
+    return curve.amax(1) - curve[:, 0] if curve.shape[1] >= 3 else missing(fields)
+
+
+@feature(category="temporal", unit="time")
+def settling_time(fields: Fields) -> Float[Tensor, " batch"]:
+    """Time after which the amplitude of the whole field stays near its final level.
+
+    First t from which |log σ - final| stays within 5 % of the range of log σ, but at least 1 %; final = mean of the last
+    tenth. 0 for a constant amplitude; close to the length of the run for one that never settles.
+    NaN with fewer than 10 saved times or where no frame varies in space.
+    """
+    curve = whole_field_series.log_spread(fields)
+    return whole_field_series.settling_place(curve) * fields.dt if curve.shape[1] >= 10 else missing(fields)
+
+
+@feature(category="temporal", unit="time")
+def half_change_time(fields: Fields) -> Float[Tensor, " batch"]:
+    """Time at which the amplitude of the whole field has made half of its largest change.
+
+    First t with |log σ(t) - log σ(0)| >= half its maximum over the run, linear between saved times.
+    NaN with fewer than 3 saved times, where the amplitude never changes by 1 %, or where no frame varies in space.
+    """
+    curve = whole_field_series.log_spread(fields)
+    change = (curve - curve[:, :1]).abs()
+    largest = change.amax(1, keepdim=True)
+    noticed = (largest[:, 0] >= whole_field_series.NOTICEABLE) & (curve.shape[1] >= 3)
+    place = whole_field_series.first_place_above(change / largest, 0.5)
+    return torch.where(noticed, place * fields.dt, torch.nan)
+
+
+@feature(category="temporal", unit="time")
+def departure_time(fields: Fields) -> Float[Tensor, " batch"]:
+    """Time at which the whole field has left its first frame half as far as it ever will.
+
+    First t with ‖u(t) - u(0)‖ >= half its maximum over the run, linear between saved times: short for fast motion, long
+    for slow drift. NaN with fewer than 3 saved times or where the field never changes.
+    """
+    place = whole_field_series.departure(fields).half_way
+    return place * fields.dt if fields.u.shape[1] >= 3 else missing(fields)
+
+
+@feature(category="temporal", source="idea of close returns (Lathrop & Kostelich 1989, doi:10.1103/PhysRevA.40.4028)")
+def initial_return(fields: Fields) -> Float[Tensor, " batch"]:
+    """How closely the whole field comes back to its first frame after having been farthest from it.
+
+    1 - (smallest ‖u(t) - u(0)‖ from the time of the largest on) / (largest). 0 … 1: 1 for a periodic field, 0 for one that
+    only moves away. NaN with fewer than 3 saved times or where the field never changes.
+    """
+    return whole_field_series.departure(fields).closest_return if fields.u.shape[1] >= 3 else missing(fields)
+
+
+@feature(category="temporal", unit="time")
+def first_crossing_time(fields: Fields) -> Float[Tensor, " batch"]:
+    """Time at which a local series first crosses its own mean.
+
+    First t with (z(t)) (z(0)) < 0, linear between saved times, mean over the local series: a quarter to half of a period for
+    oscillations, a large part of the run for drifts. NaN with fewer than 3 saved times.
+    """
+    if not has_series(fields, at_least=3):
+        return missing(fields)
+    local = local_series(fields)
+    start = torch.where(local.z[:, :1] >= 0, 1.0, -1.0)
+    return local.average(first_crossing(local.z * start, 0.0)) * fields.dt
+
+
+@feature(category="temporal", unit="1/time")
+def dominant_frequency(fields: Fields) -> Float[Tensor, " batch"]:
+    """Frequency of the largest peak in the mean spectrum of the local series.
+
+    Periodograms (less the series' line, Hann window, each divided by its sum) are averaged over the series; the peak is
+    placed by a parabola through the logarithms of the largest value and its neighbours. 1/(T dt) … 1/(2 dt).
+    NaN with fewer than 8 saved times.
+    """
+    spectrum = time_spectrum(fields)
+    return spectrum.peak * spectrum.frequency[0] if fields.u.shape[1] >= series_spectra.SHORTEST else missing(fields)
+
+
+@feature(category="temporal")
+def dominant_frequency_prominence(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the variance of the local series that lies at the dominant frequency.
+
+    Sum of the mean spectrum (`dominant_frequency`) within 1.5 bins of the peak. 0 … 1: near 1 for one sharp rhythm.
+    NaN with fewer than 8 saved times.
+    """
+    spectrum = time_spectrum(fields)
+    return share_near(spectrum, spectrum.peak)
+
+
+@feature(category="temporal")
+def harmonic_share(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the rhythm of the local series that lies in its second and third harmonics: 0 for a sine.
+
+    (P(2f) + P(3f)) / (P(f) + P(2f) + P(3f)), P = sum of the mean spectrum within 1.5 bins, f = `dominant_frequency`;
+    harmonics above 1/(2 dt) count as 0. 0 … 1. NaN with fewer than 8 saved times or where 2f is above 1/(2 dt).
+    """
+    spectrum = time_spectrum(fields)
+    base = share_near(spectrum, spectrum.peak)
+    over = share_near(spectrum, 2 * spectrum.peak) + share_near(spectrum, 3 * spectrum.peak)
+    visible = 2 * spectrum.peak <= spectrum.share.shape[1]
+    return torch.where(visible, over / (base + over), torch.nan)
+
+
+@feature(category="temporal")
+def temporal_spectral_slope(fields: Fields) -> Float[Tensor, " batch"]:
+    """Slope of the mean spectrum of the local series in logarithms: the colour of the motion.
+
+    Least-squares slope of log share over log frequency, weighted by 1/frequency so that every octave counts alike; shares
+    count as at least 1e-12. 0 for white noise, about -2 for a random walk, steeper for smooth motion.
+    NaN with fewer than 8 saved times.
+    """
+    spectrum = time_spectrum(fields)
+    height, place = spectrum.share.clamp_min(FLOOR).log(), spectrum.frequency.log()
+    weight = 1 / spectrum.frequency
+    weight = weight / weight.sum()
+    place = place - place @ weight
+    return height @ (weight * place) / (weight @ place.square()) if len(place) >= 4 else missing(fields)
+
+
+@feature(category="temporal", source="Inouye et al. 1991, doi:10.1016/0013-4694(91)90138-T")
+def temporal_spectral_entropy(fields: Fields) -> Float[Tensor, " batch"]:
+    """Entropy of the mean spectrum of the local series: how many frequencies take part.
+
+    -Σ p log p / log(number of bins), p = shares of the mean spectrum (`dominant_frequency`).
+    0 … 1: small for a rhythm or a drift, 1 for white noise. NaN with fewer than 8 saved times.
+    """
+    share = time_spectrum(fields).share
+    if share.shape[1] < 4:
+        return missing(fields)
+    return -torch.special.xlogy(share, share).sum(1) / torch.tensor(share.shape[1]).log()
+
+
+@feature(category="temporal", source="distance of Hellinger 1909 between spectra of the halves")
+def spectral_nonstationarity(fields: Fields) -> Float[Tensor, " batch"]:
+    """How differently the local series move in the second half of the run from the first.
+
+    √(1 - Σ √(p q)): p, q = mean spectra (`dominant_frequency`) of the two halves, summed over octaves of frequency.
+    0 … 1: near 0 for stationary motion, 1 where the rhythms share no octave. NaN with fewer than 16 saved times or where
+    no series changes in one of the halves.
+    """
+    if not has_series(fields, at_least=16):
+        return missing(fields)
+    return series_spectra.octave_distance(local_series(fields))
+
+
+@feature(category="temporal", unit="time", source="definition; " + CATCH22 + ", CO_f1ecac")
+def autocorrelation_time(fields: Fields) -> Float[Tensor, " batch"]:
+    """Lag at which the autocorrelation of a local series first falls below 1/e.
+
+    r(k) = Σ z(t) z(t+k) / T, linear between lags, mean over the local series; -dt / log φ for an AR(1) process with
+    coefficient φ. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    return local_series(fields).average(first_crossing(local_autocorrelation(fields), math.exp(-1))) * fields.dt
+
+
+@feature(category="temporal", unit="time", source=CATCH22 + ", CO_FirstMin_ac")
+def autocorrelation_first_minimum(fields: Fields) -> Float[Tensor, " batch"]:
+    """Lag of the first minimum of the autocorrelation of a local series.
+
+    About half a period for oscillations, one or two steps for white noise. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    return local_series(fields).average(first_minimum(local_autocorrelation(fields)).double()) * fields.dt
+
+
+@feature(category="temporal", source="idea of Wang et al. 2007 (periodicity), doi:10.1007/s10618-005-0039-x")
+def oscillation_persistence(fields: Fields) -> Float[Tensor, " batch"]:
+    """Height to which the autocorrelation of a local series rises again after its first minimum.
+
+    Largest r(k) T / (T - k) for k from the first minimum to T/2, mean over the local series; the value at the minimum if that
+    lies beyond T/2. About 1 for a periodic series, about 0 for noise, negative for drifts. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    curve = local_autocorrelation(fields)
+    return local_series(fields).average(series_events.highest_rebound(curve, first_minimum(curve)))
+
+
+@feature(category="temporal", source="Wang, Smith & Hyndman 2006, sec. 3.1, doi:10.1007/s10618-005-0039-x")
+def trend_strength(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the variance of the local series that a straight line explains.
+
+    R² of the least-squares line, mean over the local series. 0 … 1: 1 for a pure drift.
+    NaN with fewer than 4 saved times.
+    """
+    if not has_series(fields, at_least=4):
+        return missing(fields)
+    local = local_series(fields)
+    num_times = local.z.shape[1]
+    return local.average(slope(local.z).square()) * (num_times**2 - 1) / 12
+
+
+@once
+def _split_gain(fields: Fields) -> Float[Tensor, "batch split"]:
+    return local_series(fields).average(series_events.split_gain(local_series(fields).z))
+
+
+@feature(category="temporal", source="Hawkins 1977, doi:10.1080/01621459.1977.10479935")
+def regime_change_strength(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the variance of the local series that one common jump of their levels explains.
+
+    max over k of the mean over series of S(k)² / (k (T - k)), S(k) = Σ_{t<k} z(t): two constant levels, the jump at the
+    same time in all series, at least a twentieth of the run from either end. 0 … 1. NaN with fewer than 20 saved times.
+    """
+    if not has_series(fields, at_least=20):
+        return missing(fields)
+    edge = fields.u.shape[1] // 20
+    return _split_gain(fields)[:, edge - 1 : fields.u.shape[1] - edge].amax(1)
+
+
+@feature(category="temporal", unit="share of the run", source="Hawkins 1977, doi:10.1080/01621459.1977.10479935")
+def regime_change_position(fields: Fields) -> Float[Tensor, " batch"]:
+    """Where in the run the jump of `regime_change_strength` lies.
+
+    k / T at the maximum. 0.05 … 0.95. NaN with fewer than 20 saved times.
+    """
+    if not has_series(fields, at_least=20):
+        return missing(fields)
+    edge = fields.u.shape[1] // 20
+    gain = _split_gain(fields)[:, edge - 1 : fields.u.shape[1] - edge]
+    return torch.where(gain.isnan().any(1), torch.nan, (gain.argmax(1) + edge) / fields.u.shape[1])
+
+
+@feature(category="temporal")
+def spike_share(fields: Fields) -> Float[Tensor, " batch"]:
+    """Share of the steps in which a local series jumps: more than 5 times its median step, in absolute value.
+
+    0 … 1/2: 0 for smooth motion, .0007 for normal steps, more for motion in bursts. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.spike_share(local.z, threshold=5.0))
+
+
+@feature(category="temporal", unit="neper")
+def step_kurtosis(fields: Fields) -> Float[Tensor, " batch"]:
+    """How uneven the steps of a local series are: logarithm of their flatness.
+
+    log(⟨Δ⁴⟩ / ⟨Δ²⟩²), Δ = change in one step. 0 for steps of one size, log 1.5 for a sine, log 3 for normal steps, large
+    for rest with rare jumps. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.step_kurtosis(local.z))
+
+
+@feature(category="temporal", source="Goh & Barabási 2008, eq. 1, doi:10.1209/0295-5075/81/48002")
+def burstiness(fields: Fields) -> Float[Tensor, " batch"]:
+    """Whether the large steps of a local series come in bursts.
+
+    B = (σ - μ) / (σ + μ) of the waiting times between steps above the upper quartile of |Δ|, mean over the local series.
+    -1 … 1: -1 regular, about 0 independent, towards 1 in bursts. NaN with fewer than 16 saved times or where steps are
+    too alike to have three above the quartile.
+    """
+    if not has_series(fields, at_least=16):
+        return missing(fields)
+    local = local_series(fields)
+    steps = local.z.diff(dim=1).abs()
+    return local.average(series_events.burstiness(steps > steps.quantile(0.75, dim=1, keepdim=True)))
+
+
+@feature(category="temporal", unit="share of the run", source=CATCH22 + ", DN_OutlierInclude_mdrmd")
+def extreme_position(fields: Fields) -> Float[Tensor, " batch"]:
+    """Where in the run the extreme values of a local series lie.
+
+    Mean place, 0 (start) to 1 (end), of the twentieth of the values that is farthest from the mean: near 0 for transients
+    that decay, near 1 for growth, near 1/2 for stationary motion. NaN with fewer than 20 saved times.
+    """
+    if not has_series(fields, at_least=20):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.extreme_place(local.z, share=0.05))
+
+
+def _rolling_variability(fields: Fields, num_windows: int) -> Float[Tensor, " batch"]:
+    if not has_series(fields, at_least=4 * num_windows):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.spread_variation(local.z, num_windows=num_windows))
+
+
+@feature(category="temporal")
+def rolling_variability_fine(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much the spread of a local series changes between sixteenths of the run.
+
+    Standard deviation over mean of the spreads in 16 windows of T/16, mean over the local series. 0 … √15: small for stationary
+    motion, large for motion that dies, starts or comes in bursts. NaN with fewer than 64 saved times.
+    """
+    return _rolling_variability(fields, 16)
+
+
+@feature(category="temporal")
+def rolling_variability_medium(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much the spread of a local series changes between eighths of the run.
+
+    As `rolling_variability_fine` with 8 windows. 0 … √7. NaN with fewer than 32 saved times.
+    """
+    return _rolling_variability(fields, 8)
+
+
+@feature(category="temporal")
+def rolling_variability_coarse(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much the spread of a local series changes between thirds of the run.
+
+    As `rolling_variability_fine` with 3 windows. 0 … √2. NaN with fewer than 12 saved times.
+    """
+    return _rolling_variability(fields, 3)
+
+
+@feature(
+    category="temporal", source="Sarle's coefficient, SAS/STAT 1990; Pfister et al. 2013, doi:10.3389/fpsyg.2013.00700"
+)
+def bimodality(fields: Fields) -> Float[Tensor, " batch"]:
+    """Whether a local series dwells at two levels.
+
+    (skewness² + 1) / kurtosis, mean over the local series. 0 … 1: 1/3 normal, 5/9 uniform, 1 for two values.
+    NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.bimodality(local.z))
+
+
+@feature(category="temporal", unit="share of the run", source=CATCH22 + ", SB_BinaryStats_mean_longstretch1")
+def longest_stretch(fields: Fields) -> Float[Tensor, " batch"]:
+    """Longest stretch that a local series stays above its mean.
+
+    Largest number of successive values above the mean, over T. 0 … 1. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.longest_run(local.z > 0)) / local.z.shape[1]
+
+
+@feature(category="temporal", unit="share of the run", source=CATCH22 + ", SB_BinaryStats_diff_longstretch0")
+def longest_monotone_run(fields: Fields) -> Float[Tensor, " batch"]:
+    """Longest stretch over which a local series only falls.
+
+    Largest number of successive negative steps, over T. 0 … 1. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.longest_run(local.z.diff(dim=1) < 0)) / local.z.shape[1]
+
+
+@feature(category="temporal", source=CATCH22 + ", FC_LocalSimple_mean3_stderr")
+def local_mean_error(fields: Fields) -> Float[Tensor, " batch"]:
+    """Error of forecasting a local series by the mean of its three last values.
+
+    √⟨(z(t) - (z(t-1) + z(t-2) + z(t-3))/3)²⟩, in units of the series' spread. Near 0 for slow motion, √(4/3) for white noise,
+    up to 4/3 for alternation. NaN with fewer than 8 saved times.
+    """
+    if not has_series(fields, at_least=8):
+        return missing(fields)
+    local = local_series(fields)
+    return local.average(series_events.local_mean_error(local.z))
+
+
+@feature(category="temporal", unit="neper")
+def amplitude_fluctuation(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much the amplitude of the whole field breathes in the second half of the run.
+
+    Standard deviation of log σ(t) less its line, over the last T/2 saved times. 0 for a steady or exponentially growing field.
+    NaN with fewer than 8 saved times or where no frame varies in space.
+    """
+    curve = whole_field_series.log_spread(fields)
+    if curve.shape[1] < 8:
+        return missing(fields)
+    return detrended(curve[:, curve.shape[1] // 2 :]).std(1, correction=0)
+
+
+@feature(category="temporal", source="Golomb 2007 (synchrony measure χ²), doi:10.4249/scholarpedia.1347")
+def synchrony(fields: Fields) -> Float[Tensor, " batch"]:
+    """Whether the local series move together: variance of their mean over the mean of their variances.
+
+    Var_t(mean over series of p) / mean over series of Var_t(p), p = `Fields.probes` in units of frame 0's spread. 0 … 1: 1 for
+    uniform motion, 1/(number of series) for independent series. NaN with fewer than 3 saved times, with fewer than two
+    series, or where none changes.
+    """
+    probes = fields.probes.double()
+    if not has_series(fields, at_least=3) or probes.shape[2] < 2:
+        return missing(fields)
+    each = probes.var(1, correction=0).mean(1)
+    return torch.where(each > 1e-12, probes.mean(2).var(1, correction=0) / each.clamp_min(1e-12), torch.nan)
+
+
+@feature(category="temporal", unit="log10(frame-0 std)")
+def temporal_spread(fields: Fields) -> Float[Tensor, " batch"]:
+    """How far the local series swing: logarithm of their spread over time in units of the initial spatial spread.
+
+    log10 √(mean over series of Var_t(p)), p = `Fields.probes`, at least -6. NaN with fewer than 3 saved times.
+    """
+    if fields.u.shape[1] < 3:
+        return missing(fields)
+    return fields.probes.double().var(1, correction=0).mean(1).sqrt().clamp_min(1e-6).log10()
+
+
+def _slope(curve: Float[Tensor, "batch time"], *, at_least: int) -> Float[Tensor, " batch"]:
+    """Least-squares slope per step; NaN with fewer than `at_least` values."""
+    return slope(curve) if curve.shape[1] >= at_least else curve.new_full(curve.shape[:1], torch.nan)
+
+
+TEMPORAL = (
+    variance_growth_rate,
+    energy_growth_rate,
+    early_growth_rate,
+    late_growth_rate,
+    roughening_rate,
+    activity_growth_rate,
+    transient_gain,
+    settling_time,
+    half_change_time,
+    departure_time,
+    initial_return,
+    first_crossing_time,
+    dominant_frequency,
+    dominant_frequency_prominence,
+    harmonic_share,
+    temporal_spectral_slope,
+    temporal_spectral_entropy,
+    spectral_nonstationarity,
+    autocorrelation_time,
+    autocorrelation_first_minimum,
+    oscillation_persistence,
+    trend_strength,
+    regime_change_strength,
+    regime_change_position,
+    spike_share,
+    step_kurtosis,
+    burstiness,
+    extreme_position,
+    rolling_variability_fine,
+    rolling_variability_medium,
+    rolling_variability_coarse,
+    bimodality,
+    longest_stretch,
+    longest_monotone_run,
+    local_mean_error,
+    amplitude_fluctuation,
+    synchrony,
+    temporal_spread,
+)
