@@ -1,1 +1,64 @@
-"""spinlock."""
+"""A behaviour tokenizer for dynamical systems.
+
+    dynamics ──▶ Rollout ──▶ features ──▶ FeatureTable ──▶ categories ──▶ CategoryMap ──▶ vqvae ──▶ TokenTable
+    simulate                 featurize                     group                          quantise  (metrics judge it)
+
+    core/        the values that flow: Rollout, FeatureTable, CategoryMap, TokenTable; registries, errors, seeds
+    dynamics/    simulate systems whose behaviour is worth describing
+    features/    describe a rollout by numbers with names
+    categories/  group columns that belong together
+    vqvae/       quantise every category, coarse to fine
+    training/    split, fit, keep the better; the `Tokenizer` that users call
+    metrics/     judge: pure functions and baselines at equal bits
+    plots/       figures and the report page
+    store/       files: the only code that knows a path inside one
+    config/      YAML files as checked sections
+    pipeline/    one function a stage: configuration → files
+    cli/         `spinlock <command>`
+
+The names below are loaded when they are first used, so `import spinlock` is quick:
+
+    table = spinlock.extract_features(states, axes="ntchw", dt=0.1)
+    tokenizer = spinlock.Tokenizer(levels=[...]).fit(table)
+    tokens = tokenizer.encode(table)
+"""
+
+from importlib import import_module
+from typing import Any
+
+from spinlock._version import __version__
+
+_HOMES = {
+    "Rollout": "spinlock.core.rollout",
+    "FeatureSpec": "spinlock.core.feature_table",
+    "FeatureRegistry": "spinlock.core.feature_table",
+    "FeatureTable": "spinlock.core.feature_table",
+    "CategoryMap": "spinlock.core.category_map",
+    "Level": "spinlock.core.tokens",
+    "TokenTable": "spinlock.core.tokens",
+    "extract_features": "spinlock.features.extract",
+    "Tokenizer": "spinlock.training.estimator",
+    "SpinlockError": "spinlock.core.errors",
+    "UsageError": "spinlock.core.errors",
+    "ConfigError": "spinlock.core.errors",
+    "InputError": "spinlock.core.errors",
+    "NamesDifferError": "spinlock.core.errors",
+    "ResourceError": "spinlock.core.errors",
+    "NotFittedError": "spinlock.core.errors",
+}
+"""Public name → the module that it lives in."""
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from its home at first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spinlock' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,13 +1,13 @@
 """A configuration file with what was typed on top of it; every key and value knows where it came from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from spinlock.config import nodes
-from spinlock.config.overrides import graft, typed_overrides
+from spinlock.config.overrides import NamedOptions, graft, typed_overrides
 from spinlock.config.problem import Problem, refuse
 
 Location = tuple[str | int, ...]
@@ -47,15 +47,13 @@ class Document:
         return mark.name if mark.name in self.typed else nodes.place(mark, mark.name)
 
 
-def read_document(
-    path: Path, *, overrides: Sequence[str] = (), options: Mapping[str, object] | None = None
-) -> Document:
+def read_document(path: Path, *, overrides: Sequence[str] = (), options: NamedOptions | None = None) -> Document:
     """Read a file and graft overrides onto it.
 
     Args:
         path: a YAML file.
         overrides: `key=value`, the key dotted, the value YAML; a later one wins.
-        options: dotted key → value, from options that have a name of their own, for example `--seed`.
+        options: options with names of their own: `{"--seed": ("training.seed", 3)}`.
 
     Raises:
         ConfigError: if the file cannot be read as YAML.

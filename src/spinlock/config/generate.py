@@ -133,18 +133,12 @@ class FeaturesConfig(Section):
     operator_sensitivity: Flag = True
     """Whether the features that run the step operator again are computed; they are missing otherwise."""
 
-    per_timestep: Flag = True
-    """Whether the features of single time steps are stored beside those of trajectories."""
-
 
 class StorageConfig(Section):
     """What is kept, and how the work is cut."""
 
     keep_states: Literal["none", "float32", "float16"] = "none"
     """Precision in which states are stored; "none" stores features only."""
-
-    keep_states_samples: Count | None = None
-    """Samples, from the first, whose states are stored; all where it is empty."""
 
     shard_size: Count = 16
     """Samples a shard: what is lost at most, for each worker, when the run is killed."""
@@ -194,17 +188,13 @@ class GenerateConfig(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        """Parameters belong to their systems; what is kept exists."""
+        """Parameters belong to their systems; a group is no larger than the data set."""
         mistakes: list[tuple[Location, str]] = [
             (("systems", system, "parameters", name), mistake)
             for system, entry in self.systems.items()
             for name, override in entry.parameters.items()
             if (mistake := parameter_mistake(system, name, override))
         ]
-        kept = self.storage.keep_states_samples
-        if kept is not None and self.storage.keep_states == "none":
-            text = "contradicts storage.keep_states: none; set keep_states to float32 or float16, or remove it"
-            mistakes.append((("storage", "keep_states_samples"), text))
         if self.sampling.samples_per_group > self.num_samples:
             text = f"must be at most num_samples, which is {self.num_samples}"
             mistakes.append((("sampling", "samples_per_group"), text))

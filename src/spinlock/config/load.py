@@ -1,12 +1,13 @@
 """Read a configuration file: YAML, overrides, schema; every mistake is reported at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from spinlock.config.document import read_document
+from spinlock.config.overrides import NamedOptions
 from spinlock.config.problem import refuse
 from spinlock.config.section import Section
 from spinlock.config.translate import problems_of
@@ -19,7 +20,7 @@ def load_config(
     section: type[S],
     *,
     overrides: Sequence[str] = (),
-    options: Mapping[str, object] | None = None,
+    options: NamedOptions | None = None,
 ) -> S:
     """The configuration in a file.
 
@@ -27,7 +28,7 @@ def load_config(
         path: a YAML file.
         section: its schema, for example `TrainConfig`.
         overrides: `key=value` with a dotted key and a YAML value, put in place of what the file says.
-        options: the same from options with names of their own: dotted key → value.
+        options: the same from options with names of their own: `{"--seed": ("training.seed", 3)}`.
 
     Raises:
         ConfigError: one line a mistake, `file:line:column: dotted.key: rule (did you mean 'x') [got …]`.

@@ -9,6 +9,9 @@ from spinlock.config import nodes
 from spinlock.config.problem import Problem
 from spinlock.core.errors import ConfigError
 
+NamedOptions = Mapping[str, tuple[str, object]]
+"""Option → the dotted key that it sets, and its value: `{"--seed": ("training.seed", 3)}`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Override:
@@ -19,12 +22,12 @@ class Override:
     value: yaml.Node
 
 
-def typed_overrides(overrides: Sequence[str], options: Mapping[str, object]) -> tuple[list[Override], list[Problem]]:
+def typed_overrides(overrides: Sequence[str], options: NamedOptions) -> tuple[list[Override], list[Problem]]:
     """The overrides in order, named options last, and those that cannot be read.
 
     Args:
         overrides: `key=value`, the key dotted, the value YAML.
-        options: dotted key → value; the option is called as the last part of the key.
+        options: option as it was typed → dotted key and value.
     """
     found: list[Override] = []
     problems: list[Problem] = []
@@ -42,10 +45,10 @@ def typed_overrides(overrides: Sequence[str], options: Mapping[str, object]) -> 
             problems.append(Problem(place=source, key=key.strip(), message=message))
             continue
         found.append(Override(source=source, key=key.strip(), value=value))
-    for key, given in options.items():
-        source = f"--{key.rpartition('.')[2].replace('_', '-')} {given}"
+    for option, (key, given) in options.items():
         plain = given is None or isinstance(given, bool | int | float)
         written = {None: "null", True: "true", False: "false"}.get(given, str(given)) if plain else str(given)
+        source = f"{option} {given}"
         found.append(Override(source=source, key=key, value=word(source, written, quoted=not plain)))
     return found, problems
 

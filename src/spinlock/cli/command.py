@@ -1,0 +1,57 @@
+"""What every command has in common: how it talks, and how its result is printed."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from spinlock.cli.options import debug_option, json_option, manner, quiet_option, verbose_option
+from spinlock.cli.output import show, to_plain
+
+Function = Callable[..., Any]
+
+
+def command(*, examples: str = "") -> Callable[[Function], click.Command]:
+    """Make a click command of a function that returns its result: a dataclass, a mapping, text or None.
+
+    The result is printed, as text or with `--json` as JSON; `passed: false` in it ends with exit code 1.
+
+    Args:
+        examples: command lines for the help, one a line.
+    """
+
+    def decorate(function: Function) -> click.Command:
+        @functools.wraps(function)
+        def run(**arguments: Any) -> None:
+            how = manner()
+            _start_logging(how.verbosity)
+            result = to_plain(function(**arguments))
+            show(result, as_json=how.as_json)
+            if isinstance(result, Mapping) and result.get("passed") is False:
+                raise click.exceptions.Exit(1)
+
+        for option in (debug_option, verbose_option, quiet_option, json_option):
+            run = option(run)
+        name = function.__name__.replace("_", "-")
+        epilog = (
+            "\b\nExamples:\n" + "\n".join(f"  {line.strip()}" for line in examples.splitlines()) if examples else None
+        )
+        return click.command(name, epilog=epilog)(run)
+
+    return decorate
+
+
+class _ErrorStream(logging.Handler):
+    """Log lines on standard error, beside a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"spinlock: {self.format(record)}", err=True)
+
+
+def _start_logging(verbosity: int) -> None:
+    logger = logging.getLogger("spinlock")
+    logger.setLevel({-1: logging.WARNING, 0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
+    if not any(isinstance(handler, _ErrorStream) for handler in logger.handlers):
+        logger.addHandler(_ErrorStream())

@@ -1,0 +1,35 @@
+"""`spinlock discover-categories`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spinlock.cli.command import command
+from spinlock.cli.options import dataset_option, output_option
+
+FEATURE_PATH = "/features/sdf/aggregated/features"
+
+
+@command(
+    examples="""spinlock discover-categories --dataset datasets/demo.h5 --output categories.json
+    spinlock discover-categories --dataset datasets/demo.h5 --method auto --output clusters.json"""
+)
+@dataset_option
+@click.option("--feature-path", default=FEATURE_PATH, show_default=True, metavar="PATH", help="The table in the file.")
+@output_option(help="The category map (JSON).")
+@click.option(
+    "--method",
+    type=click.Choice(("semantic", "auto")),
+    default="semantic",
+    show_default=True,
+    help="By what the features mean, or by how they move together.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the clustering.")
+def discover_categories(*, dataset: Path, feature_path: str, output: Path, method: str, seed: int) -> Any:
+    """Group the features of a data set into categories and write the map that training takes."""
+    from spinlock.cli.progress import progress
+    from spinlock.pipeline.discover_categories import discover_categories as run
+
+    with progress() as listener:
+        return run(dataset, feature_path=feature_path, output=output, method=method, seed=seed, progress=listener)

@@ -1,0 +1,83 @@
+"""How a command that failed says so: one sentence, one exit code, a traceback only when it was asked for."""
+
+import errno
+import traceback
+
+import click
+
+from spinlock.core.errors import SpinlockError
+
+USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED = 2, 4, 5, 70, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+
+
+def report_failure(error: BaseException, *, debug: bool) -> int:
+    """Say on standard error what went wrong, and return the exit code.
+
+    Args:
+        error: what ended the command.
+        debug: show the traceback too.
+    """
+    if isinstance(error, SystemExit | GeneratorExit):
+        raise error
+    if debug and not isinstance(error, click.ClickException | click.Abort):
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    code, text = _code_and_text(error)
+    for line in text.splitlines():
+        click.echo(f"spinlock: {line}", err=True)
+    return code
+
+
+def _code_and_text(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, SpinlockError):
+        return error.exit_code, str(error)
+    if isinstance(error, click.ClickException):
+        return USAGE, _usage(error)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return INTERRUPTED, "interrupted; what is complete is kept, and the same command goes on from there."
+    if isinstance(error, MemoryError) or _is_torch_memory(error):
+        return RESOURCES, f"out of memory ({_one_line(error) or type(error).__name__})."
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return RESOURCES, f"no space left{_where(error)} ({error.strerror})."
+    if isinstance(error, OSError) and error.filename is not None:
+        return BAD_INPUT, f"{error.strerror or type(error).__name__}{_where(error)}."
+    return INTERNAL, (
+        f"a mistake of spinlock itself: {type(error).__name__} in {_origin(error)}: {_one_line(error)}. "
+        "Run with --debug for the traceback, and please report it."
+    )
+
+
+def _usage(error: click.ClickException) -> str:
+    """click's message as a sentence, with where to read more."""
+    text = " ".join(error.format_message().split())
+    if text:
+        text = f"{text[0].lower()}{text[1:]}".rstrip(".") if text[1:2].islower() else text.rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else "spinlock"
+    return f"{text}. See {path} --help."
+
+
+def _is_torch_memory(error: BaseException) -> bool:
+    """Whether torch ran out of memory: it says so by RuntimeErrors."""
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )
+
+
+def _where(error: OSError) -> str:
+    return f": {error.filename}" if error.filename is not None else ""
+
+
+def _origin(error: BaseException) -> str:
+    """File and line of the innermost frame inside spinlock."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/spinlock/" in frame.filename.replace("\\", "/")] or frames
+    if not ours:
+        return "an unknown place"
+    name = ours[-1].filename.replace("\\", "/").rpartition("/spinlock/")[2]
+    return f"{name}:{ours[-1].lineno}"
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return text if len(text) <= 200 else f"{text[:197]}..."

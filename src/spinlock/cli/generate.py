@@ -1,0 +1,50 @@
+"""`spinlock generate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spinlock.cli.command import command
+from spinlock.cli.options import config_option, given, output_option, override_option
+
+
+@command(
+    examples="""spinlock generate --config configs/generate/tiny.yaml --dry-run
+    spinlock generate --config configs/generate/demo.yaml -o num_samples=96 --output datasets/small.h5"""
+)
+@config_option
+@override_option
+@output_option(required=False, help="The data-set file; sets output_path.")
+@click.option("--seed", type=int, metavar="N", help="Sets seed.")
+@click.option("--workers", metavar="N", help="Sets storage.workers: processes, or auto.")
+@click.option("--keep-states", metavar="WHICH", help="Sets storage.keep_states: none, float32 or float16.")
+@click.option("--dry-run", is_flag=True, help="Say how long it would take and how large the file would be.")
+def generate(
+    *,
+    config: Path,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    seed: int | None,
+    workers: str | None,
+    keep_states: str | None,
+    dry_run: bool,
+) -> Any:
+    """Simulate samples and compute their features; a run that was stopped goes on where it was."""
+    from spinlock.cli.progress import progress
+    from spinlock.config import GenerateConfig, load_config
+
+    options = given(
+        output=("output_path", output),
+        seed=("seed", seed),
+        workers=("storage.workers", int(workers) if workers and workers.isdecimal() else workers),
+        keep_states=("storage.keep_states", keep_states),
+    )
+    settings = load_config(config, GenerateConfig, overrides=overrides, options=options)
+    from spinlock.pipeline.generate import estimate
+    from spinlock.pipeline.generate import generate as run
+
+    if dry_run:
+        return estimate(settings)
+    with progress() as listener:
+        return {"dataset": run(settings, progress=listener)}

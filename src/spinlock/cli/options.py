@@ -1,0 +1,101 @@
+"""Options that commands share, and the manner in which a command was asked to talk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from spinlock.core.errors import InputError, UsageError, did_you_mean
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """How a command talks.
+
+    Attributes:
+        verbosity: -1 warnings and failures only, 0 progress too, 1 every step, 2 everything.
+        as_json: the result is printed as JSON.
+    """
+
+    verbosity: int
+    as_json: bool
+
+
+def manner() -> Manner:
+    """How the running command was asked to talk; options before and after the command's name count alike."""
+    meta = click.get_current_context().meta
+    verbosity = meta.get("spinlock.verbosity", 0)
+    return Manner(verbosity=-1 if meta.get("spinlock.quiet") else verbosity, as_json=meta.get("spinlock.json", False))
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: int | bool) -> None:
+    name = f"spinlock.{'verbosity' if parameter.name == 'verbose' else parameter.name}"
+    if parameter.name == "debug":
+        name, value = "spinlock.verbosity", 2 if value else 0
+    ctx.meta[name] = max(ctx.meta.get(name, 0), value)
+    if ctx.meta.get("spinlock.quiet") and ctx.meta.get("spinlock.verbosity", 0) == 1:
+        raise UsageError("--quiet contradicts --verbose; give one of them.")
+
+
+def _talk(*names: str, **settings: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_remember, **settings)
+
+
+quiet_option = _talk("-q", "--quiet", is_flag=True, help="Warnings and failures only.")
+verbose_option = _talk("-v", "--verbose", count=True, type=click.IntRange(0, 1, clamp=True), help="Say every step.")
+debug_option = _talk("--debug", is_flag=True, help="Say everything; tracebacks.")
+json_option = _talk("--json", is_flag=True, help="Print the result as JSON.")
+
+
+class ExistingFile(click.ParamType):
+    """A path that must exist; the name that was probably meant is in the message."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002
+        """The path, if something is there."""
+        path = Path(value)
+        try:
+            if path.exists():
+                return path
+            around = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+        except (OSError, ValueError) as error:
+            raise InputError(f"{value}: cannot be read ({error}).") from error
+        if not path.parent.is_dir():
+            raise InputError(f"{value}: no such file; there is no folder {path.parent} either.")
+        hint = did_you_mean(path.name, around) if around else ""
+        meant = hint.split("? ")[0] + "?" if hint.startswith("Did") else ""
+        raise InputError(f"{value}: no such file. {meant}".strip())
+
+
+config_option = click.option(
+    "--config", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A YAML file."
+)
+override_option = click.option(
+    "-o",
+    "--override",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set one key of the configuration, dotted; may be repeated.",
+)
+dataset_option = click.option(
+    "--dataset", required=True, type=ExistingFile(), metavar="FILE", help="A data-set file (HDF5)."
+)
+tokenizer_option = click.option(
+    "--tokenizer", required=True, type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer."
+)
+
+
+def output_option(*, help: str, required: bool = True) -> Callable[[F], F]:  # noqa: A002  click's own word
+    """`--output`, for commands that write one thing."""
+    return click.option("--output", required=required, type=click.Path(path_type=Path), metavar="PATH", help=help)
+
+
+def given(**options: tuple[str, object]) -> dict[str, tuple[str, object]]:
+    """The options that were typed, as `load_config` takes them: option → dotted key and value."""
+    return {f"--{name.replace('_', '-')}": (key, value) for name, (key, value) in options.items() if value is not None}

@@ -1,0 +1,101 @@
+"""Results on standard output: JSON for programs, aligned text for people."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from numbers import Integral, Real
+from pathlib import PurePath
+from typing import Any
+
+import click
+
+
+def to_plain(value: Any) -> Any:
+    """A result in the values that JSON has; a number that is not finite is None.
+
+    Raises:
+        TypeError: for a value that has no plain form, such as a tensor.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(entry) for key, entry in value.items()}
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Sequence | set | frozenset):
+        return [to_plain(entry) for entry in value]
+    raise TypeError(f"a result of type {type(value).__name__} cannot be printed")
+
+
+def show(result: Any, *, as_json: bool) -> None:
+    """Print a plain result; nothing for None."""
+    if as_json:
+        click.echo(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False))
+    elif isinstance(result, str):
+        click.echo(result)
+    elif result is not None:
+        for line in lines(result):
+            click.echo(line)
+
+
+def lines(value: Any, *, indent: str = "") -> Iterator[str]:
+    """A mapping as `name  value` lines, mappings inside it indented, lists of mappings as tables."""
+    if not isinstance(value, Mapping):
+        yield f"{indent}{_text(value)}"
+        return
+    simple = {key.replace("_", " "): _text(entry) for key, entry in value.items() if _is_simple(entry)}
+    width = max(map(len, simple), default=0)
+    for key, entry in value.items():
+        title = key.replace("_", " ")
+        if _is_simple(entry):
+            yield f"{indent}{title:<{width}}  {simple[title]}".rstrip()
+        elif isinstance(entry, Mapping):
+            yield f"{indent}{title}"
+            yield from lines(entry, indent=f"{indent}  ")
+        else:
+            yield f"{indent}{title}"
+            yield from (f"{indent}  {line}" for line in table(entry))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows as aligned columns, numbers to the right; the heads are the keys, in the order of their first appearance."""
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_text(row.get(head)) for head in heads] for row in rows]
+    numeric = [all(_is_number(row.get(head)) for row in rows) for head in heads]
+    titles = [head.replace("_", " ") for head in heads]
+    widths = [max(len(line[column]) for line in [titles, *cells]) for column in range(len(heads))]
+
+    def aligned(line: Sequence[str]) -> str:
+        padded = (f"{t:>{w}}" if right else f"{t:<{w}}" for t, w, right in zip(line, widths, numeric, strict=True))
+        return "  ".join(padded).rstrip()
+
+    return [aligned(titles), *map(aligned, cells)]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _is_simple(value: Any) -> bool:
+    if isinstance(value, list):
+        return not value or not all(isinstance(entry, Mapping) for entry in value)
+    return not isinstance(value, Mapping)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "-"
+    return str(value)

@@ -1,0 +1,85 @@
+"""How far a stage is: a bar with rate and remaining time on a terminal, a line every ten seconds elsewhere."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import click
+
+from spinlock.cli.options import manner
+from spinlock.pipeline.progress import Progress, silent
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A listener for the running command: silent when quiet, a bar on a terminal, lines elsewhere."""
+    if manner().verbosity < 0:
+        yield silent
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _bars() as listener:
+            yield listener
+    else:
+        yield Lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True)) as display:
+        tasks: dict[str, bars.TaskID] = {}
+
+        def listen(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = display.add_task(stage, total=total)
+            display.update(tasks[stage], completed=done, total=total)
+
+        yield listen
+
+
+@dataclass(kw_only=True, slots=True)
+class Lines:
+    """Progress as lines on standard error: when a stage starts to take time, every ten seconds, and when it ends."""
+
+    _stage: str = ""
+    _first: int = 0
+    _started: float = 0.0
+    _said: float = 0.0
+    _ended: set[str] = field(default_factory=set)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Take note of how far a stage is, and say so now and then."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._first, self._started, self._said = stage, done, now, now
+        if done >= total and stage not in self._ended:
+            self._ended.add(stage)
+            click.echo(f"{stage}: {total} of {total} in {duration(now - self._started)}", err=True)
+        elif done < total and now - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = now
+            # What was complete before this run says nothing about its speed.
+            rate = (done - self._first) / (now - self._started)
+            left = f", {rate:.3g}/s, {duration((total - done) / rate)} left" if rate > 0 else ""
+            click.echo(f"{stage}: {done} of {total} ({done / total:.0%}){left}", err=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `8.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,42 @@
+"""`spinlock train-vqvae`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spinlock.cli.command import command
+from spinlock.cli.options import ExistingFile, config_option, given, output_option, override_option
+
+
+@command(
+    examples="""spinlock train-vqvae --config configs/vqvae/sd_features_1k.yaml --verbose
+    spinlock train-vqvae --config configs/vqvae/demo.yaml -o training.num_epochs=20 --output checkpoints/short"""
+)
+@config_option
+@override_option
+@click.option("--dataset", type=ExistingFile(), metavar="FILE", help="The data-set file; sets dataset_path.")
+@output_option(required=False, help="Folder of checkpoints and tokenizer; sets training.checkpoint_dir.")
+@click.option("--seed", type=int, metavar="N", help="Sets training.seed.")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in training.checkpoint_dir.")
+def train_vqvae(
+    *,
+    config: Path,
+    overrides: tuple[str, ...],
+    dataset: Path | None,
+    output: Path | None,
+    seed: int | None,
+    resume: bool,
+) -> Any:
+    """Train a tokenizer on the features of a data set; the better of two backends is kept."""
+    from spinlock.cli.progress import progress
+    from spinlock.config import TrainConfig, load_config
+
+    options = given(
+        dataset=("dataset_path", dataset), output=("training.checkpoint_dir", output), seed=("training.seed", seed)
+    )
+    settings = load_config(config, TrainConfig, overrides=overrides, options=options)
+    from spinlock.pipeline.train import train
+
+    with progress() as listener:
+        return train(settings, resume=resume, progress=listener)

@@ -1,0 +1,39 @@
+"""`spinlock validate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spinlock.cli.command import command
+from spinlock.cli.options import ExistingFile, dataset_option
+
+SPLITS = ("test", "validation", "train", "all")
+
+
+@command(
+    examples="""spinlock validate --tokenizer checkpoints/demo --dataset datasets/demo.h5
+    spinlock validate --dataset datasets/demo.h5"""
+)
+@click.option("--tokenizer", type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer.")
+@dataset_option
+@click.option(
+    "--split", type=click.Choice(SPLITS), help="The rows whose thresholds count; test where nothing is given."
+)
+def validate(*, tokenizer: Path | None, dataset: Path, split: str | None) -> Any:
+    """Judge a tokenizer on a data set; without one, check the data set itself.
+
+    Ends with exit code 1 when a threshold or a check fails.
+    """
+    from spinlock.cli.progress import progress
+    from spinlock.core.errors import UsageError
+
+    if tokenizer is None and split is not None:
+        raise UsageError("--split needs --tokenizer: a data set alone is checked as a whole.")
+    from spinlock.pipeline.validate import validate as run
+    from spinlock.pipeline.validate import validate_dataset
+
+    with progress() as listener:
+        if tokenizer is None:
+            return validate_dataset(dataset, progress=listener)
+        return run(tokenizer, dataset, split=split or "test", progress=listener)
