@@ -116,7 +116,7 @@ def _ratio(
 def iqr_ratio(fields: Fields) -> PerTimestep:
     """Interquartile range against the standard deviation, 1 for a Gaussian.
 
-    (q75 - q25) / (1.349 std), in [0, 1.49]: 0 where more than half of the pixels share one value, above 1 for two
+    (q75 - q25) / (1.349 std), in [0, 1.72]: 0 where more than half of the pixels share one value, above 1 for two
     plateaus. NaN where the frame is constant.
     """
     return _over_channels((_quantile(fields, 0.75) - _quantile(fields, 0.25)) / fields.shape_std) / 1.3489795

@@ -310,28 +310,36 @@ def fine_scale_power(fields: Fields) -> PerTimestep:
 
 
 @feature(
-    category="spectral", source="Welch 1967, doi:10.1109/TAU.1967.1161901; Daniell 1946, averaging over wavenumbers"
+    category="spectral",
+    unit="decades",
+    source="Welch 1967, doi:10.1109/TAU.1967.1161901; Daniell 1946, averaging over wavenumbers",
 )
 def coherence_low(fields: Fields) -> PerTimestep:
-    """Coherence between channels at 1 to 4 cycles per domain.
+    """Coherence between channels at 1 to 4 cycles per domain, in decades of what is not shared.
 
-    |Σ û_a û_b*| / √(Σ |û_a|² Σ |û_b|²), sums over the modes of the band, mean over pairs of channels, in [0, 1]: 1 where one
-    channel is a multiple of the other, about the inverse root of the number of modes (0.2) for unrelated ones. NaN with
-    one channel.
+    -log10(1 - γ²), γ = |Σ û_a û_b*| / √(Σ |û_a|² Σ |û_b|²) with sums over the modes of the band (a single mode always has
+    γ = 1), mean over pairs of channels: about 0.02 for unrelated channels, 1 where 90 % of the power is shared, at most 6,
+    the floor, where one channel is a multiple of the other. NaN with one channel.
     """
-    return _where_varied(fields, fields.spectra.coherence[..., 0])
+    return _incoherence_decades(fields, 0)
 
 
 @feature(
-    category="spectral", source="Welch 1967, doi:10.1109/TAU.1967.1161901; Daniell 1946, averaging over wavenumbers"
+    category="spectral",
+    unit="decades",
+    source="Welch 1967, doi:10.1109/TAU.1967.1161901; Daniell 1946, averaging over wavenumbers",
 )
 def coherence_high(fields: Fields) -> PerTimestep:
-    """Coherence between channels at 5 to 16 cycles per domain.
+    """Coherence between channels at 5 to 16 cycles per domain, in decades of what is not shared.
 
-    As `coherence_low`, for finer structure; about 0.05 for unrelated channels. NaN with one channel or where the grid
-    resolves no such wave.
+    As `coherence_low`, for finer structure. NaN with one channel or where the grid resolves no such wave.
     """
-    return _where_varied(fields, fields.spectra.coherence[..., 1])
+    return _incoherence_decades(fields, 1)
+
+
+def _incoherence_decades(fields: Fields, band: int) -> PerTimestep:
+    unshared = (1 - fields.spectra.coherence[..., band].square()).clamp_min(1e-6)
+    return _where_varied(fields, -unshared.log10())
 
 
 @feature(category="spectral", source="definition, by Parseval")
