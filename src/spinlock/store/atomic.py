@@ -1,0 +1,162 @@
+"""Files that are there whole or not at all, whatever kills the writer.
+
+A file is written under a temporary name beside its target, forced to disk, and renamed; then the folder is forced to disk.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spinlock.core.errors import InputError, ResourceError
+
+AnyPath = str | os.PathLike[str]
+
+_OUT_OF_ROOM = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than the system allows",
+    errno.EROFS: "the file system can only be read",
+}
+
+
+@contextmanager
+def disk_errors(path: AnyPath) -> Iterator[None]:
+    """Turns the system's refusals to write `path` into one sentence.
+
+    Raises:
+        ResourceError: out of disk, of quota, or past the largest file allowed.
+        InputError: a folder that is missing or closed to the user.
+    """
+    try:
+        yield
+    except (InputError, ResourceError):
+        raise
+    except OSError as error:
+        if error.errno in _OUT_OF_ROOM:
+            raise ResourceError(f"{path} cannot be written: {_OUT_OF_ROOM[error.errno]}.") from error
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def temporary_name(path: AnyPath) -> Path:
+    """The hidden name beside `path` under which it is written until it is whole."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.partial-{os.getpid()}")
+
+
+def sync_folder(folder: AnyPath) -> None:
+    """Forces the names in a folder to disk, where the system can do that for folders."""
+    if os.name == "nt":  # a folder cannot be opened there; NTFS journals its names
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_bytes(path: AnyPath, data: bytes) -> None:
+    """Writes a file whole or not at all, replacing what was there; its folder is made if needed.
+
+    Raises:
+        ResourceError: out of disk.
+        InputError: a place that cannot be written.
+    """
+    path = Path(path)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(path)
+        try:
+            _write_synced(temporary, data)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def write_text(path: AnyPath, text: str) -> None:
+    """Writes UTF-8 text whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_folder(folder: AnyPath, files: dict[str, bytes]) -> None:
+    """Writes a new folder of files whole or not at all.
+
+    Raises:
+        ResourceError: out of disk.
+        InputError: a place that cannot be written.
+    """
+    folder = Path(folder)
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(folder)
+        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            temporary.mkdir()
+            for name, data in files.items():
+                _write_synced(temporary / name, data)
+            sync_folder(temporary)
+            os.rename(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        sync_folder(folder.parent)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        view = memoryview(data)
+        while view:  # a write may take a part only: 2 GiB at most, or what a filling disk still holds
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_partial(folder: AnyPath) -> None:
+    """Removes what killed writers left in a folder under temporary names; nobody may be writing there."""
+    for leftover in Path(folder).glob(".*.partial-*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def check_free_space(path: AnyPath, num_bytes: int) -> None:
+    """Refuses a job before it starts where its file does not fit beside `path`.
+
+    Raises:
+        ResourceError: with both sizes.
+    """
+    folder = Path(path).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < num_bytes:
+        raise ResourceError(
+            f"{path} needs {human_size(num_bytes)} of disk and {human_size(free)} are free; make room or write it elsewhere."
+        )
+
+
+def human_size(num_bytes: int) -> str:
+    """A size for people: `"512 B"`, `"1.5 MB"`; decimal units."""
+    size = float(num_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def sha256_of_file(path: AnyPath) -> str:
+    """SHA-256 of a file's bytes, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_bytes(data: bytes) -> str:
+    """SHA-256 of bytes in memory."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,257 @@
+"""A data-set file, read lazily and checked as it is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from spinlock.core.errors import InputError, did_you_mean
+from spinlock.core.feature_table import FeatureRegistry, FeatureTable
+from spinlock.core.rollout import Rollout
+from spinlock.store.atomic import AnyPath
+from spinlock.store.dataset_layout import AGGREGATED, ARRAYS, FORMAT, FORMAT_VERSION, ParameterColumn
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.json_file import parse_json
+from spinlock.store.registry_reader import read_registry, registry_of_columns
+
+
+class Quality(NamedTuple):
+    """Which realizations can be used, and when the others left."""
+
+    valid: Bool[np.ndarray, "sample realization"]
+    diverged_at: Int[np.ndarray, "sample realization"]
+
+
+class ParameterTable(NamedTuple):
+    """Physical parameter values; NaN where a column belongs to another system."""
+
+    columns: tuple[ParameterColumn, ...]
+    values: Float[np.ndarray, "sample parameter"]
+
+    def of_sample(self, sample: int) -> dict[str, float | str]:
+        """The parameters of one sample by their own names; a choice as its word."""
+        found: dict[str, float | str] = {}
+        for column, value in zip(self.columns, self.values[sample].tolist(), strict=True):
+            if np.isfinite(value):
+                place = int(value)
+                named = column.choices[place] if 0 <= place < len(column.choices) else value
+                found[column.parameter] = named
+        return found
+
+
+class Dataset:
+    """One open data-set file; made by `open_dataset`. What is not asked for is not read."""
+
+    def __init__(self, file: GuardedFile) -> None:
+        self._file = file
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._file.path
+
+    @property
+    def file(self) -> GuardedFile:
+        """The guarded view below."""
+        return self._file
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """The attributes of `/metadata`: numbers, texts and what was stored as JSON; empty in a file of others."""
+        found: dict[str, Any] = {}
+        for name in self._file.attribute_names("/metadata"):
+            if name in ("configuration", "software", "sampling_report", "channel_names", "extra"):
+                found[name] = parse_json(
+                    self._file.text("/metadata", name) or "", path=f"{self.path}: /metadata@{name}"
+                )
+            elif name in ("format", "created", "content_sha256"):
+                found[name] = self._file.text("/metadata", name)
+            elif name in ("format_version", "num_samples", "num_realizations", "num_timesteps", "seed", "periodic"):
+                values = self._file.attribute_numbers("/metadata", name)
+                if values is None or values.size != 1:
+                    raise InputError(f"{self.path}: attribute {name!r} of /metadata must be one number.")
+                found[name] = int(values.reshape(-1)[0])
+        return found
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """Names of the feature families."""
+        return self._file.names("/features")
+
+    def __len__(self) -> int:
+        if self._file.kind(AGGREGATED) == "dataset":
+            return len(self._file.numbers(AGGREGATED))
+        return len(self._file.numbers(ARRAYS["index"].path))
+
+    @cached_property
+    def systems(self) -> tuple[str, ...]:
+        """The system of each sample."""
+        return self._file.words(ARRAYS["system"].path)
+
+    @cached_property
+    def initial_conditions(self) -> tuple[str, ...]:
+        """What made frame 0 of each sample."""
+        return self._file.words(ARRAYS["initial_condition"].path)
+
+    @cached_property
+    def groups(self) -> Int[np.ndarray, " sample"]:
+        """The parameter draw of each sample."""
+        return self._file.numbers(ARRAYS["group"].path).read()
+
+    @cached_property
+    def parameters(self) -> ParameterTable:
+        """The physical parameters."""
+        path = ARRAYS["params"].path
+        array, where = self._file.numbers(path), f"{self.path}: {path}"
+        names = self._words_or_none(path, "names")
+        units = self._words_or_none(path, "units")
+        ranges = self._file.attribute_numbers(path, "ranges")
+        choices = parse_json(self._file.text(path, "choices") or "{}", path=where)
+        if len(array.shape) != 2 or ranges is None or not len(names) == len(units) == len(ranges) == array.shape[1]:
+            raise InputError(f"{where} must have one of `names`, `units` and `ranges` for each of its columns.")
+        columns = tuple(
+            ParameterColumn(name=n, unit=u, low=float(r[0]), high=float(r[1]), choices=tuple(choices.get(n, ())))
+            for n, u, r in zip(names, units, ranges, strict=True)
+        )
+        return ParameterTable(columns, array.read())
+
+    def _words_or_none(self, path: str, attribute: str) -> tuple[str, ...]:
+        return self._file.attribute_words(path, attribute) or ()
+
+    @cached_property
+    def quality(self) -> Quality:
+        """Validity of each realization."""
+        valid = self._file.numbers(ARRAYS["valid"].path).read()
+        return Quality(valid.astype(bool), self._file.numbers(ARRAYS["diverged_at"].path).read())
+
+    def numbers(self, name: str, *selection: slice | int) -> np.ndarray:
+        """An array of the layout by its field name ("dt", "dx", "per_timestep", …), or a part of it along the first axes."""
+        if name not in ARRAYS or ARRAYS[name].dtype == "word":
+            raise InputError(f"a data set has no array '{name}'. {did_you_mean(name, ARRAYS)}")
+        return self._file.numbers(ARRAYS[name].path).read(*selection)
+
+    def registry(self, family: str = "sdf") -> FeatureRegistry:
+        """The features of a family, as its attribute `feature_registry` has them.
+
+        Raises:
+            InputError: if the family or its registry is not there.
+        """
+        registry = self._registry_of(f"/features/{family}")
+        if registry is None:
+            raise InputError(
+                f"{self.path}: /features/{family} has no `feature_registry`. {did_you_mean(family, self.families)}"
+            )
+        return registry
+
+    def _registry_of(self, group: str) -> FeatureRegistry | None:
+        text = self._file.text(group, "feature_registry")
+        return None if text is None else read_registry(text, where=f"{self.path}: {group}@feature_registry")
+
+    def feature_table(self, feature_path: str = AGGREGATED) -> FeatureTable:
+        """The features at a path as a table: ids are sample numbers, groups the parameter draws.
+
+        In a file made by others, the attribute `column_names` of the data set, or a `feature_registry` on it or on a group
+        above it, must name the columns; ids and groups are row numbers where the file says nothing.
+
+        Raises:
+            InputError: if there is no such array of two axes, or nothing names its columns.
+        """
+        array = self._file.numbers(feature_path)
+        where = f"{self.path}: {feature_path}"
+        if len(array.shape) != 2 or 0 in array.shape:
+            raise InputError(
+                f"{where} must have the axes (sample, feature), neither empty; got the shape {array.shape}."
+            )
+        above = [feature_path.rsplit("/", n)[0] for n in range(feature_path.count("/"))]
+        found = (self._registry_of(group) for group in above)
+        registry = registry_of_columns(
+            next((registry for registry in found if registry is not None), None),
+            self._file.attribute_words(feature_path, "column_names"),
+            array.shape[1],
+            where=where,
+        )
+        ids = self._per_row("index", len(array))
+        return FeatureTable(
+            values=torch.from_numpy(array.read().astype(np.float32, copy=False)),
+            registry=registry,
+            ids=ids,
+            groups=self._per_row("group", len(array)),
+        )
+
+    def _per_row(self, name: str, rows: int) -> tuple[str, ...]:
+        if self._file.kind(ARRAYS[name].path) is None:
+            return ()
+        values = self._file.numbers(ARRAYS[name].path).read()
+        if values.shape != (rows,):
+            raise InputError(
+                f"{self.path}: {ARRAYS[name].path} must have {rows} entries; got the shape {values.shape}."
+            )
+        return tuple(str(value) for value in values.tolist())
+
+    @property
+    def has_states(self) -> bool:
+        """Whether the states were kept."""
+        return self._file.kind(ARRAYS["outputs"].path) == "dataset"
+
+    def states(self, sample: int) -> Float[Tensor, "realization time channel height width"]:
+        """All states of a sample, its own channels only; NaN from where a realization diverged.
+
+        Raises:
+            InputError: if the states were not kept, or there is no such sample.
+        """
+        if not self.has_states:
+            raise InputError(f"{self.path} holds features only; generate it with the states kept to read them.")
+        return self._fields("outputs", sample)
+
+    def inputs(self, sample: int) -> Float[Tensor, "channel height width"]:
+        """Frame 0 of a sample, its own channels only."""
+        return self._fields("inputs", sample)
+
+    def _fields(self, name: str, sample: int) -> Tensor:
+        if not 0 <= sample < len(self):
+            raise InputError(f"{self.path} has the samples 0 to {len(self) - 1}; got {sample}.")
+        array = self._file.numbers(ARRAYS[name].path).read(slice(sample, sample + 1))[0]
+        num_channels = int(self.numbers("num_channels", slice(sample, sample + 1))[0])
+        channels = np.s_[:, :, :num_channels] if name == "outputs" else np.s_[:num_channels]
+        return torch.from_numpy(np.ascontiguousarray(array[channels], dtype=np.float32))
+
+    def rollout(self, sample: int) -> Rollout:
+        """A sample whose states were kept, as it was simulated, without its step operator."""
+        states, system = self.states(sample), self.systems[sample]
+        names = self.metadata.get("channel_names", {}).get(system)
+        return Rollout(
+            states=states,
+            system=system,
+            parameters=self.parameters.of_sample(sample),
+            dt=float(self.numbers("dt", slice(sample, sample + 1))[0]),
+            dx=float(self.numbers("dx", slice(sample, sample + 1))[0]),
+            channel_names=tuple(names) if names else tuple(f"channel_{c}" for c in range(states.shape[2])),
+            seed=int(self.metadata.get("seed", -1)),
+            group=int(self.groups[sample]),
+            periodic=bool(self.metadata.get("periodic", True)),
+            diverged_at=tuple(self.quality.diverged_at[sample].tolist()),
+            initial_condition=self.initial_conditions[sample],
+        )
+
+
+@contextmanager
+def open_dataset(path: AnyPath) -> Iterator[Dataset]:
+    """Opens a data-set file; its arrays are read when they are asked for.
+
+    Raises:
+        InputError: if it is no HDF5 file, or one of a later format.
+    """
+    with open_guarded(path, expected="a data set (HDF5)") as file:
+        dataset = Dataset(file)
+        version = dataset.metadata.get("format_version")
+        if dataset.metadata.get("format") == FORMAT and (version is None or version > FORMAT_VERSION):
+            raise InputError(
+                f"{path} has format version {version}; this spinlock reads versions up to {FORMAT_VERSION}, update it."
+            )
+        yield dataset

@@ -1,0 +1,194 @@
+"""What is wrong with a data-set file, as a list of sentences; an empty list means that it keeps to docs/data_format.md."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from spinlock.core.errors import InputError, listed
+from spinlock.store.dataset import Dataset
+from spinlock.store.dataset_layout import ARRAYS, FORMAT
+from spinlock.store.guarded_hdf5 import GuardedArray
+from spinlock.store.merge import array_digest
+
+Shapes = dict[str, tuple[int, ...]]
+
+_AXES = {
+    "index": "n",
+    "system": "n",
+    "group": "n",
+    "params": "np",
+    "initial_condition": "n",
+    "dt": "n",
+    "dx": "n",
+    "num_channels": "n",
+    "inputs": "nchw",
+    "outputs": "nmtchw",
+    "per_timestep": "nt.",
+    "per_trajectory": "nm.",
+    "aggregated": "n.",
+    "valid": "nm",
+    "diverged_at": "nm",
+}
+
+
+def check_dataset(dataset: Dataset, *, contents: bool = False) -> list[str]:
+    """The problems of a data set, one sentence each.
+
+    Args:
+        dataset: open.
+        contents: read every array and compare its checksum too.
+    """
+    problems: list[str] = []
+    found = _shapes(dataset, problems)
+    problems += _axes_problems(found)
+    for check in (_metadata_problems, _name_problems, _link_problems):
+        problems += _collected(lambda check=check: check(dataset))
+    if set(ARRAYS) - {"outputs"} <= set(found):
+        problems += _collected(lambda: _value_problems(dataset))
+        if contents and not problems:
+            problems += _collected(lambda: _content_problems(dataset, found))
+    return problems
+
+
+def _collected(check: Callable[[], list[str]]) -> list[str]:
+    """The problems that a check finds, or the one that stopped it."""
+    try:
+        return check()
+    except InputError as error:
+        return [str(error)]
+
+
+def _shapes(dataset: Dataset, problems: list[str]) -> Shapes:
+    """Field → shape, of the arrays that are there and are of the right type."""
+    shapes: Shapes = {}
+    for name, spec in ARRAYS.items():
+        try:
+            if spec.optional and dataset.file.kind(spec.path) is None:
+                continue
+            if spec.dtype == "word":
+                shapes[name] = (len(dataset.file.words(spec.path)),)
+                continue
+            array = dataset.file.numbers(spec.path)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        wanted = np.dtype(spec.dtype).kind
+        if array.dtype.kind != wanted and not (name == "valid" and array.dtype.kind in "ib"):
+            problems.append(f"{spec.path} must hold numbers of type {spec.dtype}; it holds {array.dtype}.")
+        shapes[name] = array.shape
+    return shapes
+
+
+def _axes_problems(shapes: Shapes) -> list[str]:
+    problems: list[str] = []
+    lengths: dict[str, tuple[int, str]] = {}
+    for name, shape in shapes.items():
+        axes, path = _AXES[name], ARRAYS[name].path
+        if len(shape) != len(axes):
+            problems.append(f"{path} must have {len(axes)} axes; it has the shape {shape}.")
+            continue
+        for axis, length in zip(axes, shape, strict=True):
+            known, where = lengths.setdefault(axis, (length, path)) if axis != "." else (length, path)
+            if known != length:
+                problems.append(
+                    f"{path} has the shape {shape}, which does not fit to {where}: {length} is not {known}."
+                )
+    return problems
+
+
+def _metadata_problems(dataset: Dataset) -> list[str]:
+    about = dataset.metadata
+    if about.get("format") != FORMAT:
+        return [f"/metadata must have the attribute format = '{FORMAT}'; it is {about.get('format')!r}."]
+    lacking = [name for name in ("format_version", "created", "seed", "configuration", "software") if name not in about]
+    return [f"/metadata lacks the attributes {listed(lacking)}."] if lacking else []
+
+
+def _name_problems(dataset: Dataset) -> list[str]:
+    """Column names that are not those of the registry, in its order."""
+    registry = dataset.registry("sdf")
+    problems: list[str] = []
+    for name, expected in (
+        ("per_timestep", registry.with_scope("per_timestep")),
+        ("per_trajectory", registry.with_scope("per_trajectory")),
+        ("aggregated", registry.aggregated()),
+    ):
+        path = ARRAYS[name].path
+        array = dataset.file.numbers(path)
+        if array.shape[-1] != len(expected):
+            problems.append(f"{path} has {array.shape[-1]} columns; the registry has {len(expected)}.")
+            continue
+        try:
+            expected.check_same_names(dataset.file.attribute_words(path, "column_names") or (), whose=path)
+        except InputError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _link_problems(dataset: Dataset) -> list[str]:
+    if dataset.file.same_object("/features/sdf", "/features/summary"):
+        return []
+    return ["/features/summary must be a hard link to /features/sdf."]
+
+
+def _value_problems(dataset: Dataset) -> list[str]:
+    problems: list[str] = []
+    rows = len(dataset)
+    if not np.array_equal(dataset.numbers("index"), np.arange(rows)):
+        problems.append("/parameters/index must count the samples from 0.")
+    for name in ("dt", "dx"):
+        values = dataset.numbers(name)
+        if not (np.isfinite(values) & (values > 0)).all():
+            problems.append(f"{ARRAYS[name].path} must be finite and greater than 0.")
+    quality = dataset.quality
+    if not np.array_equal(quality.valid, quality.diverged_at < 0):
+        problems.append("/quality/valid must be 1 exactly where /quality/diverged_at is -1.")
+    per_trajectory = dataset.numbers("per_trajectory")
+    if np.isfinite(per_trajectory[~quality.valid]).any():
+        problems.append("/features/sdf/per_trajectory/features must be NaN where a realization diverged.")
+    for name in ("per_timestep", "per_trajectory", "aggregated"):
+        if np.isinf(dataset.numbers(name)).any():
+            problems.append(f"{ARRAYS[name].path} holds infinite values; what is missing is NaN.")
+    return problems + _parameter_problems(dataset)
+
+
+def _parameter_problems(dataset: Dataset) -> list[str]:
+    problems: list[str] = []
+    table = dataset.parameters
+    for column, values in zip(table.columns, table.values.T, strict=True):
+        other = np.array([column.system not in ("", system) for system in dataset.systems])
+        if np.isfinite(values[other]).any():
+            problems.append(f"parameter '{column.name}' must be NaN in samples of other systems.")
+        present = values[np.isfinite(values)]
+        if column.choices and not np.isin(present, range(len(column.choices))).all():
+            problems.append(f"parameter '{column.name}' must be the place of one of its {len(column.choices)} choices.")
+    return problems
+
+
+def _content_problems(dataset: Dataset, shapes: Shapes) -> list[str]:
+    content = content_sha256(dataset, tuple(shapes))
+    stated = dataset.metadata.get("content_sha256")
+    return [] if content == stated else [f"the data have the checksum {content}; /metadata states {stated}."]
+
+
+def content_sha256(dataset: Dataset, names: tuple[str, ...]) -> str:
+    """The checksum of the data that `/metadata` states, computed from the arrays."""
+    digest = hashlib.sha256()
+    for name in sorted(names, key=lambda name: ARRAYS[name].path):
+        spec = ARRAYS[name]
+        if spec.dtype == "word":
+            dtype = spec.stored_dtype()
+            words = np.array([word.encode() for word in dataset.file.words(spec.path)], dtype=dtype)
+            line = array_digest(spec.path, words.shape, dtype, iter([words]))
+        else:
+            array = dataset.file.numbers(spec.path)
+            line = array_digest(spec.path, array.shape, array.dtype, _pieces(array))
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _pieces(array: GuardedArray) -> Iterator[np.ndarray]:
+    rows = max(1, 32 * 2**20 // max(1, array.dtype.itemsize * int(np.prod(array.shape[1:]))))
+    for start in range(0, len(array), rows):
+        yield array.read(slice(start, min(start + rows, len(array))))

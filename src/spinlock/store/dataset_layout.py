@@ -1,0 +1,228 @@
+"""What a data-set file holds: every path, its type and its axes; described for other languages in docs/data_format.md."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+
+from spinlock.core.errors import InputError, listed
+from spinlock.core.feature_table import FeatureRegistry
+from spinlock.store.hdf5_image import WORD_BYTES, word_dtype
+
+FORMAT = "spinlock dataset"
+FORMAT_VERSION = 1
+AGGREGATED = "/features/sdf/aggregated/features"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArraySpec:
+    """One data set of the file.
+
+    Attributes:
+        path: inside the file.
+        dtype: as stored, little-endian.
+        optional: whether a file may lack it.
+    """
+
+    path: str
+    dtype: str
+    optional: bool = False
+
+    def stored_dtype(self) -> np.dtype:
+        """The numpy type; words are UTF-8 of 64 bytes."""
+        return word_dtype() if self.dtype == "word" else np.dtype(self.dtype)
+
+
+ARRAYS: dict[str, ArraySpec] = {
+    "index": ArraySpec(path="/parameters/index", dtype="<i8"),
+    "system": ArraySpec(path="/parameters/system", dtype="word"),
+    "group": ArraySpec(path="/parameters/group", dtype="<i8"),
+    "params": ArraySpec(path="/parameters/params", dtype="<f8"),
+    "initial_condition": ArraySpec(path="/parameters/initial_condition", dtype="word"),
+    "dt": ArraySpec(path="/parameters/dt", dtype="<f8"),
+    "dx": ArraySpec(path="/parameters/dx", dtype="<f8"),
+    "num_channels": ArraySpec(path="/parameters/num_channels", dtype="<i4"),
+    "inputs": ArraySpec(path="/inputs/fields", dtype="<f4"),
+    "outputs": ArraySpec(path="/outputs/fields", dtype="<f4", optional=True),
+    "per_timestep": ArraySpec(path="/features/sdf/per_timestep/features", dtype="<f4"),
+    "per_trajectory": ArraySpec(path="/features/sdf/per_trajectory/features", dtype="<f4"),
+    "aggregated": ArraySpec(path=AGGREGATED, dtype="<f4"),
+    "valid": ArraySpec(path="/quality/valid", dtype="|u1"),
+    "diverged_at": ArraySpec(path="/quality/diverged_at", dtype="<i4"),
+}
+"""Field of `DatasetBlock` → where and how it is stored."""
+
+CHANNEL_AXIS = {"inputs": 1, "outputs": 3}
+"""Arrays that are padded with NaN to the widest system of the data set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DatasetBlock:
+    """Consecutive samples of a data set, as arrays; the first axis is the sample.
+
+    Attributes:
+        index: numbers of the samples in the data set, consecutive.
+        system: name of each sample's system.
+        group: parameter draw; a split keeps a draw on one side.
+        params: physical values, a column `<system>.<parameter>` each; NaN where it belongs to another system; a choice is
+            its place in the column's `choices`.
+        initial_condition: name of what made frame 0.
+        dt: time between saved states.
+        dx: grid spacing.
+        num_channels: channels that the sample really has; the rest of `inputs` and `outputs` is NaN.
+        inputs: frame 0.
+        per_timestep: features of each saved state, mean over the valid realizations.
+        per_trajectory: features of each realization; NaN where it diverged.
+        aggregated: mean, std and cv of those over realizations.
+        valid: whether the realization stayed finite and bounded.
+        diverged_at: first time index at which it did not; -1 where it did.
+        outputs: all states, float32 or float16, where they are kept.
+    """
+
+    index: Int[np.ndarray, " sample"]
+    system: tuple[str, ...]
+    group: Int[np.ndarray, " sample"]
+    params: Float[np.ndarray, "sample parameter"]
+    initial_condition: tuple[str, ...]
+    dt: Float[np.ndarray, " sample"]
+    dx: Float[np.ndarray, " sample"]
+    num_channels: Int[np.ndarray, " sample"]
+    inputs: Float32[np.ndarray, "sample channel height width"]
+    per_timestep: Float32[np.ndarray, "sample time timestep_feature"]
+    per_trajectory: Float32[np.ndarray, "sample realization trajectory_feature"]
+    aggregated: Float32[np.ndarray, "sample column"]
+    valid: Bool[np.ndarray, "sample realization"]
+    diverged_at: Int[np.ndarray, "sample realization"]
+    outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
+
+    def __post_init__(self) -> None:
+        rows = len(self.index)
+        if not rows:
+            raise InputError("a block needs at least one sample.")
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if value is not None and len(value) != rows:
+                raise InputError(f"`{entry.name}` must have one entry for each of {rows} samples; got {len(value)}.")
+        if not np.array_equal(self.index, np.arange(self.first, self.first + rows)) or self.first < 0:
+            raise InputError(
+                f"`index` must be consecutive sample numbers from 0 on; got {listed(self.index.tolist())}."
+            )
+        for what, words in (("system", self.system), ("initial_condition", self.initial_condition)):
+            check_words(words, what=what)
+        if not (
+            np.isfinite(self.dt).all() and np.isfinite(self.dx).all() and (self.dt > 0).all() and (self.dx > 0).all()
+        ):
+            raise InputError("`dt` and `dx` must be finite and greater than 0 in every sample.")
+        if not np.array_equal(self.valid, self.diverged_at < 0):
+            raise InputError("`valid` must say of each realization whether its `diverged_at` is -1.")
+
+    @property
+    def first(self) -> int:
+        """Number of the first sample."""
+        return int(self.index[0])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Field → the array as it is stored; a field that is not kept is left out."""
+        stored: dict[str, np.ndarray] = {}
+        for name, spec in ARRAYS.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if spec.dtype == "word":
+                stored[name] = np.array([word.encode() for word in value], dtype=spec.stored_dtype())
+            else:
+                half = name == "outputs" and value.dtype == np.float16
+                stored[name] = np.ascontiguousarray(value, dtype="<f2" if half else spec.stored_dtype())
+        return stored
+
+
+def check_words(words: tuple[str, ...], *, what: str) -> None:
+    """Refuses names that do not fit where a file keeps them."""
+    for word in words:
+        if len(word.encode()) > WORD_BYTES or "\0" in word:
+            raise InputError(f"`{what}` must be a name of at most {WORD_BYTES} bytes; got {word!r}.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParameterColumn:
+    """One column of `/parameters/params`.
+
+    Attributes:
+        name: `<system>.<parameter>`.
+        unit: in words; "1" for a pure number.
+        low, high: ends of the range that it was drawn from; NaN where there is none.
+        choices: the words that the values 0, 1, … stand for; empty for a number.
+    """
+
+    name: str
+    unit: str = "1"
+    low: float = float("nan")
+    high: float = float("nan")
+    choices: tuple[str, ...] = ()
+
+    @property
+    def system(self) -> str:
+        """The system that the column belongs to; "" for a column of all."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def parameter(self) -> str:
+        """The parameter's own name."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetDescription:
+    """What a data set says of itself beside its arrays.
+
+    Attributes:
+        registry: the features (per time step and per trajectory); the aggregated columns follow from it.
+        parameters: one a column of `params`.
+        configuration: everything that it was made from.
+        seed: of all random streams; -1 where there is none.
+        software: package → version.
+        sampling_report: how well the parameter space was covered.
+        channel_names: system → names of its channels.
+        periodic: whether the domains wrap around.
+        extra: further facts, stored as JSON.
+    """
+
+    registry: FeatureRegistry
+    parameters: tuple[ParameterColumn, ...] = ()
+    configuration: Mapping[str, object] = field(default_factory=dict)
+    seed: int = -1
+    software: Mapping[str, str] = field(default_factory=dict)
+    sampling_report: Mapping[str, object] = field(default_factory=dict)
+    channel_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    periodic: bool = True
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def column_names(self) -> dict[str, tuple[str, ...]]:
+        """Array of features → the names of its columns."""
+        return {
+            "per_timestep": self.registry.with_scope("per_timestep").names,
+            "per_trajectory": self.registry.with_scope("per_trajectory").names,
+            "aggregated": self.registry.aggregated().names,
+        }
+
+    def check_widths(self, widths: Mapping[str, int]) -> None:
+        """Refuses arrays of another width than the registry and the parameter columns say.
+
+        Args:
+            widths: field of a block → length of its last axis.
+        """
+        expected = {name: len(columns) for name, columns in self.column_names().items()} | {
+            "params": len(self.parameters)
+        }
+        for name, width in expected.items():
+            if widths[name] != width:
+                raise InputError(f"`{name}` must have {width} columns, as its registry says; got {widths[name]}.")
+
+    def choices_json(self) -> str:
+        """JSON of column → words, for the columns that hold choices."""
+        return json.dumps({column.name: list(column.choices) for column in self.parameters if column.choices})

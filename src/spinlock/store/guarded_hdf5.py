@@ -1,0 +1,323 @@
+"""HDF5 files from strangers, read without following or believing anything unchecked.
+
+HDF5 can read other files in a stranger's name (external links, external storage, virtual data sets), run filter plug-ins,
+and claim terabytes in a few kilobytes. Here every path is walked component by component over hard links only; a data set
+must be plain numbers or words, stored in this file, through filters that every HDF5 has; its size is checked against the
+bytes that are really there before anything is read.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from h5py.h5l import TYPE_HARD  # pyright: ignore[reportMissingImports]
+
+from spinlock.core.errors import InputError, SpinlockError, listed
+from spinlock.store.atomic import AnyPath, human_size
+
+MAX_READ = 4 * 2**30
+"""Most bytes that one read may bring into memory."""
+MAX_CHUNK = 2**30
+"""Most bytes of one chunk, which HDF5 must hold whole to read a part of it."""
+MAX_LINKS = 100_000
+MAX_WORDS = 16_384
+"""Most words of varying length in one attribute: such words may all point at the same large text."""
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+_DEFLATE_RATIO = 1100  # deflate cannot shrink by more than 1032
+_SMALL = 64 * 2**20
+_NUMBER_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
+_CLASS_WORDS = {
+    h5py.h5t.STRING: "words",
+    h5py.h5t.COMPOUND: "compound",
+    h5py.h5t.REFERENCE: "references",
+    h5py.h5t.VLEN: "varying length",
+    h5py.h5t.OPAQUE: "opaque",
+    h5py.h5t.BITFIELD: "bit field",
+    h5py.h5t.ARRAY: "arrays",
+    h5py.h5t.ENUM: "an enumeration",
+    h5py.h5t.TIME: "times",
+}
+_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, NotImplementedError, OverflowError)
+
+
+@contextmanager
+def hdf5_errors(what: object) -> Iterator[None]:
+    """Turns whatever h5py raises while it reads `what` into an `InputError` of one sentence."""
+    try:
+        yield
+    except SpinlockError:
+        raise
+    except _HDF5_ERRORS as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{what} cannot be read; it is damaged or was cut short ({reason}).") from error
+
+
+class GuardedArray:
+    """A data set that passed the checks; nothing is in memory until `read`."""
+
+    def __init__(self, name: str, dataset: h5py.Dataset) -> None:
+        self.name = name
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype: np.dtype = dataset.dtype
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return self.shape[0] if self.shape else 1
+
+    def read(self, *selection: slice | int) -> np.ndarray:
+        """The numbers or words, or the part along the first axes, in the machine's byte order.
+
+        Raises:
+            InputError: if the part is too large for memory, or its checksum does not match.
+        """
+        chosen = [
+            len(range(n)[part]) if isinstance(part, slice) else 1
+            for n, part in zip(self.shape, selection, strict=False)
+        ]
+        num_bytes = math.prod([*chosen, *self.shape[len(selection) :]]) * self.dtype.itemsize
+        if num_bytes > MAX_READ:
+            raise InputError(
+                f"{self.name} would take {human_size(num_bytes)} in one read; at most {human_size(MAX_READ)} are read at once."
+            )
+        with hdf5_errors(self.name):
+            values = np.asarray(self._dataset[selection])
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+class GuardedFile:
+    """A read-only view of an HDF5 file; made by `open_guarded`."""
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path = path
+        self._file = file
+        self._size = os.path.getsize(path)
+
+    def kind(self, name: str) -> Literal["group", "dataset"] | None:
+        """What is at a path inside the file; None where nothing is.
+
+        Raises:
+            InputError: if the way there passes a link that is not hard.
+        """
+        node = self._walk(name)
+        return None if node is None else "group" if isinstance(node, h5py.Group) else "dataset"
+
+    def names(self, group: str = "/") -> tuple[str, ...]:
+        """Names in a group, sorted; none where there is no such group."""
+        node = self._walk(group)
+        if not isinstance(node, h5py.Group):
+            return ()
+        with hdf5_errors(self._place(group)):
+            if len(node) > MAX_LINKS:
+                raise InputError(f"{self._place(group)} holds {len(node)} names; at most {MAX_LINKS} are read.")
+            return tuple(sorted(node.keys()))
+
+    def same_object(self, first: str, second: str) -> bool:
+        """Whether two paths are two names of one object."""
+        a, b = self._walk(first), self._walk(second)
+        return a is not None and b is not None and bool(a.id == b.id)
+
+    def numbers(self, name: str) -> GuardedArray:
+        """A data set of integers, floats or booleans.
+
+        Raises:
+            InputError: if there is none, or it breaks a rule of this module.
+        """
+        dataset = self._dataset(name)
+        self._check_type(dataset, name, _NUMBER_CLASSES)
+        self._check_storage(dataset, name)
+        return GuardedArray(self._place(name), dataset)
+
+    def words(self, name: str, *, most: int = 10_000_000) -> tuple[str, ...]:
+        """A data set of words along one axis."""
+        dataset = self._dataset(name)
+        self._check_type(dataset, name, (h5py.h5t.STRING,))
+        self._check_storage(dataset, name)
+        if len(dataset.shape) != 1 or dataset.shape[0] > most:
+            raise InputError(
+                f"{self._place(name)} must be a list of at most {most} words; got the shape {dataset.shape}."
+            )
+        if dataset.id.get_type().is_variable_str() and dataset.shape[0] > MAX_WORDS:
+            raise InputError(f"{self._place(name)} must hold words of fixed length: it has {dataset.shape[0]} of them.")
+        return self._decoded(GuardedArray(self._place(name), dataset).read(), name)
+
+    def attribute_names(self, name: str) -> tuple[str, ...]:
+        """Names of the attributes of a group or data set."""
+        node = self._walk(name)
+        if node is None:
+            return ()
+        with hdf5_errors(self._place(name)):
+            return tuple(node.attrs.keys()) if len(node.attrs) <= MAX_LINKS else ()
+
+    def text(self, name: str, attribute: str) -> str | None:
+        """An attribute that is one text; None where there is none.
+
+        Raises:
+            InputError: if it is there and is no text.
+        """
+        words = self.attribute_words(name, attribute)
+        if words is None:
+            return None
+        if len(words) != 1:
+            raise InputError(f"attribute '{attribute}' of {self._place(name)} must be one text; got {len(words)}.")
+        return words[0]
+
+    def attribute_words(self, name: str, attribute: str) -> tuple[str, ...] | None:
+        """An attribute that is a list of words; None where there is none."""
+        values = self._attribute(name, attribute, (h5py.h5t.STRING,))
+        return None if values is None else self._decoded(values, f"{name}@{attribute}")
+
+    def attribute_numbers(self, name: str, attribute: str) -> np.ndarray | None:
+        """An attribute of numbers; None where there is none."""
+        return self._attribute(name, attribute, _NUMBER_CLASSES)
+
+    def _attribute(self, name: str, attribute: str, classes: tuple[int, ...]) -> np.ndarray | None:
+        node = self._walk(name)
+        place = f"attribute '{attribute}' of {self._place(name)}"
+        if node is None:
+            return None
+        with hdf5_errors(place):
+            if attribute not in node.attrs:
+                return None
+            handle = node.attrs.get_id(attribute)
+            self._check_class(handle.get_type(), place, classes)
+            if math.prod(handle.shape or ()) > MAX_WORDS:
+                raise InputError(f"{place} has the shape {handle.shape}; at most {MAX_WORDS} entries are read.")
+            return np.asarray(node.attrs[attribute])
+
+    def _decoded(self, values: np.ndarray, name: str) -> tuple[str, ...]:
+        try:
+            flat = values.reshape(-1).tolist()
+            return tuple(entry.decode() if isinstance(entry, bytes) else str(entry) for entry in flat)
+        except UnicodeDecodeError:
+            raise InputError(f"{self._place(name)} holds words that are not UTF-8.") from None
+
+    def _walk(self, name: str) -> h5py.Group | h5py.Dataset | None:
+        node: Any = self._file
+        parts = [part for part in name.split("/") if part and part != "."]
+        for number, part in enumerate(parts):
+            here = "/" + "/".join(parts[: number + 1])
+            if not isinstance(node, h5py.Group):
+                return None
+            with hdf5_errors(self._place(here)):
+                key = part.encode()
+                if not node.id.links.exists(key):
+                    return None
+                if node.id.links.get_info(key).type != TYPE_HARD:
+                    raise InputError(
+                        f"{self._place(here)} is a soft or external link; spinlock follows hard links only."
+                    )
+                node = node[part]
+            if not isinstance(node, h5py.Group | h5py.Dataset):
+                raise InputError(f"{self._place(here)} is neither a group nor a data set.")
+        return node
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        node = self._walk(name)
+        if isinstance(node, h5py.Dataset):
+            return node
+        parent = name.rstrip("/").rpartition("/")[0] or "/"
+        found = self.names(parent)
+        beside = f"{parent} holds {listed(found, most=12)}" if found else f"there is no group {parent}"
+        if not found and parent != "/":
+            beside += f" (the file's first names: {listed(self.names(), most=12)})"
+        what = "is a group" if node is not None else "is not there"
+        raise InputError(f"{self.path}: the data set {name} {what}; {beside}.")
+
+    def _check_class(self, kind: Any, place: str, classes: tuple[int, ...]) -> None:
+        number = kind.get_class()
+        if number == h5py.h5t.ENUM and h5py.h5t.INTEGER in classes and kind.dtype.kind == "b":
+            return  # h5py's booleans
+        if number not in classes:
+            wanted = "words" if h5py.h5t.STRING in classes else "numbers"
+            raise InputError(f"{place} must hold {wanted}; it holds {_CLASS_WORDS.get(number, 'numbers')}.")
+        if h5py.h5t.STRING not in classes and kind.get_size() > 8:
+            raise InputError(f"{place} holds numbers of {kind.get_size()} bytes; at most 8 are read.")
+
+    def _check_type(self, dataset: h5py.Dataset, name: str, classes: tuple[int, ...]) -> None:
+        with hdf5_errors(self._place(name)):
+            self._check_class(dataset.id.get_type(), self._place(name), classes)
+            if dataset.id.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+                raise InputError(f"{self._place(name)} is empty.")
+
+    def _check_storage(self, dataset: h5py.Dataset, name: str) -> None:
+        place = self._place(name)
+        with hdf5_errors(place):
+            plan = dataset.id.get_create_plist()
+            layout = plan.get_layout()
+            if layout == h5py.h5d.VIRTUAL:
+                raise InputError(f"{place} is a virtual data set, made of other files; spinlock reads none.")
+            if layout != h5py.h5d.COMPACT and plan.get_external_count() > 0:
+                raise InputError(f"{place} is stored outside its file; spinlock reads nothing from there.")
+            codes = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+            unknown = [code for code in codes if code not in _FILTERS]
+            if unknown:
+                raise InputError(
+                    f"{place} was written through HDF5 filter {listed(unknown)}; known are {listed(_FILTERS.values())}."
+                )
+            claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
+            stored = dataset.id.get_storage_size()
+            ratio = _DEFLATE_RATIO if {1, 32000} & set(codes) else 1
+            if stored > self._size or claimed > max(_SMALL, ratio * stored):
+                raise InputError(
+                    f"{place} claims {human_size(claimed)} in the shape {dataset.shape}, of which the file of "
+                    f"{human_size(self._size)} holds {human_size(min(stored, self._size))}."
+                )
+            if layout == h5py.h5d.CHUNKED:
+                chunk = math.prod(plan.get_chunk()) * dataset.dtype.itemsize
+                if chunk > MAX_CHUNK:
+                    raise InputError(
+                        f"{place} has chunks of {human_size(chunk)}; at most {human_size(MAX_CHUNK)} are read."
+                    )
+
+    def _place(self, name: str) -> str:
+        return f"{self.path}: {name}"
+
+
+@contextmanager
+def open_guarded(path: AnyPath, *, expected: str = "an HDF5 file") -> Iterator[GuardedFile]:
+    """Opens an HDF5 file for guarded reading.
+
+    Args:
+        path: the file.
+        expected: what it should be, for messages.
+
+    Raises:
+        InputError: if it is missing, a folder, empty, of another kind, cut short, or being written.
+    """
+    path = Path(path)
+    check_is_hdf5(path, expected=expected)
+    with hdf5_errors(path):
+        file = h5py.File(path, "r", locking="best-effort")
+    try:
+        yield GuardedFile(path, file)
+    finally:
+        file.close()
+
+
+def check_is_hdf5(path: Path, *, expected: str) -> None:
+    """Refuses what does not begin like an HDF5 file, saying what it is."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; expected {expected}.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected {expected}.")
+    if not path.is_file():
+        raise InputError(f"{path} is not a plain file; expected {expected}.")
+    try:
+        with path.open("rb") as file:
+            heads = [file.read(8)]
+            for offset in (512, 1024, 2048):  # a user block may come first
+                file.seek(offset)
+                heads.append(file.read(8))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    if not heads[0]:
+        raise InputError(f"{path} is empty (0 bytes); expected {expected}.")
+    if _SIGNATURE not in heads:
+        raise InputError(f"{path} is not an HDF5 file (it begins with {heads[0]!r}); expected {expected}.")

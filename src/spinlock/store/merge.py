@@ -1,0 +1,248 @@
+"""Shards become one data set: streamed array by array, the same bytes whatever the shards were.
+
+The file is written under a temporary name beside its target. Before HDF5 writes anything, the disk space is checked and
+claimed, because HDF5 does not survive a full disk.
+"""
+
+import errno
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from spinlock.core.errors import InputError, ResourceError, SpinlockError
+from spinlock.store.atomic import AnyPath, check_free_space, disk_errors, sync_folder, temporary_name
+from spinlock.store.dataset_layout import ARRAYS, CHANNEL_AXIS, FORMAT, FORMAT_VERSION, DatasetDescription
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.hdf5_image import create_array, rows_per_chunk
+from spinlock.store.shards import Shard, check_cover, complete_shards
+
+BUFFER_BYTES = 32 * 2**20
+
+
+def merge_shards(
+    folder: AnyPath,
+    target: AnyPath,
+    *,
+    description: DatasetDescription,
+    num_samples: int,
+    fingerprint: str | None = None,
+    compress_outputs: bool = False,
+) -> str:
+    """Merges the complete shards of a folder into one data set and returns its `content_sha256`.
+
+    The data are the same bytes whatever the number and the order of the shards; merging again gives them again. The shards
+    stay where they are.
+
+    Args:
+        folder: of the shards.
+        target: the data set, replaced when the new one is whole.
+        description: what goes beside the arrays.
+        num_samples: how many samples there must be.
+        fingerprint: what the shards must have been made from; None takes any.
+        compress_outputs: shuffle and deflate the states.
+
+    Raises:
+        InputError: if samples are missing or twice, or the shards do not fit together or to the description.
+        ResourceError: if the disk has no room.
+    """
+    target = Path(target)
+    shards = check_cover(complete_shards(folder, fingerprint=fingerprint), num_samples)
+    plans = _plan(shards, num_samples)
+    description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
+    needed = _file_size(plans)
+    check_free_space(target, needed)
+    temporary = temporary_name(target)
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(target)
+        try:
+            content = _write(temporary, needed, shards, plans, description, compress_outputs)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(target.parent)
+    return content
+
+
+Plans = dict[str, tuple[tuple[int, ...], np.dtype]]
+
+
+def _plan(shards: Sequence[Shard], num_samples: int) -> Plans:
+    """Field → shape and type in the data set, from the shards, which must agree but for the number of channels."""
+    plans: Plans = {}
+    for shard in shards:
+        with open_guarded(shard.path, expected="a shard") as file:
+            for name, spec in ARRAYS.items():
+                if file.kind(spec.path) is None and spec.optional:
+                    if name in plans:
+                        raise InputError(f"{shard.path.name} lacks {spec.path}, which the shards before it have.")
+                    continue
+                shape, dtype = _stored(file, name)
+                if shard is not shards[0] and name not in plans:
+                    raise InputError(f"{shard.path.name} has {spec.path}, which the shards before it lack.")
+                before, dtype_before = plans.setdefault(name, (shape, dtype))
+                axis = CHANNEL_AXIS.get(name)
+                widest = tuple(
+                    max(a, b) if i == axis else a for i, (a, b) in enumerate(zip(before, shape, strict=False))
+                )
+                if _without(before, axis) != _without(shape, axis) or dtype != dtype_before:
+                    raise InputError(
+                        f"{spec.path} of {shard.path.name} has the shape (n, {str(shape[1:])[1:-1]}) and type {dtype}; the shards "
+                        f"before it have (n, {str(before[1:])[1:-1]}) and {dtype_before}."
+                    )
+                plans[name] = (widest, dtype)
+    return {name: ((num_samples, *shape[1:]), dtype) for name, (shape, dtype) in plans.items()}
+
+
+def _stored(file: GuardedFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
+    spec = ARRAYS[name]
+    if spec.dtype == "word":
+        return (len(file.words(spec.path)),), spec.stored_dtype()
+    array = file.numbers(spec.path)
+    return array.shape, array.dtype
+
+
+def _without(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
+    return tuple(length for number, length in enumerate(shape) if number not in (0, axis))
+
+
+def _file_size(plans: Plans) -> int:
+    """An upper bound of the file's bytes: whole chunks, their index and checksums, and the attributes."""
+    total = 4 * 2**20
+    for shape, dtype in plans.values():
+        row = math.prod(shape[1:]) * dtype.itemsize
+        total += math.ceil(1.02 * row * (shape[0] + rows_per_chunk(shape, dtype.itemsize))) + 4096
+    return total
+
+
+def _write(
+    path: Path, needed: int, shards: Sequence[Shard], plans: Plans, description: DatasetDescription, compressed: bool
+) -> str:
+    digest = hashlib.sha256()
+    try:
+        with h5py.File(path, "w") as file:
+            _claim(path, needed)
+            for name in sorted(plans, key=lambda name: ARRAYS[name].path):
+                shape, dtype = plans[name]
+                dataset = create_array(
+                    file, ARRAYS[name].path, shape, dtype, compressed=compressed and name == "outputs"
+                )
+                digest.update(array_digest(ARRAYS[name].path, shape, dtype, _fill(dataset, name, shards)).encode())
+            content = digest.hexdigest()
+            _describe(file, description, shape_of={name: shape for name, (shape, _) in plans.items()}, content=content)
+    except SpinlockError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ResourceError(f"{path} cannot be written: {' '.join(str(error).split())}.") from error
+    return content
+
+
+def _claim(path: Path, num_bytes: int) -> None:
+    """Takes the disk space before HDF5 writes; a file system that cannot promise space is taken at the check's word."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.posix_fallocate(handle, 0, num_bytes)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+    finally:
+        os.close(handle)
+
+
+def _fill(dataset: h5py.Dataset, name: str, shards: Sequence[Shard]) -> Iterator[np.ndarray]:
+    """Copies an array from the shards in whole chunks and yields each piece that was written."""
+    shape: tuple[int, ...] = dataset.shape
+    if not math.prod(shape):
+        return
+    whole = rows_per_chunk(shape, dataset.dtype.itemsize)
+    row_bytes = math.prod(shape[1:]) * dataset.dtype.itemsize
+    step = whole * max(1, BUFFER_BYTES // max(1, whole * row_bytes))
+    for start in range(0, shape[0], step):
+        stop = min(start + step, shape[0])
+        piece = np.empty((stop - start, *shape[1:]), dtype=dataset.dtype)
+        for shard in shards:
+            first, last = max(start, shard.first), min(stop, shard.first + shard.count)
+            if first < last:
+                rows = _rows(shard, name, first - shard.first, last - shard.first)
+                piece[first - start : last - start] = _padded(rows, shape, CHANNEL_AXIS.get(name))
+        dataset[start:stop] = piece
+        yield piece
+
+
+def _rows(shard: Shard, name: str, start: int, stop: int) -> np.ndarray:
+    spec = ARRAYS[name]
+    with open_guarded(shard.path, expected="a shard") as file:
+        if spec.dtype == "word":
+            words = file.words(spec.path)[start:stop]
+            return np.array([word.encode() for word in words], dtype=spec.stored_dtype())
+        return file.numbers(spec.path).read(slice(start, stop))
+
+
+def _padded(rows: np.ndarray, shape: tuple[int, ...], axis: int | None) -> np.ndarray:
+    if axis is None or rows.shape[axis] == shape[axis]:
+        return rows
+    wide = np.full((len(rows), *shape[1:]), np.nan, dtype=rows.dtype)
+    wide[(slice(None),) * axis + (slice(rows.shape[axis]),)] = rows
+    return wide
+
+
+def array_digest(path: str, shape: tuple[int, ...], dtype: np.dtype, pieces: Iterator[np.ndarray]) -> str:
+    """One line of the content checksum: path, type, shape and SHA-256 of the values in C order, little-endian."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(np.ascontiguousarray(piece, dtype=piece.dtype.newbyteorder("<")).tobytes())
+    return f"{path} {np.dtype(dtype).newbyteorder('<').str} {'x'.join(map(str, shape))} {digest.hexdigest()}\n"
+
+
+def _describe(
+    file: h5py.File, description: DatasetDescription, *, shape_of: dict[str, tuple[int, ...]], content: str
+) -> None:
+    params = file[ARRAYS["params"].path].attrs
+    params["names"] = [column.name for column in description.parameters] or h5py.Empty(h5py.string_dtype())
+    params["units"] = [column.unit for column in description.parameters] or h5py.Empty(h5py.string_dtype())
+    params["ranges"] = np.array([[column.low, column.high] for column in description.parameters]).reshape(-1, 2)
+    params["choices"] = description.choices_json()
+    family = file["/features/sdf"]
+    family.attrs["feature_registry"] = description.registry.to_json()
+    family.attrs["num_features"] = len(description.registry)
+    for name, columns in description.column_names().items():
+        file[ARRAYS[name].path].attrs["column_names"] = list(columns) or h5py.Empty(h5py.string_dtype())
+    file["/features/summary"] = family  # a second hard link: two names of this family are in use
+    about = file.create_group("/metadata").attrs
+    about["format"] = FORMAT
+    about["format_version"] = FORMAT_VERSION
+    about["created"] = creation_time()
+    about["content_sha256"] = content
+    about["num_samples"] = shape_of["index"][0]
+    about["num_realizations"] = shape_of["per_trajectory"][1]
+    about["num_timesteps"] = shape_of["per_timestep"][1]
+    about["seed"] = description.seed
+    about["periodic"] = int(description.periodic)
+    for name in ("configuration", "software", "sampling_report", "channel_names", "extra"):
+        about[name] = json.dumps(getattr(description, name), sort_keys=True)
+
+
+def creation_time() -> str:
+    """Now, or the time that SOURCE_DATE_EPOCH sets for reproducible files; UTC, ISO 8601."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _remove_stale(target: Path) -> None:
+    """Removes what a killed merge left; two merges into one target at a time are not foreseen."""
+    for leftover in target.parent.glob(f".{target.name}.partial-*"):
+        leftover.unlink(missing_ok=True)

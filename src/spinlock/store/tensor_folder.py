@@ -1,0 +1,95 @@
+"""Folders of tensors and JSON with a manifest of checksums: what tokenizers and checkpoints are stored as."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from spinlock.core.errors import InputError, listed
+from spinlock.store.atomic import sha256_of_bytes
+from spinlock.store.json_file import parse_json, read_json, to_json
+
+MANIFEST = "manifest.json"
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    """Named tensors as safetensors, from any device; the bytes depend on names and values alone."""
+    plain = {name: tensors[name].detach().to("cpu", copy=True).contiguous() for name in sorted(tensors)}
+    return safetensors.torch.save(plain)
+
+
+def tensors_from_bytes(data: bytes, *, path: Path) -> dict[str, Tensor]:
+    """Named tensors from safetensors.
+
+    Raises:
+        InputError: if the bytes are none.
+    """
+    try:
+        return safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(f"{path} is not a safetensors file: {' '.join(str(error).split())}.") from error
+
+
+def with_manifest(files: Mapping[str, bytes], *, kind: str) -> dict[str, bytes]:
+    """The files and, last, a manifest with the SHA-256 of each."""
+    checksums = {name: sha256_of_bytes(data) for name, data in files.items()}
+    manifest = to_json({"format": f"spinlock {kind}", "format_version": 1, "sha256": checksums})
+    return {**files, MANIFEST: manifest.encode()}
+
+
+def read_verified(folder: Path, *, kind: str) -> dict[str, bytes]:
+    """The files that a folder's manifest names, each with the checksum that it states.
+
+    Raises:
+        InputError: if the folder, its manifest or a file is missing, or a checksum differs.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is {'not a folder' if folder.exists() else 'not there'}; expected a {kind} folder.")
+    if not (folder / MANIFEST).is_file():
+        found = sorted(entry.name for entry in folder.iterdir())
+        raise InputError(
+            f"{folder} has no {MANIFEST}, so it is no {kind} folder; it holds {listed(found) or 'nothing'}."
+        )
+    manifest = read_json(folder / MANIFEST)
+    checksums = manifest.get("sha256") if isinstance(manifest, dict) else None
+    if not isinstance(checksums, dict) or manifest.get("format") != f"spinlock {kind}":
+        raise InputError(f"{folder / MANIFEST} is not the manifest of a {kind}.")
+    if manifest.get("format_version") != 1:
+        raise InputError(
+            f"{folder} has format version {manifest.get('format_version')}; this spinlock reads version 1."
+        )
+    files: dict[str, bytes] = {}
+    for name, checksum in checksums.items():
+        path = folder / name
+        if Path(name).name != name or name in (".", ".."):
+            raise InputError(f"{folder / MANIFEST} names '{name}', which is not a plain file name.")
+        if path.is_symlink() or not path.is_file():
+            raise InputError(f"{path} is missing or no plain file; the {kind} is not whole.")
+        files[name] = path.read_bytes()
+        if sha256_of_bytes(files[name]) != checksum:
+            raise InputError(f"{path} does not have the checksum that {MANIFEST} states; the {kind} is damaged.")
+    return files
+
+
+def json_of(files: Mapping[str, bytes], name: str, *, folder: Path) -> dict[str, object]:
+    """One JSON object of a folder.
+
+    Raises:
+        InputError: if it is missing or no object.
+    """
+    if name not in files:
+        raise InputError(f"{folder} has no {name}.")
+    value = parse_json(files[name].decode(errors="replace"), path=folder / name)
+    if not isinstance(value, dict):
+        raise InputError(f"{folder / name} must hold one JSON object.")
+    return value
+
+
+def check_tensors(tensors: Mapping[str, Tensor]) -> None:
+    """Refuses names or values that a safetensors file cannot hold."""
+    for name, tensor in tensors.items():
+        if not name or not isinstance(tensor, torch.Tensor) or tensor.is_sparse:
+            raise InputError(f"tensor '{name}' must be a dense tensor with a name.")

@@ -1,0 +1,204 @@
+"""Tokens as a file: HDF5, CSV or Parquet by the ending of its name, with the codebook sizes beside the codes."""
+
+import csv
+import importlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+
+from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.core.tokens import TokenTable
+from spinlock.store.atomic import AnyPath, write_bytes
+from spinlock.store.guarded_hdf5 import open_guarded
+from spinlock.store.hdf5_image import create_array, hdf5_image, word_dtype
+from spinlock.store.json_file import parse_json, read_text
+
+_CSV_SIZES = "# codebook_sizes: "
+_CSV_TITLE = "# spinlock tokens, format 1"
+
+
+def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
+    """Writes tokens, whole or not at all, in the format that the path's ending names.
+
+    Raises:
+        UsageError: for another ending, or Parquet without pyarrow.
+        ResourceError: out of disk.
+    """
+    encode, _ = _format_of(path)
+    if len(set(tokens.category_names)) != len(tokens.category_names):
+        raise InputError("the category names of tokens must be unique to be written to a file.")
+    for word in (*tokens.ids, *tokens.groups, *tokens.category_names):
+        if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise InputError(f"{word!r} holds characters that a token file cannot keep.")
+    write_bytes(path, encode(tokens))
+
+
+def load_tokens(path: AnyPath) -> TokenTable:
+    """Reads what `save_tokens` wrote.
+
+    Raises:
+        UsageError: for an unknown ending, or Parquet without pyarrow.
+        InputError: if the file is no token file.
+    """
+    _, decode = _format_of(path)
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected a token file."
+        )
+    try:
+        return decode(path)
+    except InputError as error:
+        raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+
+
+def _format_of(path: AnyPath) -> tuple[Callable[[TokenTable], bytes], Callable[[Path], TokenTable]]:
+    formats = {
+        ".h5": (_to_hdf5, _from_hdf5),
+        ".hdf5": (_to_hdf5, _from_hdf5),
+        ".csv": (_to_csv, _from_csv),
+        ".parquet": (_to_parquet, _from_parquet),
+    }
+    ending = Path(path).suffix.lower()
+    if ending not in formats:
+        raise UsageError(f"tokens are kept as {listed(formats)}; got '{Path(path).name}'.")
+    return formats[ending]
+
+
+def _sizes_json(tokens: TokenTable) -> str:
+    sizes = dict(zip(tokens.category_names, tokens.codebook_sizes.tolist(), strict=True))
+    return json.dumps(sizes, ensure_ascii=False)
+
+
+def _table(columns: np.ndarray, *, sizes: str, ids: Sequence[str], groups: Sequence[str], path: Path) -> TokenTable:
+    """The tokens from codes (sample, category x level) and the JSON of their codebook sizes."""
+    found: Any = parse_json(sizes, path=f"{path}: codebook_sizes")
+    numbers = list(found.values()) if isinstance(found, dict) else []
+    levels = len(numbers[0]) if numbers and isinstance(numbers[0], list) else 0
+    regular = all(isinstance(row, list) and len(row) == levels for row in numbers)
+    if not levels or not regular or not all(type(size) is int and 0 < size < 2**31 for row in numbers for size in row):
+        raise InputError(f"{path}: `codebook_sizes` must be {{category: [size of each level]}}; got {sizes[:80]}.")
+    if columns.shape[1] != len(numbers) * levels:
+        raise InputError(
+            f"{path} has {columns.shape[1]} token columns; {len(numbers)} x {levels} are in `codebook_sizes`."
+        )
+    return TokenTable(
+        codes=torch.from_numpy(columns.astype(np.int64).reshape(-1, len(numbers), levels)),
+        category_names=tuple(found),
+        codebook_sizes=torch.tensor(numbers, dtype=torch.int64),
+        ids=tuple(ids),
+        groups=tuple(groups),
+    )
+
+
+def _to_hdf5(tokens: TokenTable) -> bytes:
+    def fill(file: h5py.File) -> None:
+        columns = tokens.to_columns().astype("<i4")
+        codes = create_array(file, "tokens/codes", columns.shape, columns.dtype)
+        codes[...] = columns
+        codes.attrs["column_names"] = list(tokens.column_names)
+        for name, words in (("ids", tokens.ids), ("groups", tokens.groups)):
+            encoded = [word.encode() for word in words]
+            dtype = word_dtype(max([1, *map(len, encoded)]))
+            create_array(file, f"tokens/{name}", (len(words),), dtype)[...] = np.array(encoded, dtype=dtype)
+        file["tokens"].attrs["codebook_sizes"] = _sizes_json(tokens)
+        file["tokens"].attrs["format"] = "spinlock tokens"
+        file["tokens"].attrs["format_version"] = 1
+
+    return hdf5_image(fill)
+
+
+def _from_hdf5(path: Path) -> TokenTable:
+    with open_guarded(path, expected="a token file") as file:
+        sizes = file.text("/tokens", "codebook_sizes")
+        if sizes is None:
+            raise InputError(f"{path} is no token file: its group /tokens has no attribute `codebook_sizes`.")
+        columns = file.numbers("/tokens/codes")
+        if len(columns.shape) != 2 or columns.dtype.kind not in "iu":
+            raise InputError(f"{path}: /tokens/codes must be whole numbers with the axes (sample, column).")
+        ids, groups = file.words("/tokens/ids"), file.words("/tokens/groups")
+        return _table(columns.read(), sizes=sizes, ids=ids, groups=groups, path=path)
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n#') or word != word.strip() else word
+
+
+def _to_csv(tokens: TokenTable) -> bytes:
+    lines = [
+        _CSV_TITLE,
+        _CSV_SIZES + _sizes_json(tokens),
+        ",".join(map(_quoted, ("id", "group", *tokens.column_names))),
+    ]
+    for name, group, row in zip(tokens.ids, tokens.groups, tokens.to_columns().tolist(), strict=True):
+        lines.append(",".join([_quoted(name), _quoted(group), *map(str, row)]))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _from_csv(path: Path) -> TokenTable:
+    first, _, rest = read_text(path).partition("\n")
+    sizes, _, body = rest.partition("\n")
+    if not first.startswith("# spinlock tokens") or not sizes.startswith(_CSV_SIZES):
+        raise InputError(f"{path} is no token file: it must begin with '{_CSV_TITLE}' and '{_CSV_SIZES}{{…}}'.")
+    try:
+        header, *rows = csv.reader(io.StringIO(body, newline=""), strict=True)
+        if header[:2] != ["id", "group"] or any(len(row) != len(header) for row in rows):
+            raise InputError(
+                f"{path} must have the columns id, group and one for each category and level in every row."
+            )
+        codes = np.array([[int(code) for code in row[2:]] for row in rows], dtype=np.int64)
+    except InputError:
+        raise
+    except (csv.Error, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is no token file: {error}.") from error
+    columns = codes.reshape(len(rows), len(header) - 2)
+    sizes = sizes.removeprefix(_CSV_SIZES).strip()
+    return _table(columns, sizes=sizes, ids=[row[0] for row in rows], groups=[row[1] for row in rows], path=path)
+
+
+def _pyarrow(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            "Parquet needs pyarrow: pip install 'spinlock[parquet]', or write the tokens as .h5 or .csv."
+        ) from error
+
+
+def _to_parquet(tokens: TokenTable) -> bytes:
+    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    columns = tokens.to_columns().astype(np.int32)
+    arrays = [arrow.array(tokens.ids, arrow.string()), arrow.array(tokens.groups, arrow.string())]
+    arrays += [arrow.array(np.ascontiguousarray(column)) for column in columns.T]
+    table = arrow.Table.from_arrays(arrays, names=["id", "group", *tokens.column_names])
+    about = {"codebook_sizes": _sizes_json(tokens), "format": "spinlock tokens", "format_version": "1"}
+    sink = io.BytesIO()
+    parquet.write_table(table.replace_schema_metadata(about), sink)
+    return sink.getvalue()
+
+
+def _from_parquet(path: Path) -> TokenTable:
+    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    try:
+        table = parquet.read_table(path)
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path} is not a Parquet file that can be read: {' '.join(str(error).split())}.") from error
+    sizes = (table.schema.metadata or {}).get(b"codebook_sizes")
+    if sizes is None or table.column_names[:2] != ["id", "group"]:
+        raise InputError(f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group.")
+    kinds = [table.schema.field(name).type for name in table.column_names]
+    if not all(arrow.types.is_string(kind) for kind in kinds[:2]) or not all(map(arrow.types.is_integer, kinds[2:])):
+        raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
+    if any(column.null_count for column in table.columns):
+        raise InputError(f"{path} has rows with empty cells; an absent category has the token -1.")
+    columns = (
+        np.stack([column.to_numpy() for column in table.columns[2:]], axis=1) if len(kinds) > 2 else np.empty((0, 0))
+    )
+    ids, groups = table.column(0).to_pylist(), table.column(1).to_pylist()
+    return _table(columns, sizes=sizes.decode(errors="replace"), ids=ids, groups=groups, path=path)

@@ -1,0 +1,110 @@
+"""A tokenizer as a folder: weights.safetensors, tokenizer.json, training.json, report.json, and their checksums."""
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from spinlock.core.errors import InputError
+from spinlock.store.atomic import AnyPath, write_bytes, write_folder
+from spinlock.store.json_file import to_json
+from spinlock.store.tensor_folder import (
+    check_tensors,
+    json_of,
+    read_verified,
+    tensor_bytes,
+    tensors_from_bytes,
+    with_manifest,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TokenizerFolder:
+    """What a tokenizer's folder holds.
+
+    Attributes:
+        tensors: weights, codebooks and the column transform.
+        tokenizer: everything else that encoding raw columns needs: names, categories, configuration.
+        training: history, splits, provenance.
+        report: the figures that it was judged by; None where it was not.
+    """
+
+    tensors: Mapping[str, Tensor]
+    tokenizer: Mapping[str, object]
+    training: Mapping[str, object]
+    report: Mapping[str, object] | None
+
+
+def save_tokenizer_folder(
+    folder: AnyPath,
+    *,
+    tensors: Mapping[str, Tensor],
+    tokenizer: Mapping[str, object],
+    training: Mapping[str, object],
+    report: Mapping[str, object] | None = None,
+) -> None:
+    """Writes a tokenizer; numbers that are not finite become null in the JSON files.
+
+    A new folder appears whole or not at all. Over an existing one, the new tokenizer first lies whole beside it, from where
+    a load recovers should the replacement be cut short; files of other names are left alone.
+
+    Raises:
+        ResourceError: out of disk.
+    """
+    folder = Path(folder)
+    check_tensors(tensors)
+    files = {
+        "weights.safetensors": tensor_bytes(tensors),
+        "tokenizer.json": to_json(tokenizer).encode(),
+        "training.json": to_json(training).encode(),
+    }
+    if report is not None:
+        files["report.json"] = to_json(report).encode()
+    files = with_manifest(files, kind="tokenizer")
+    if not folder.exists():
+        write_folder(folder, files)
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; a tokenizer is a folder.")
+    replacement = _replacement(folder)
+    shutil.rmtree(replacement, ignore_errors=True)
+    write_folder(replacement, files)
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    if report is None:
+        (folder / "report.json").unlink(missing_ok=True)
+    shutil.rmtree(replacement, ignore_errors=True)
+
+
+def load_tokenizer_folder(folder: AnyPath) -> TokenizerFolder:
+    """Reads a tokenizer, every file against its checksum first.
+
+    Raises:
+        InputError: if it is not there, not whole or damaged.
+    """
+    folder = Path(folder)
+    replacement = _replacement(folder)
+    try:
+        files = read_verified(folder, kind="tokenizer")
+    except InputError:
+        if not replacement.is_dir():
+            raise
+        files = read_verified(replacement, kind="tokenizer")
+        log.warning("%s was being replaced when its writer was stopped; the new tokenizer beside it is read.", folder)
+    if "weights.safetensors" not in files:
+        raise InputError(f"{folder} has no weights.safetensors.")
+    return TokenizerFolder(
+        tensors=tensors_from_bytes(files["weights.safetensors"], path=folder / "weights.safetensors"),
+        tokenizer=json_of(files, "tokenizer.json", folder=folder),
+        training=json_of(files, "training.json", folder=folder),
+        report=json_of(files, "report.json", folder=folder) if "report.json" in files else None,
+    )
+
+
+def _replacement(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replacement")

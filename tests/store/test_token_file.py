@@ -1,0 +1,124 @@
+import csv
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spinlock.core.errors import InputError, UsageError
+from spinlock.core.tokens import TokenTable
+from spinlock.store.token_file import load_tokens, save_tokens
+
+ENDINGS = ("h5", "hdf5", "csv", "parquet")
+words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+def table(rows=4, *, ids=(), groups=(), names=("spatial", "time, space")) -> TokenTable:
+    sizes = torch.tensor([[64, 32, 16], [8, 4, 2]][: len(names)])
+    chance = np.random.default_rng(rows)
+    codes = torch.from_numpy(chance.integers(0, sizes.numpy(), size=(rows, *sizes.shape)))
+    codes[rows // 2 :, 0] = -1
+    return TokenTable(codes=codes, category_names=names, codebook_sizes=sizes, ids=ids, groups=groups)
+
+
+def assert_same(one: TokenTable, other: TokenTable) -> None:
+    assert torch.equal(one.codes, other.codes)
+    assert torch.equal(one.codebook_sizes, other.codebook_sizes)
+    assert (one.category_names, one.ids, one.groups) == (other.category_names, other.ids, other.groups)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_tokens_come_back_as_they_were(tmp_path, ending, rows):
+    tokens = table(
+        rows, ids=tuple(f"run {i}" for i in range(rows)), groups=tuple(f"draw {i // 2}" for i in range(rows))
+    )
+    save_tokens(tokens, tmp_path / f"tokens.{ending}")
+    assert_same(load_tokens(tmp_path / f"tokens.{ending}"), tokens)
+
+
+@pytest.mark.parametrize("ending", ["h5", "csv", "parquet"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=words, group=words, category=words)
+def test_any_words_come_back_as_they_were(tmp_path, ending, name, group, category):
+    tokens = table(2, ids=("plain", name), groups=(group, "plain"), names=("spatial", f"{category}~"))
+    save_tokens(tokens, tmp_path / f"tokens.{ending}")
+    assert_same(load_tokens(tmp_path / f"tokens.{ending}"), tokens)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_same_tokens_are_the_same_bytes(tmp_path, ending):
+    for name in ("one", "two"):
+        save_tokens(table(), tmp_path / f"{name}.{ending}")
+    assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
+
+
+def test_csv_is_readable_by_others(tmp_path):
+    tokens = table()
+    save_tokens(tokens, tmp_path / "tokens.csv")
+    lines = (tmp_path / "tokens.csv").read_text().splitlines()
+    assert lines[1] == '# codebook_sizes: {"spatial": [64, 32, 16], "time, space": [8, 4, 2]}'
+    header, *rows = csv.reader(line for line in lines if not line.startswith("#"))
+    assert header == ["id", "group", *tokens.column_names]
+    assert [[int(code) for code in row[2:]] for row in rows] == tokens.to_columns().tolist()
+
+
+@pytest.mark.parametrize("name", ["tokens.txt", "tokens", "tokens.h5.gz"])
+def test_another_ending_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match=r"tokens are kept as \.h5, \.hdf5, \.csv, \.parquet; got 'tokens"):
+        save_tokens(table(), tmp_path / name)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"pip install 'spinlock\[parquet\]'"):
+        save_tokens(table(), tmp_path / "tokens.parquet")
+
+
+def test_words_that_no_file_can_hold_are_refused(tmp_path):
+    with pytest.raises(InputError, match="holds characters that a token file cannot keep"):
+        save_tokens(table(2, ids=("a\0b", "c")), tmp_path / "tokens.h5")
+
+
+TITLE = "# spinlock tokens, format 1\n"
+SIZES = '# codebook_sizes: {"a": [4, 2]}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id,group,a__level0\nx,y,1\n", "is no token file: it must begin with"),
+        (TITLE + "# codebook_sizes: nothing\nid,group\n", "codebook_sizes is not JSON"),
+        (TITLE + '# codebook_sizes: {"a": 4}\nid,group\n', "must be {category: .size of each level.}"),
+        (TITLE + SIZES + "id,group,a__level0\nx,y,1\n", "has 1 token columns; 1 x 2 are in"),
+        (TITLE + SIZES + "id,group,a__level0,a__level1\nx,y,1\n", "in every row"),
+        (TITLE + SIZES + "id,group,a__level0,a__level1\nx,y,1,one\n", "is no token file: invalid literal"),
+        (
+            TITLE + SIZES + "id,group,a__level0,a__level1\nx,y,1,5\n",
+            "token 5 of row 0, category 'a', level 1 is outside",
+        ),
+        (TITLE + SIZES + f"id,group,a__level0,a__level1\nx,y,1,{10**30}\n", "is no token file"),
+        (TITLE + SIZES, "is no token file"),
+        ("", "is no token file"),
+    ],
+)
+def test_a_csv_file_that_is_no_token_file_is_refused(tmp_path, content, message):
+    path = tmp_path / "tokens.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message) as caught:
+        load_tokens(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("content", [None, b"", bytes(100), b"PAR1 nothing PAR1"])
+def test_damaged_and_missing_token_files_are_refused(tmp_path, ending, content):
+    path = tmp_path / f"tokens.{ending}"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_tokens(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
