@@ -71,7 +71,7 @@ def extract_rollout(
 
 
 def compute(feature: Feature, fields: Fields, *, sample: str = "the sample") -> Tensor:
-    """One feature of one sample, checked: the shape of its scope, the dtype of the states, nothing infinite.
+    """One feature of one sample, checked: the shape of its scope, real, nothing infinite; in the states' dtype.
 
     Raises:
         InputError: naming the feature and the sample.
@@ -82,11 +82,12 @@ def compute(feature: Feature, fields: Fields, *, sample: str = "the sample") -> 
         raise InputError(f"feature '{feature.name}' failed on {sample}: {error}") from error
     batch, times = fields.u.shape[:2]
     shape = (batch, times) if feature.scope == "per_timestep" else (batch,)
-    if tuple(values.shape) != shape or values.dtype != fields.u.dtype:
+    if tuple(values.shape) != shape or not values.is_floating_point():
         raise InputError(
-            f"feature '{feature.name}' must return {fields.u.dtype} of the shape {shape}; "
+            f"feature '{feature.name}' must return real numbers of the shape {shape}; "
             f"on {sample} it returned {values.dtype} of the shape {tuple(values.shape)}."
         )
+    values = values.to(fields.u.dtype)
     if torch.isinf(values).any():
         raise InputError(f"feature '{feature.name}' is infinite on {sample}; where it is undefined it must be NaN.")
     return values

@@ -135,7 +135,7 @@ def mad_ratio(fields: Fields) -> PerTimestep:
 @feature(
     category="spatial", source="Sarle 1990, SAS/STAT User's Guide; Pfister et al. 2013, doi:10.3389/fpsyg.2013.00700"
 )
-def bimodality(fields: Fields) -> PerTimestep:
+def spatial_bimodality(fields: Fields) -> PerTimestep:
     """Sarle's coefficient of bimodality.
 
     (skewness² + 1) / kurtosis, in (0, 1]: 1 for two values, 5/9 for a uniform, 1/3 for a Gaussian distribution. NaN where
@@ -350,7 +350,7 @@ SPATIAL = (
     quantile_skewness,
     iqr_ratio,
     mad_ratio,
-    bimodality,
+    spatial_bimodality,
     value_entropy,
     gradient_magnitude,
     gradient_microscale,
