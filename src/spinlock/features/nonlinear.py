@@ -2,7 +2,7 @@
 
 All of them look at the block means of `Fields.probes` (local series), each standardised over time, leaving out those that
 never change (spread at most 1e-6 of their magnitude). Unless a feature says otherwise the value of a realization is the
-mean over its series, a delay τ is the lag at which a series' autocorrelation first falls below 1/e (at least one step, at
+mean over its series (ratios of counts: of the sums over its series), a delay τ is the lag at which a series' autocorrelation first falls below 1/e (at least one step, at
 most a sixteenth of the run), and the value is NaN with fewer than 24 saved times or where no series changes.
 """
 

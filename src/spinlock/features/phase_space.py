@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spinlock.features.fields import Fields
 from spinlock.features.once import once
-from spinlock.features.series_kernels import LocalSeries, correlation_delay, has_series, local_series, missing
+from spinlock.features.series_kernels import correlation_delay, has_series, local_series, missing
 
 SHORTEST = 24
 """Fewest saved times that are unfolded."""
@@ -43,12 +43,36 @@ class PhaseSpace(NamedTuple):
     """What the distance matrices of a realization's local series say; the features tell the formulas."""
 
     divergence_rate: Float[Tensor, " batch"]
-    correlation_dimension: Float[Tensor, " batch"]
+    forecast_error: Float[Tensor, " batch"]
     recurrence_rate: Float[Tensor, " batch"]
+    correlation_dimension: Float[Tensor, " batch"]
     determinism: Float[Tensor, " batch"]
     laminarity: Float[Tensor, " batch"]
-    forecast_error: Float[Tensor, " batch"]
     sample_entropy: Float[Tensor, " batch"]
+
+
+class RowNumbers(NamedTuple):
+    """What one matrix gives; all but the first two are sums, pooled over the series of a realization.
+
+    Attributes:
+        divergence_rate: per saved step.
+        forecast_error: by the nearest neighbour, relative to a random one.
+        num_pairs: pairs of vectors outside the Theiler window.
+        num_near: those within the radius of a recurrence.
+        log_distance: sum over them of log(distance / radius).
+        num_diagonal, num_vertical: those on diagonal and on vertical lines.
+        num_twos, num_threes: pairs of templates that match for 2 values, and for a third as well.
+    """
+
+    divergence_rate: float
+    forecast_error: float
+    num_pairs: int
+    num_near: int
+    log_distance: float
+    num_diagonal: int
+    num_vertical: int
+    num_twos: int
+    num_threes: int
 
 
 @once
@@ -56,19 +80,28 @@ def phase_space(fields: Fields) -> PhaseSpace:
     """The phase-space numbers of a sample (rates per saved step); NaN with fewer than 24 saved times."""
     local = local_series(fields)
     if not has_series(fields, at_least=SHORTEST):
-        return PhaseSpace(*[missing(fields)] * len(PhaseSpace._fields))
+        return PhaseSpace(*(missing(fields) for _ in PhaseSpace._fields))
     z = local.z[:, -LONGEST:]
     delays = correlation_delay(fields).clamp_max(LONGEST // 16)
-    rows = zip(z.cpu().numpy().astype(np.float32), delays.tolist(), strict=True)
     matrices = Matrices(z.shape[1])
-    numbers = z.new_tensor([row_numbers(x, delay, matrices) for x, delay in rows]).reshape(len(z), 8)
-    return PhaseSpace(*local.average(numbers[:, :6]).unbind(1), match_entropy(local, numbers[:, 6:]))
+    rows = zip(z.cpu().numpy().astype(np.float32), delays.tolist(), strict=True)
+    numbers = z.new_tensor([row_numbers(x, delay, matrices) for x, delay in rows])
+    rate, error = local.average(numbers[:, :2]).unbind(1)
+    pairs, near, log_distance, diagonal, vertical, twos, threes = local.pooled(numbers[:, 2:]).unbind(1)
+    return PhaseSpace(
+        divergence_rate=rate,
+        forecast_error=error,
+        recurrence_rate=ratio(near, pairs),
+        correlation_dimension=ratio(near, -log_distance),
+        determinism=ratio(diagonal, near),
+        laminarity=ratio(vertical, near),
+        sample_entropy=torch.where(threes > 0, ratio(twos, threes).log(), torch.nan),
+    )
 
 
-def match_entropy(local: LocalSeries, matches: Float[Tensor, "row 2"]) -> Float[Tensor, " batch"]:
-    """-log of the probability that two templates that match for 2 values match for 3; NaN where none matches for 3."""
-    pairs, triples = local.pooled(matches).unbind(1)
-    return torch.where(triples > 0, (pairs / triples.clamp_min(1)).log(), torch.nan)
+def ratio(part: Float[Tensor, " batch"], whole: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    """`part` / `whole`; NaN where `whole` is 0."""
+    return torch.where(whole > 0, part / torch.where(whole > 0, whole, 1.0), torch.nan)
 
 
 class Matrices:
@@ -108,22 +141,22 @@ class Matrices:
         return np.less(distance, NEAR, out=self.near[: distance.size].reshape(distance.shape))
 
 
-def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices) -> tuple[float, ...]:
-    """Divergence rate, dimension, recurrence rate, determinism, laminarity, forecast error, matches of 2 and 3 values."""
-    matches = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS)
+def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices) -> RowNumbers:
+    """The numbers of one series."""
+    twos, threes = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS)
     distance = matrices.fill_distances(delay)
     near = matrices.fill_near(distance)
-    size, pitch = distance.shape
-    total = np.count_nonzero(near)
-    rate, forecast_error = neighbour_numbers(x, distance, delay)
-    return (
-        rate,
-        takens_dimension(distance[near]),
-        total / num_far_pairs(size, 2 * delay),
-        points_on_lines(near.ravel(), pitch + 1) / total if total else np.nan,
-        points_on_lines(near.ravel(), 1) / total if total else np.nan,
-        forecast_error,
-        *matches,
+    rate, error = neighbour_numbers(x, distance, delay)
+    return RowNumbers(
+        divergence_rate=rate,
+        forecast_error=error,
+        num_pairs=num_far_pairs(len(distance), 2 * delay),
+        num_near=int(np.count_nonzero(near)),
+        log_distance=log_distance_sum(distance[near]),
+        num_diagonal=points_on_lines(near.ravel(), distance.shape[1] + 1),
+        num_vertical=points_on_lines(near.ravel(), 1),
+        num_twos=twos,
+        num_threes=threes,
     )
 
 
@@ -153,11 +186,9 @@ def neighbour_numbers(
     return float(curve @ centred / (centred @ centred)), float(np.sqrt(np.mean(miss * miss, dtype=np.float64) / 2))
 
 
-def takens_dimension(distances: Float32[np.ndarray, " pair"]) -> float:
-    """-1 / ⟨log(d / r)⟩ over the distances d below the radius r = 0.5; NaN where there is none."""
-    if len(distances) == 0:
-        return float("nan")
-    return -1 / float(np.log(np.maximum(distances, SMALLEST) / NEAR).mean(dtype=np.float64))
+def log_distance_sum(distances: Float32[np.ndarray, " pair"]) -> float:
+    """Σ log(d / r) over the distances d below the radius r of a recurrence."""
+    return float(np.log(np.maximum(distances, SMALLEST) / NEAR).sum(dtype=np.float64))
 
 
 def points_on_lines(near: Bool[np.ndarray, " place"], stride: int) -> int:
@@ -169,7 +200,7 @@ def points_on_lines(near: Bool[np.ndarray, " place"], stride: int) -> int:
     two = near[:-stride] & near[stride:]
     four = two[: -2 * stride] & two[2 * stride :]
     five = four[:-stride] & four[stride:]
-    return LINE * np.count_nonzero(four) - (LINE - 1) * np.count_nonzero(five)
+    return LINE * int(np.count_nonzero(four)) - (LINE - 1) * int(np.count_nonzero(five))
 
 
 def template_matches(close: Bool[np.ndarray, "time padded"]) -> tuple[int, int]:
@@ -182,6 +213,6 @@ def template_matches(close: Bool[np.ndarray, "time padded"]) -> tuple[int, int]:
     last = (num_times - 3) * pitch + num_times - 2
     two = flat[:last] & flat[stride:][:last]
     three = two & flat[2 * stride :][:last]
-    surplus = np.count_nonzero(two[num_times - 2 :: pitch])
+    surplus = int(np.count_nonzero(two[num_times - 2 :: pitch]))
     itself = num_times - 2
-    return np.count_nonzero(two) - surplus - itself, np.count_nonzero(three) - itself
+    return int(np.count_nonzero(two)) - surplus - itself, int(np.count_nonzero(three)) - itself

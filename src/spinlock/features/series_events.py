@@ -14,12 +14,6 @@ def spike_share(z: Float[Tensor, "row time"], *, threshold: float) -> Float[Tens
     return (steps > threshold * steps.median(1, keepdim=True).values).double().mean(1)
 
 
-def step_kurtosis(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
-    """Logarithm of the fourth moment of the steps over the squared second: log 3 for normal steps."""
-    steps = z.diff(dim=1).square()
-    return (steps.square().mean(1) / steps.mean(1).square()).log()
-
-
 def burstiness(happens: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """B = (σ - μ)/(σ + μ) of the waiting times between events: -1 regular, about 0 random, 1 bursts.
 
@@ -70,12 +64,6 @@ def spread_variation(z: Float[Tensor, "row time"], *, num_windows: int) -> Float
 def bimodality(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Sarle's coefficient (skewness² + 1) / kurtosis: 1/3 normal, 5/9 uniform, 1 for two values."""
     return ((z**3).mean(1).square() + 1) / (z**4).mean(1)
-
-
-def local_mean_error(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
-    """Root mean square of z(t) less the mean of the three values before; √(4/3) for white noise."""
-    guess = (z[:, :-3] + z[:, 1:-2] + z[:, 2:-1]) / 3
-    return (z[:, 3:] - guess).square().mean(1).sqrt()
 
 
 def highest_rebound(curve: Float[Tensor, "row lag"], minimum: Int[Tensor, " row"]) -> Float[Tensor, " row"]:

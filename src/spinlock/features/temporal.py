@@ -43,39 +43,27 @@ def variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
 
 
 @feature(category="temporal", unit="1/time")
-def energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
-    """Exponential rate at which the mean square of the whole field grows, its mean included.
+def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the mean square of the whole field grows in the first eighth of the run.
 
-    Least-squares slope of  log ⟨u²⟩(t) = a + r t  over channel and space. Differs from `variance_growth_rate` where the
-    mean matters. ⟨u²⟩ counts as at least 1e-12. NaN with fewer than 3 saved times or where the field is 0 throughout.
+    Least-squares slope of  log ⟨u²⟩(t) = a + r t  over channel and space and over the first T/8 saved times (at least 3):
+    the linear stage of an instability, or the fastest decay; the mean counts, unlike in `variance_growth_rate`. ⟨u²⟩
+    counts as at least 1e-12. NaN with fewer than 6 saved times or where the field is 0 throughout.
     """
-    return _slope(whole_field_series.log_energy(fields), at_least=3) / fields.dt
+    curve = whole_field_series.log_energy(fields)
+    start = curve[:, : max(3, curve.shape[1] // 8)]
+    return slope(start) / fields.dt if curve.shape[1] >= 6 else missing(fields)
 
 
 @feature(category="temporal", unit="1/time")
-def early_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
-    """Exponential rate at which the spatial spread of the whole field grows in the first eighth of the run.
+def late_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the spatial variance of the whole field still grows in the second half of the run.
 
-    Least-squares slope of log σ(t) over the first T/8 saved times (at least 3): the linear stage of an instability, or the
-    fastest decay. NaN with fewer than 6 saved times or where no frame varies in space.
-    """
-    curve = whole_field_series.log_spread(fields)
-    return (
-        _slope(curve[:, : max(3, curve.shape[1] // 8)], at_least=3) / fields.dt
-        if curve.shape[1] >= 6
-        else missing(fields)
-    )
-
-
-@feature(category="temporal", unit="1/time")
-def late_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
-    """Exponential rate at which the spatial spread of the whole field still grows in the second half of the run.
-
-    Least-squares slope of log σ(t) over the last T/2 saved times; 0 once the amplitude has saturated.
+    Least-squares slope of log σ²(t) over the last T/2 saved times; 0 once the amplitude has saturated.
     NaN with fewer than 6 saved times or where no frame varies in space.
     """
     curve = whole_field_series.log_spread(fields)
-    return _slope(curve[:, curve.shape[1] // 2 :], at_least=3) / fields.dt
+    return 2 * slope(curve[:, curve.shape[1] // 2 :]) / fields.dt if curve.shape[1] >= 6 else missing(fields)
 
 
 @feature(category="temporal", unit="1/time")
@@ -123,32 +111,6 @@ def settling_time(fields: Fields) -> Float[Tensor, " batch"]:
     return whole_field_series.settling_place(curve) * fields.dt if curve.shape[1] >= 10 else missing(fields)
 
 
-@feature(category="temporal", unit="time")
-def half_change_time(fields: Fields) -> Float[Tensor, " batch"]:
-    """Time at which the amplitude of the whole field has made half of its largest change.
-
-    First t with |log σ(t) - log σ(0)| >= half its maximum over the run, linear between saved times.
-    NaN with fewer than 3 saved times, where the amplitude never changes by 1 %, or where no frame varies in space.
-    """
-    curve = whole_field_series.log_spread(fields)
-    change = (curve - curve[:, :1]).abs()
-    largest = change.amax(1, keepdim=True)
-    noticed = (largest[:, 0] >= whole_field_series.NOTICEABLE) & (curve.shape[1] >= 3)
-    place = whole_field_series.first_place_above(change / largest, 0.5)
-    return torch.where(noticed, place * fields.dt, torch.nan)
-
-
-@feature(category="temporal", unit="time")
-def departure_time(fields: Fields) -> Float[Tensor, " batch"]:
-    """Time at which the whole field has left its first frame half as far as it ever will.
-
-    First t with ‖u(t) - u(0)‖ >= half its maximum over the run, linear between saved times: short for fast motion, long
-    for slow drift. NaN with fewer than 3 saved times or where the field never changes.
-    """
-    place = whole_field_series.departure(fields).half_way
-    return place * fields.dt if fields.u.shape[1] >= 3 else missing(fields)
-
-
 @feature(category="temporal", source="idea of close returns (Lathrop & Kostelich 1989, doi:10.1103/PhysRevA.40.4028)")
 def initial_return(fields: Fields) -> Float[Tensor, " batch"]:
     """How closely the whole field comes back to its first frame after having been farthest from it.
@@ -156,7 +118,7 @@ def initial_return(fields: Fields) -> Float[Tensor, " batch"]:
     1 - (smallest ‖u(t) - u(0)‖ from the time of the largest on) / (largest). 0 … 1: 1 for a periodic field, 0 for one that
     only moves away. NaN with fewer than 3 saved times or where the field never changes.
     """
-    return whole_field_series.departure(fields).closest_return if fields.u.shape[1] >= 3 else missing(fields)
+    return whole_field_series.closest_return(fields) if fields.u.shape[1] >= 3 else missing(fields)
 
 
 @feature(category="temporal", unit="time")
@@ -226,19 +188,6 @@ def temporal_spectral_slope(fields: Fields) -> Float[Tensor, " batch"]:
     return height @ (weight * place) / (weight @ place.square()) if len(place) >= 4 else missing(fields)
 
 
-@feature(category="temporal", source="Inouye et al. 1991, doi:10.1016/0013-4694(91)90138-T")
-def temporal_spectral_entropy(fields: Fields) -> Float[Tensor, " batch"]:
-    """Entropy of the mean spectrum of the local series: how many frequencies take part.
-
-    -Σ p log p / log(number of bins), p = shares of the mean spectrum (`dominant_frequency`).
-    0 … 1: small for a rhythm or a drift, 1 for white noise. NaN with fewer than 8 saved times.
-    """
-    share = time_spectrum(fields).share
-    if share.shape[1] < 4:
-        return missing(fields)
-    return -torch.special.xlogy(share, share).sum(1) / torch.tensor(share.shape[1]).log()
-
-
 @feature(category="temporal", source="distance of Hellinger 1909 between spectra of the halves")
 def spectral_nonstationarity(fields: Fields) -> Float[Tensor, " batch"]:
     """How differently the local series move in the second half of the run from the first.
@@ -262,17 +211,6 @@ def autocorrelation_time(fields: Fields) -> Float[Tensor, " batch"]:
     if not has_series(fields, at_least=8):
         return missing(fields)
     return local_series(fields).average(first_crossing(local_autocorrelation(fields), math.exp(-1))) * fields.dt
-
-
-@feature(category="temporal", unit="time", source=CATCH22 + ", CO_FirstMin_ac")
-def autocorrelation_first_minimum(fields: Fields) -> Float[Tensor, " batch"]:
-    """Lag of the first minimum of the autocorrelation of a local series.
-
-    About half a period for oscillations, one or two steps for white noise. NaN with fewer than 8 saved times.
-    """
-    if not has_series(fields, at_least=8):
-        return missing(fields)
-    return local_series(fields).average(first_minimum(local_autocorrelation(fields)).double()) * fields.dt
 
 
 @feature(category="temporal", source="idea of Wang et al. 2007 (periodicity), doi:10.1007/s10618-005-0039-x")
@@ -343,19 +281,6 @@ def spike_share(fields: Fields) -> Float[Tensor, " batch"]:
         return missing(fields)
     local = local_series(fields)
     return local.average(series_events.spike_share(local.z, threshold=5.0))
-
-
-@feature(category="temporal", unit="neper")
-def step_kurtosis(fields: Fields) -> Float[Tensor, " batch"]:
-    """How uneven the steps of a local series are: logarithm of their flatness.
-
-    log(⟨Δ⁴⟩ / ⟨Δ²⟩²), Δ = change in one step. 0 for steps of one size, log 1.5 for a sine, log 3 for normal steps, large
-    for rest with rare jumps. NaN with fewer than 8 saved times.
-    """
-    if not has_series(fields, at_least=8):
-        return missing(fields)
-    local = local_series(fields)
-    return local.average(series_events.step_kurtosis(local.z))
 
 
 @feature(category="temporal", source="Goh & Barabási 2008, eq. 1, doi:10.1209/0295-5075/81/48002")
@@ -448,31 +373,6 @@ def longest_stretch(fields: Fields) -> Float[Tensor, " batch"]:
     return local.average(series_events.longest_run(local.z > 0)) / local.z.shape[1]
 
 
-@feature(category="temporal", unit="share of the run", source=CATCH22 + ", SB_BinaryStats_diff_longstretch0")
-def longest_monotone_run(fields: Fields) -> Float[Tensor, " batch"]:
-    """Longest stretch over which a local series only falls.
-
-    Largest number of successive negative steps, over T. 0 … 1. NaN with fewer than 8 saved times.
-    """
-    if not has_series(fields, at_least=8):
-        return missing(fields)
-    local = local_series(fields)
-    return local.average(series_events.longest_run(local.z.diff(dim=1) < 0)) / local.z.shape[1]
-
-
-@feature(category="temporal", source=CATCH22 + ", FC_LocalSimple_mean3_stderr")
-def local_mean_error(fields: Fields) -> Float[Tensor, " batch"]:
-    """Error of forecasting a local series by the mean of its three last values.
-
-    √⟨(z(t) - (z(t-1) + z(t-2) + z(t-3))/3)²⟩, in units of the series' spread. Near 0 for slow motion, √(4/3) for white noise,
-    up to 4/3 for alternation. NaN with fewer than 8 saved times.
-    """
-    if not has_series(fields, at_least=8):
-        return missing(fields)
-    local = local_series(fields)
-    return local.average(series_events.local_mean_error(local.z))
-
-
 @feature(category="temporal", unit="neper")
 def amplitude_fluctuation(fields: Fields) -> Float[Tensor, " batch"]:
     """How much the amplitude of the whole field breathes in the second half of the run.
@@ -519,31 +419,25 @@ def _slope(curve: Float[Tensor, "batch time"], *, at_least: int) -> Float[Tensor
 
 TEMPORAL = (
     variance_growth_rate,
-    energy_growth_rate,
-    early_growth_rate,
-    late_growth_rate,
+    early_energy_growth_rate,
+    late_variance_growth_rate,
     roughening_rate,
     activity_growth_rate,
     transient_gain,
     settling_time,
-    half_change_time,
-    departure_time,
     initial_return,
     first_crossing_time,
     dominant_frequency,
     dominant_frequency_prominence,
     harmonic_share,
     temporal_spectral_slope,
-    temporal_spectral_entropy,
     spectral_nonstationarity,
     autocorrelation_time,
-    autocorrelation_first_minimum,
     oscillation_persistence,
     trend_strength,
     regime_change_strength,
     regime_change_position,
     spike_share,
-    step_kurtosis,
     burstiness,
     extreme_position,
     rolling_variability_fine,
@@ -551,8 +445,6 @@ TEMPORAL = (
     rolling_variability_coarse,
     bimodality,
     longest_stretch,
-    longest_monotone_run,
-    local_mean_error,
     amplitude_fluctuation,
     synchrony,
     temporal_spread,

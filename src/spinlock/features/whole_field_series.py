@@ -1,7 +1,5 @@
 """Series of the whole field: how much it varies, how far it has moved, how fast it changes."""
 
-from typing import NamedTuple
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -43,41 +41,17 @@ def log_activity(fields: Fields) -> Float[Tensor, "batch step"]:
     return torch.where(alive, change.clamp_min(LOG_FLOOR).log(), torch.nan)
 
 
-class Departure(NamedTuple):
-    """How a trajectory leaves its first frame.
-
-    Attributes:
-        half_way: place (in steps) at which the distance from frame 0 first reaches half its maximum.
-        closest_return: 1 less the smallest distance after the maximum over the maximum; 1 for a perfect return.
-    """
-
-    half_way: Float[Tensor, " batch"]
-    closest_return: Float[Tensor, " batch"]
-
-
 @once
-def departure(fields: Fields) -> Departure:
-    """The departure from frame 0; NaN where the field never changes."""
+def closest_return(fields: Fields) -> Float[Tensor, " batch"]:
+    """1 less the smallest distance from frame 0 after the largest, over the largest; NaN where the field never changes."""
     gram = fields.frame_gram.double()
     square = gram.diagonal(dim1=1, dim2=2)
     distance = (square + square[:, :1] - 2 * gram[:, 0]).clamp_min(0).sqrt()
     farthest, place = distance.max(1)
+    later = torch.arange(distance.shape[1], device=distance.device) >= place[:, None]
+    nearest = torch.where(later, distance, torch.inf).amin(1)
     moved = farthest > LOG_FLOOR
-    share = distance / torch.where(moved, farthest, 1.0)[:, None]
-    later = torch.arange(share.shape[1], device=share.device) >= place[:, None]
-    nearest = torch.where(later, share, 1.0).amin(1)
-    half_way = first_place_above(share, 0.5)
-    return Departure(torch.where(moved, half_way, torch.nan), torch.where(moved, 1 - nearest, torch.nan))
-
-
-def first_place_above(curve: Float[Tensor, "batch time"], level: float) -> Float[Tensor, " batch"]:
-    """Place where each row first reaches `level`, linear between steps; the last place where it never does."""
-    above = curve >= level
-    after = torch.where(above.any(1), above.double().argmax(1), curve.shape[1] - 1)
-    before = (after - 1).clamp_min(0)
-    late, early = curve.gather(1, after[:, None])[:, 0], curve.gather(1, before[:, None])[:, 0]
-    fraction = ((level - early) / torch.where(late > early, late - early, 1.0)).clamp(0, 1)
-    return torch.where(above.any(1) & (after > 0), before + fraction, after.double())
+    return torch.where(moved, 1 - nearest / torch.where(moved, farthest, 1.0), torch.nan)
 
 
 def settling_place(curve: Float[Tensor, "batch time"]) -> Float[Tensor, " batch"]:
