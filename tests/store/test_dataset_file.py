@@ -9,7 +9,8 @@ from store_samples import DESCRIPTION, PARAMETERS, REGISTRY, sample_block
 from spinlock.core.errors import InputError
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
-from spinlock.store.dataset_layout import AGGREGATED, ARRAYS, DatasetBlock
+from spinlock.store.dataset_layout import DatasetBlock
+from spinlock.store.dataset_paths import AGGREGATED, ARRAYS
 from spinlock.store.merge import merge_shards
 from spinlock.store.shards import write_shard
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import AnyPath, remove_partial, write_folder, write_text
 from spinlock.store.json_file import from_exact_json, to_exact_json
-from spinlock.store.tensor_folder import check_tensors, read_verified, tensor_bytes, tensors_from_bytes, with_manifest
+from spinlock.store.manifest import read_verified, with_manifest
+from spinlock.store.tensor_bytes import check_tensors, tensor_bytes, tensors_from_bytes
 
 log = logging.getLogger(__name__)
 

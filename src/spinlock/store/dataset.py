@@ -15,7 +15,8 @@ from spinlock.core.errors import InputError, did_you_mean
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
 from spinlock.store.atomic import AnyPath
-from spinlock.store.dataset_layout import AGGREGATED, ARRAYS, FORMAT, FORMAT_VERSION, ParameterColumn
+from spinlock.store.dataset_layout import ParameterColumn
+from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, FORMAT, FORMAT_VERSION
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
 from spinlock.store.registry_reader import read_registry, registry_of_columns

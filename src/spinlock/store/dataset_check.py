@@ -7,7 +7,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError, listed
 from spinlock.store.dataset import Dataset
-from spinlock.store.dataset_layout import ARRAYS, FORMAT
+from spinlock.store.dataset_paths import ARRAYS, FORMAT
 from spinlock.store.guarded_hdf5 import GuardedArray
 from spinlock.store.merge import array_digest
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from spinlock.core.errors import InputError, ResourceError, SpinlockError
 from spinlock.store.atomic import AnyPath, check_free_space, disk_errors, sync_folder, temporary_name
-from spinlock.store.dataset_layout import ARRAYS, CHANNEL_AXIS, FORMAT, FORMAT_VERSION, DatasetDescription
+from spinlock.store.dataset_layout import DatasetDescription
+from spinlock.store.dataset_paths import ARRAYS, CHANNEL_AXIS, FORMAT, FORMAT_VERSION
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, rows_per_chunk
 from spinlock.store.shards import Shard, check_cover, complete_shards

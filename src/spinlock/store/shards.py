@@ -15,7 +15,8 @@ import h5py
 
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import AnyPath, remove_partial, sha256_of_bytes, sha256_of_file, write_bytes
-from spinlock.store.dataset_layout import ARRAYS, DatasetBlock
+from spinlock.store.dataset_layout import DatasetBlock
+from spinlock.store.dataset_paths import ARRAYS
 from spinlock.store.hdf5_image import create_array, hdf5_image
 from spinlock.store.json_file import read_json, write_json
 

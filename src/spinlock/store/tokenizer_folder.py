@@ -11,14 +11,8 @@ from torch import Tensor
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import AnyPath, write_bytes, write_folder
 from spinlock.store.json_file import to_json
-from spinlock.store.tensor_folder import (
-    check_tensors,
-    json_of,
-    read_verified,
-    tensor_bytes,
-    tensors_from_bytes,
-    with_manifest,
-)
+from spinlock.store.manifest import json_of, read_verified, with_manifest
+from spinlock.store.tensor_bytes import check_tensors, tensor_bytes, tensors_from_bytes
 
 log = logging.getLogger(__name__)
 

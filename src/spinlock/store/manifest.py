@@ -1,36 +1,13 @@
-"""Folders of tensors and JSON with a manifest of checksums: what tokenizers and checkpoints are stored as."""
+"""Folders of files with a manifest of their checksums: what tokenizers and checkpoints are stored as."""
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.store.atomic import sha256_of_bytes
 from spinlock.store.json_file import parse_json, read_json, to_json
 
 MANIFEST = "manifest.json"
-
-
-def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    """Named tensors as safetensors, from any device; the bytes depend on names and values alone."""
-    plain = {name: tensors[name].detach().to("cpu", copy=True).contiguous() for name in sorted(tensors)}
-    return safetensors.torch.save(plain)
-
-
-def tensors_from_bytes(data: bytes, *, path: Path) -> dict[str, Tensor]:
-    """Named tensors from safetensors.
-
-    Raises:
-        InputError: if the bytes are none.
-    """
-    try:
-        return safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"{path} is not a safetensors file: {' '.join(str(error).split())}.") from error
 
 
 def with_manifest(files: Mapping[str, bytes], *, kind: str) -> dict[str, bytes]:
@@ -86,10 +63,3 @@ def json_of(files: Mapping[str, bytes], name: str, *, folder: Path) -> dict[str,
     if not isinstance(value, dict):
         raise InputError(f"{folder / name} must hold one JSON object.")
     return value
-
-
-def check_tensors(tensors: Mapping[str, Tensor]) -> None:
-    """Refuses names or values that a safetensors file cannot hold."""
-    for name, tensor in tensors.items():
-        if not name or not isinstance(tensor, torch.Tensor) or tensor.is_sparse:
-            raise InputError(f"tensor '{name}' must be a dense tensor with a name.")
