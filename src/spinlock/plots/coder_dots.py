@@ -4,7 +4,19 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from spinlock.plots.theme import ACCENT, INK, OTHER, RULE, WARN, log_axis, new_figure, nice_log_ticks, styled
+from spinlock.plots.theme import (
+    ACCENT,
+    INK,
+    OTHER,
+    RULE,
+    WARN,
+    label_width,
+    log_axis,
+    new_figure,
+    nice_log_ticks,
+    shortened,
+    styled,
+)
 
 MARKERS = {"train": "|", "validation": "d", "test": "o"}
 
@@ -22,7 +34,8 @@ def coder_dots(
         highlighted: the coders that are the tokenizer's own.
         threshold: the error that the tokenizer should stay below.
     """
-    figure = new_figure(8.6, 0.95 + 0.34 * len(errors))
+    names = [shortened(name) for name in errors]
+    figure = new_figure(5.2 + label_width(names), 0.95 + 0.34 * len(errors))
     axes = figure.add_subplot()
     seen: set[str] = set()
     for row, (name, by_split) in enumerate(errors.items()):
@@ -54,10 +67,10 @@ def coder_dots(
         low, high = min(values) / 1.15, max(values) * 1.15
         log_axis(axes, "x", nice_log_ticks(low, high))
         axes.set_xlim(low, high)
-    axes.set_yticks(range(len(errors)), list(errors))
-    for label in axes.get_yticklabels():
-        label.set_color(ACCENT if label.get_text() in highlighted else INK)
-        label.set_fontweight("bold" if label.get_text() in highlighted else "normal")
+    axes.set_yticks(range(len(errors)), names)
+    for name, label in zip(errors, axes.get_yticklabels(), strict=True):
+        label.set_color(ACCENT if name in highlighted else INK)
+        label.set_fontweight("bold" if name in highlighted else "normal")
     axes.set_ylim(len(errors) - 0.5, -0.5)
     axes.set_xlabel("mean squared error (logarithmic; left is better)")
     figure.legend(loc="outside upper right", ncols=4, columnspacing=1.4, handlelength=1.2)

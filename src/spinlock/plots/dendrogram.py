@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram as scipy_dendrogram
 
-from spinlock.plots.theme import INK, OTHER, SERIES, new_figure, styled
+from spinlock.plots.theme import INK, OTHER, SERIES, new_figure, shortened, styled
 
 _LABELS_UP_TO = 80
 
@@ -40,7 +40,7 @@ def dendrogram(
     axes.set_xlim(max(1.0, float(linkage[:, 2].max())) * 1.02, 0)
     axes.set_ylim(10 * len(order), 0)
     axes.yaxis.tick_right()
-    axes.set_yticks(places if labelled else [], [leaves[leaf] for leaf in order] if labelled else [])
+    axes.set_yticks(places if labelled else [], [shortened(leaves[leaf]) for leaf in order] if labelled else [])
     axes.tick_params(axis="y", labelsize=7)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("distance between columns, 1 - |Spearman r|")

@@ -29,14 +29,14 @@ class Picture(NamedTuple):
     still: str
 
 
-def render_page(content: PageContent) -> str:
+def render_page(content: PageContent, *, max_bytes: int = MAX_BYTES) -> str:
     """The page as HTML.
 
     Every word that comes from data is escaped; a content security policy forbids scripts and outside addresses; a
     panel without data says so in place of a figure.
 
     Raises:
-        InputError: if the page would be larger than 5 MB, naming what to show less of.
+        InputError: if the page would be larger than `max_bytes`, naming what to show less of.
     """
     environment = Environment(
         loader=PackageLoader("spinlock.plots", "."),
@@ -61,9 +61,9 @@ def render_page(content: PageContent) -> str:
         pictures=[[_picture(rollout) for rollout in token.rollouts] for token in content.gallery],
     )
     size = len(page.encode())
-    if size > MAX_BYTES:
+    if size > max_bytes:
         raise InputError(
-            f"the report page would take {size / 1e6:.1f} MB, at most 5 MB are allowed; show fewer tokens or rollouts."
+            f"the report page would take {size / 1e6:.1f} MB, at most {max_bytes / 1e6:g} MB are allowed; show fewer tokens or rollouts."
         )
     return page
 
@@ -123,7 +123,7 @@ def _bars(content: PageContent) -> Figure:
     if errors is None:
         raise ValueError("`category_errors` must be there to be drawn.")
     judged, rival = content.judged_split, _best_rival(content)
-    lines = {rival.name: rival.errors[judged]} if rival else {}
+    lines = {"best baseline": rival.errors[judged]} if rival else {}
     return reconstruction_bars(errors, content.category_names, lines=lines, threshold=content.mse_threshold)
 
 

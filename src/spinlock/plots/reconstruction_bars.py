@@ -7,7 +7,18 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from spinlock.plots.theme import INK, MUTED, OTHER, PANEL, WARN, level_colours, new_figure, styled
+from spinlock.plots.theme import (
+    INK,
+    MUTED,
+    OTHER,
+    PANEL,
+    WARN,
+    label_width,
+    level_colours,
+    new_figure,
+    shortened,
+    styled,
+)
 
 
 @styled
@@ -28,7 +39,8 @@ def reconstruction_bars(
     """
     categories, levels = errors.shape
     height = 0.8 / levels
-    figure = new_figure(8.6, 1.35 + 0.17 * categories * (levels + 1.1))
+    names = [shortened(name) for name in category_names]
+    figure = new_figure(6.9 + label_width(names), 1.35 + 0.17 * categories * (levels + 1.1))
     axes = figure.add_subplot()
     handles: list[Any] = []
     for level, colour in enumerate(level_colours(levels)):
@@ -51,17 +63,17 @@ def reconstruction_bars(
     for number, (name, value) in enumerate((lines or {}).items()):
         style = ("--", ":", "-.", (0, (6, 2, 1, 2)))[number % 4]
         line = axes.axvline(
-            value, color=OTHER, linestyle=style, linewidth=1.3, label=f"{name}, all columns: {value:.3f}"
+            value, color=OTHER, linestyle=style, linewidth=1.3, label=f"{shortened(name)}, all columns: {value:.3f}"
         )
         handles.append(line)
     if threshold is not None:
         handles.append(axes.axvline(threshold, color=WARN, linewidth=1.3, label=f"threshold {threshold:g}"))
-    axes.set_yticks(np.arange(categories), list(category_names))
+    axes.set_yticks(np.arange(categories), names)
     axes.set_ylim(categories - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.margins(x=0.08)
     axes.set_xlabel("mean squared error, normalised space (1 = knowing nothing)", color=MUTED)
     figure.legend(
-        handles=handles, loc="outside upper left", ncols=min(4, len(handles)), columnspacing=1.4, handlelength=1.6
+        handles=handles, loc="outside upper left", ncols=min(5, len(handles)), columnspacing=1.2, handlelength=1.4
     )
     return figure

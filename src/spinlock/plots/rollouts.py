@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from spinlock.core.errors import InputError
-from spinlock.plots.theme import MUTED, styled
+from spinlock.plots.theme import MUTED, label_width, shortened, styled
 
 MAX_FRAMES = 20
 _LOSSLESS_UP_TO = 24_000
 _COLOURS = "magma"
-_CELL, _LABEL_WIDTH, _TITLE_HEIGHT = 0.95, 1.7, 0.28
+_CELL, _TITLE_HEIGHT = 0.95, 0.28
 
 
 def coloured(frames: Float[np.ndarray, "time height width"]) -> UInt8[np.ndarray, "time height width 3"]:
@@ -38,7 +38,7 @@ def animation(frames: Float[np.ndarray, "time height width"], *, size: int = 128
 
     The colours span the values of the frames that are shown. Pixels are repeated, not blurred: a grid of 32 becomes
     exactly `size` wide where that is a multiple, the next multiple otherwise. Lossless while that takes at most 24 kB,
-    else at quality 80.
+    else at quality 80 where that is smaller (it is not for white noise).
 
     Args:
         frames: one channel of one realization.
@@ -52,7 +52,9 @@ def animation(frames: Float[np.ndarray, "time height width"], *, size: int = 128
         raise InputError(f"an animation needs at least one frame with pixels; got the shape {tuple(frames.shape)}.")
     images = _images(frames[chosen_frames(len(frames))], size)
     lossless = _webp(images, milliseconds, lossless=True)
-    return lossless if len(lossless) <= _LOSSLESS_UP_TO else _webp(images, milliseconds, lossless=False)
+    if len(lossless) <= _LOSSLESS_UP_TO:
+        return lossless
+    return min(lossless, _webp(images, milliseconds, lossless=False), key=len)
 
 
 def still(frames: Float[np.ndarray, "time height width"], *, size: int = 128) -> bytes:
@@ -65,13 +67,15 @@ def contact_sheet(
     rollouts: Sequence[Float[np.ndarray, "time height width"]], labels: Sequence[str], *, num_times: int = 6
 ) -> Figure:
     """One row a rollout, its frames at evenly spaced times from left to right, each row in its own colour scale."""
-    width, height = _LABEL_WIDTH + _CELL * num_times, _TITLE_HEIGHT + _CELL * len(rollouts)
+    names = [shortened(label) for label in labels]
+    left = label_width(names)
+    width, height = left + _CELL * num_times, _TITLE_HEIGHT + _CELL * len(rollouts)
     figure = Figure(figsize=(width, height))
     grid = figure.subplots(len(rollouts), num_times, squeeze=False)
     figure.subplots_adjust(
-        left=_LABEL_WIDTH / width, right=1, bottom=0, top=1 - _TITLE_HEIGHT / height, wspace=0.05, hspace=0.05
+        left=left / width, right=1, bottom=0, top=1 - _TITLE_HEIGHT / height, wspace=0.05, hspace=0.05
     )
-    for row, (frames, label) in enumerate(zip(rollouts, labels, strict=True)):
+    for row, (frames, label) in enumerate(zip(rollouts, names, strict=True)):
         times = np.linspace(0, len(frames) - 1, num_times).round().astype(int)
         for axes, time, image in zip(grid[row], times, coloured(frames[times]), strict=True):
             axes.imshow(image, interpolation="none")
@@ -105,6 +109,6 @@ def _webp(images: Sequence[Image.Image], milliseconds: int, *, lossless: bool) -
         loop=0,
         lossless=lossless,
         quality=80,
-        method=4,
+        method=2,
     )
     return buffer.getvalue()

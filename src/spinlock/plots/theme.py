@@ -99,3 +99,13 @@ def nice_log_ticks(low: float, high: float) -> list[float]:
     candidates = [m * 10.0**n for n in range(-12, 13) for m in (1, 2, 5)]
     chosen = [round(value, 14) for value in candidates if low / 1.02 <= value <= high * 1.02]
     return chosen if len(chosen) <= 8 else [value for value in chosen if f"{value:e}"[0] == "1"]
+
+
+def shortened(name: str, *, most: int = 44) -> str:
+    """The name, cut with an ellipsis where it would take too much of a figure."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def label_width(names: Sequence[str]) -> float:
+    """Inches that the longest of these labels takes."""
+    return 0.3 + 0.085 * max(len(name) for name in names)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spinlock.plots.theme import INK, SERIES, log_axis, new_figure, nice_log_ticks, styled
+from spinlock.plots.theme import INK, SERIES, log_axis, new_figure, nice_log_ticks, shortened, styled
 
-Points = Sequence[tuple[float, float]]
+Points = Sequence[tuple[float | int, float]]
 """(epoch, value) pairs, ascending."""
 
 SPLITS = ("train", "validation", "test")
@@ -40,13 +40,15 @@ def _panel(axes: Axes, title: str, lines: Mapping[str, Points]) -> None:
     for number, (label, points) in enumerate(lines.items()):
         x, y = zip(*points, strict=True)
         colour = SERIES[SPLITS.index(label) % len(SERIES)] if label in SPLITS else SERIES[0]
-        axes.plot(x, y, color=colour, label=label, marker="o" if len(points) < 3 else None, zorder=3 - number)
+        axes.plot(
+            x, y, color=colour, label=shortened(label), marker="o" if len(points) < 3 else None, zorder=3 - number
+        )
     values = [value for points in lines.values() for _, value in points]
     if min(values) > 0 and max(values) > 5 * min(values):
         log_axis(axes, "y", nice_log_ticks(min(values), max(values)))
     axes.grid(visible=True, axis="y")
     axes.grid(visible=False, axis="x")
-    axes.set_title(title.replace("_", " "), color=INK)
+    axes.set_title(shortened(title.replace("_", " ")), color=INK)
     axes.set_xlabel("epoch")
     if len(lines) > 1:
         axes.legend()

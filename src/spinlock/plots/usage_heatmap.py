@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from spinlock.plots.theme import MUTED, RULE, WARN, new_figure, styled
+from spinlock.plots.theme import MUTED, RULE, WARN, label_width, new_figure, shortened, styled
 
 _USE = LinearSegmentedColormap.from_list("use", ["#7d2e12", "#c97b3c", "#ecdcae", "#8cc0b4", "#1e7f86"])
 
@@ -33,12 +33,13 @@ def usage_heatmap(
         threshold: what a codebook should exceed.
     """
     rows, levels = next(iter(panels.values())).shape
-    figure = new_figure(1.9 + len(panels) * max(1.9, 0.75 * levels + 0.2), 0.75 + 0.36 * rows)
+    names = [shortened(name) for name in category_names]
+    figure = new_figure(label_width(names) + 0.1 + len(panels) * max(1.9, 0.75 * levels + 0.2), 0.75 + 0.36 * rows)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for place, (title, values) in zip(axes, panels.items(), strict=True):
         _panel(place, values, threshold)
-        place.set_title(title)
-    axes[0].set_yticks(np.arange(rows), list(category_names))
+        place.set_title(shortened(title))
+    axes[0].set_yticks(np.arange(rows), names)
     axes[0].invert_yaxis()
     return figure
 

@@ -1,0 +1,208 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from spinlock.core.errors import InputError
+from spinlock.plots import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine, Tree, render_page
+from spinlock.plots.page import MAX_BYTES, figure_text
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&<b>'
+WAVES = np.sin(np.linspace(0, 6, 8) + np.linspace(0, 3, 8)[:, None] + np.arange(6)[:, None, None] * 0.3)
+
+BARE = PageContent(
+    title="Bare",
+    num_columns=6,
+    split_sizes={"train": 7, "test": 3},
+    category_names=("a", "b"),
+    codebook_sizes=((4, 2), (4, 2)),
+    bits=6.0,
+    backend="classical",
+)
+
+
+def full(name="spatial"):
+    run = GalleryRollout(title=f"system_{name}", caption=f"sample {name}", frames=WAVES)
+    return replace(
+        BARE,
+        title=f"Tokens of {name}",
+        category_names=(name, "b"),
+        backend=name,
+        backend_errors={name: 0.21, f"other {name}": 0.25},
+        thresholds=(
+            ThresholdLine(
+                name="reconstruction MSE", value=0.2345, threshold=0.1, must_be="below", passed=False, note=name
+            ),
+            ThresholdLine(name="orthogonality", value=float("nan"), threshold=0.15, must_be="below", passed=False),
+            ThresholdLine(name="informativeness", value=0.4, threshold=0.5, must_be="below", passed=True),
+        ),
+        mse_threshold=0.1,
+        utilization_threshold=0.8,
+        coders=(
+            CoderLine(
+                name=f"tokenizer {name}", bits=6.0, errors={"train": 0.1, "validation": 0.21, "test": 0.2}, is_ours=True
+            ),
+            CoderLine(name="column mean", bits=0.0, errors={"train": 1.0, "test": 1.1}),
+            CoderLine(name=f"k-means {name}", bits=6.0, errors={"train": 0.2, "validation": 0.26, "test": 0.25}),
+        ),
+        r2=0.8,
+        category_errors=np.array([[0.5, 0.3], [0.4, 0.1]]),
+        category_r2={name: 0.7, "b": 0.9},
+        used_train=np.array([[1.0, 0.5], [0.75, 1.0]]),
+        used_corrected=np.array([[1.02, 0.4], [np.nan, 0.9]]),
+        level_gains=(0.5, 0.004),
+        curves={f"train_{name}": [(0, 1.0), (1, 0.5)]},
+        gallery=(GalleryToken(category=name, level=0, code=3, num_samples=4, out_of=10, rollouts=(run, run)),),
+        rollouts=(run,),
+        tree=Tree(
+            linkage=np.array([[0.0, 1.0, 0.2, 2.0]]), leaves=(name, "b"), groups=(0, 1), stability=0.9, scores={2: 0.5}
+        ),
+        notes=(f"A note on {name}.",),
+        provenance={"seed": "7", name: name},
+    )
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes, and the text of the page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def words(page):
+    return re.sub(r"\s+", " ", " ".join(Elements(re.sub(r"<style>.*?</style>|<wbr>", "", page, flags=re.S)).words))
+
+
+@pytest.fixture(scope="module")
+def page():
+    return render_page(full())
+
+
+def test_page_is_the_same_bytes_on_every_run(page):
+    assert render_page(full()) == page
+
+
+def test_hostile_names_stay_text():
+    elements = Elements(render_page(full(HOSTILE)))
+    assert "script" not in {tag for tag, _ in elements.tags}
+    assert not [key for _, attributes in elements.tags for key in attributes if key.startswith("on")]
+    assert all(attributes["src"].startswith("data:image/") for tag, attributes in elements.tags if tag == "img")
+    assert HOSTILE in "".join(elements.words)
+
+
+def test_policy_forbids_scripts_and_outside_addresses(page):
+    policies = [a["content"] for tag, a in Elements(page).tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert len(policies) == 1
+    assert "default-src 'none'" in policies[0]
+    assert "script-src" not in policies[0]
+    assert not re.search(r"https?:|\*", policies[0])
+
+
+def test_page_holds_no_address_outside_itself(page):
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "@import" not in page
+    links = [a[key] for _, a in Elements(page).tags for key in ("href", "src", "srcset", "xlink:href") if a.get(key)]
+    assert links
+    assert all(link.startswith(("#", "data:image/")) for link in links)
+
+
+def test_links_lead_to_sections_and_ids_are_unique(page):
+    tags = Elements(page).tags
+    ids = [a["id"] for _, a in tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for tag, a in tags if tag == "a"} <= set(ids)
+
+
+def test_every_picture_is_described(page):
+    tags = Elements(page).tags
+    assert all(a.get("alt") for tag, a in tags if tag == "img")
+    drawings = [a for tag, a in tags if tag == "svg"]
+    assert len(drawings) == 6
+    assert all(a.get("aria-label") and a.get("role") == "img" for a in drawings)
+
+
+def test_verdict_names_what_is_not_met_with_its_figure(page):
+    text = words(page)
+    assert "1 of 3 thresholds are met on test rows." in text
+    assert "Not met: reconstruction MSE (0.234), orthogonality (not measured)." in text
+    assert text.count("not met") == 2
+
+
+def test_all_thresholds_met_is_said_plainly():
+    met = tuple(replace(line, passed=True) for line in full().thresholds)
+    assert "All 3 thresholds are met on test rows." in words(render_page(replace(full(), thresholds=met)))
+
+
+def test_tokenizer_is_compared_with_the_best_baseline_on_test_rows(page):
+    text = words(page)
+    assert "the tokenizer's error is 0.200 ; the best baseline, k-means spatial, has 0.250" in text
+    assert "That is 20.0% less." in text
+    assert "Also fitted with the same bits, and not kept: other spatial, 0.250." in text
+
+
+def test_worse_tokenizer_is_called_worse():
+    ours, mean, rival = full().coders
+    coders = (replace(ours, errors={"test": 0.3}), mean, rival)
+    assert "The tokenizer is 20.0% worse." in words(render_page(replace(full(), coders=coders)))
+
+
+def test_panels_without_data_say_so():
+    text = words(render_page(BARE))
+    for sentence in (
+        "No thresholds were checked",
+        "No coder has a figure to draw",
+        "No errors by category were recorded",
+        "The use of the codebooks was not recorded",
+        "No training curves",
+        "No gallery",
+        "No states were kept",
+        "No provenance was recorded",
+        "No other backend was compared",
+    ):
+        assert sentence in text
+    assert "<svg" not in render_page(BARE)
+
+
+def test_token_whose_states_were_not_kept_says_so():
+    token = replace(full().gallery[0], rollouts=())
+    assert "nothing to show" in words(render_page(replace(full(), gallery=(token,))))
+
+
+def test_gallery_names_token_and_systems(page):
+    text = words(page)
+    assert "spatial, level 0, token 3" in text
+    assert "4 of 10 samples carry it; 2 of them are shown." in text
+    assert text.count("system_spatial") == 3
+
+
+def test_split_that_was_judged_is_named():
+    content = replace(full(), judged_split="validation")
+    assert "thresholds are met on validation rows" in words(render_page(content))
+
+
+def test_page_above_the_limit_is_refused():
+    with pytest.raises(InputError, match="at most 0.02 MB are allowed; show fewer"):
+        render_page(full(), max_bytes=20_000)
+
+
+def test_page_stays_below_five_megabytes(page):
+    assert len(page.encode()) < MAX_BYTES == 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.23451, "0.235"), (0.0123, "0.0123"), (1.0, "1.000"), (float("nan"), "not measured"), (None, "not measured")],
+)
+def test_figures_are_short_and_a_missing_one_says_so(value, text):
+    assert figure_text(value) == text
