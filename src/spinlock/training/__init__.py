@@ -1,0 +1,1 @@
+"""Fit: splits, settings, training loops, and the choice of the better backend."""

@@ -1,0 +1,210 @@
+"""Fit every backend that was asked for, and keep the one that is best on validation rows."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+from spinlock.core.category_map import CategoryMap
+from spinlock.core.errors import ConfigError, InputError, did_you_mean
+from spinlock.core.feature_table import FeatureTable
+from spinlock.core.tokens import TokenizerConfig
+from spinlock.training.checkpoint import Checkpoints
+from spinlock.training.history import History
+from spinlock.training.joint_refit import refit_joint_decoders
+from spinlock.training.rows import Rows, reconstruction_mse
+from spinlock.training.run import TrainingData, TrainingRun, train_to_the_end
+from spinlock.training.settings import TrainingSettings
+from spinlock.vqvae.backend import Backend
+from spinlock.vqvae.beam_search import Codebook
+from spinlock.vqvae.classical import ClassicalBackend, ResidualFit
+from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.vqvae.imputation import CategoryImputer
+from spinlock.vqvae.learned import LearnedBackend, build_model
+from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
+from spinlock.vqvae.packing import Packing
+from spinlock.vqvae.tokenizer import FittedTokenizer
+
+log = logging.getLogger(__name__)
+BACKEND_NAMES = ("vqvae", "classical", "auto")
+
+OnProgress = Callable[[Mapping[str, float]], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackendScore:
+    """One backend's figures in standardised units.
+
+    Attributes:
+        backend: its name; "vqvae start" is the learned one before its first step.
+        train_mse: mean squared error of the present entries of the training rows.
+        validation_mse: the same of the validation rows, which decides.
+        is_kept: whether this is the one in the tokenizer.
+    """
+
+    backend: str
+    train_mse: float
+    validation_mse: float
+    is_kept: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitResult:
+    """A tokenizer and how it came about.
+
+    Attributes:
+        tokenizer: with the kept backend.
+        history: curves of the learned backend; empty where none was trained.
+        comparison: the figures of every backend, at equal bits.
+        kept: name of the kept backend.
+    """
+
+    tokenizer: FittedTokenizer
+    history: History
+    comparison: tuple[BackendScore, ...]
+    kept: str
+
+
+def fit_tokenizer(
+    train: FeatureTable,
+    validation: FeatureTable,
+    *,
+    category_map: CategoryMap,
+    config: TokenizerConfig,
+    settings: TrainingSettings | None = None,
+    checkpoints: Checkpoints | None = None,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+) -> FitResult:
+    """A tokenizer fitted to the training rows; validation rows choose among backends, epochs and ridge strengths.
+
+    Args:
+        train: rows that everything is fitted to.
+        validation: rows of other draws.
+        category_map: of these columns.
+        config: levels, backend and network.
+        settings: how to train; the defaults when not given.
+        checkpoints: where to save the state of the training; nowhere when not given.
+        resume: go on from the newest checkpoint, where there is one.
+        on_progress: called with the figures of every epoch: "epoch", the losses and, when due, "validation_mse".
+
+    Raises:
+        NamesDifferError: if the tables or the map are of different columns.
+        ConfigError: if the backend is unknown.
+        InputError: if there are too few rows, or the checkpoint is of another run.
+    """
+    settings = settings or TrainingSettings()
+    _check(train, validation, category_map, config)
+    packing = Packing.of(category_map)
+    transform = ColumnTransform.fit(train.values, train.mask)
+    z, mask = transform.apply(train.values, train.mask)
+    imputer = CategoryImputer.fit(z, mask, packing=packing)
+    rows = Rows(imputer.fill(z, mask), mask)
+    z, mask = transform.apply(validation.values, validation.mask)
+    data = TrainingData(train=rows, validation=Rows(imputer.fill(z, mask), mask), packing=packing)
+
+    classical = _fit_classical(data, config=config, settings=settings)
+    candidates: dict[str, Backend] = {} if config.backend == "vqvae" else {"classical": classical}
+    history = History()
+    if config.backend != "classical":
+        run = start_run(classical, data, config=config, settings=settings)
+        candidates["vqvae start"] = run.backend()
+        train_to_the_end(run, checkpoints=checkpoints, resume=resume, on_progress=on_progress)
+        candidates["vqvae"] = _best_ending(run)
+        history = run.history
+    comparison = _compared(candidates, data)
+    kept = next(score.backend for score in comparison if score.is_kept)
+    tokenizer = FittedTokenizer(
+        transform=transform,
+        imputer=imputer,
+        category_map=category_map,
+        registry=train.registry,
+        config=config,
+        backend=candidates[kept],
+        provenance={"settings": asdict(settings), "num_train": len(train), "num_validation": len(validation)},
+    )
+    return FitResult(tokenizer=tokenizer, history=history, comparison=comparison, kept=candidates[kept].name)
+
+
+def _check(train: FeatureTable, validation: FeatureTable, category_map: CategoryMap, config: TokenizerConfig) -> None:
+    """Refuse what cannot be fitted."""
+    if config.backend not in BACKEND_NAMES:
+        raise ConfigError(f"unknown backend '{config.backend}'. {did_you_mean(config.backend, BACKEND_NAMES)}")
+    if not config.levels:
+        raise ConfigError("a tokenizer needs at least one level; got none.")
+    category_map.check_names(train.names)
+    train.registry.check_same_names(validation.names, whose="the validation table")
+    if len(train) < 2 or len(validation) < 1:
+        raise InputError(
+            f"fitting needs at least 2 training rows and 1 validation row; got {len(train)} and {len(validation)}."
+        )
+
+
+def _fit_classical(data: TrainingData, *, config: TokenizerConfig, settings: TrainingSettings) -> ClassicalBackend:
+    how = ResidualFit(
+        beam=settings.training_beam, num_neighbors=settings.num_neighbors, mixing_reach=settings.mixing_reach
+    )
+    return ClassicalBackend.fit(
+        *data.train,
+        packing=data.packing,
+        num_tokens=[level.num_tokens for level in config.levels],
+        seed=settings.seed,
+        how=how,
+        search_beam=settings.beam,
+    )
+
+
+def start_run(
+    classical: ClassicalBackend, data: TrainingData, *, config: TokenizerConfig, settings: TrainingSettings
+) -> TrainingRun:
+    """A training run whose model begins as the classical quantiser, corrected across categories.
+
+    Every codeword is the classical one in the principal axes of its category; with `group_embedding_dim` at least the
+    columns of a category, codes and columns are the classical ones before the correction.
+    """
+    model = build_model(config, packing=data.packing, seed=settings.seed, restart_threshold=settings.restart_threshold)
+    packed = data.packing.pack(data.train.x).transpose(0, 1)
+    embedding = model.start_at_axes(packed)
+    axes = model.extractor.skip.detach()
+    books = [Codebook(book.codewords @ axes, book.is_used) for book in classical.codebooks]
+    batch_size = min(settings.batch_size, len(data.train.x))
+    model.start_at_codebooks(books, embedding, batch_size=batch_size)
+    _refit(model, data, config=config, settings=settings)
+    return TrainingRun(model=model, data=data, config=config, settings=settings)
+
+
+def _refit(
+    model: CategoricalHierarchicalVQVAE, data: TrainingData, *, config: TokenizerConfig, settings: TrainingSettings
+) -> None:
+    backend = LearnedBackend.of(model, config=config, packing=data.packing, beam=settings.beam)
+    was_training = model.training
+    model.eval()
+    refit_joint_decoders(model, backend, train=data.train, validation=data.validation, settings=settings)
+    model.train(was_training)
+
+
+def _best_ending(run: TrainingRun) -> LearnedBackend:
+    """The best state, with its joint decoders fitted once more."""
+    if run.best_epoch > 0:
+        _refit(run.model, run.data, config=run.config, settings=run.settings)
+    return run.backend()
+
+
+def _compared(candidates: Mapping[str, Backend], data: TrainingData) -> tuple[BackendScore, ...]:
+    """Figures of every backend; the best on validation rows is marked, the first of equals."""
+    figures = {
+        name: (reconstruction_mse(backend, data.train), reconstruction_mse(backend, data.validation))
+        for name, backend in candidates.items()
+    }
+    kept = min(figures, key=lambda name: figures[name][1])
+    for name, (train, validation) in figures.items():
+        log.info(
+            "%s: mean squared error %.4f on training rows, %.4f on validation rows%s.",
+            name,
+            train,
+            validation,
+            " (kept)" if name == kept else "",
+        )
+    return tuple(
+        BackendScore(backend=name, train_mse=train, validation_mse=validation, is_kept=name == kept)
+        for name, (train, validation) in figures.items()
+    )

@@ -1,0 +1,74 @@
+"""How a tokenizer is trained."""
+
+from dataclasses import dataclass
+
+from spinlock.core.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingSettings:
+    """How the learned backend is trained, and how the classical one is fitted.
+
+    Attributes:
+        num_epochs: passes over the training rows; 0 keeps the classical start.
+        batch_size: rows a step; all rows where there are fewer.
+        learning_rate: at the peak of the schedule.
+        seed: for starts, shuffling, noise and dropout.
+        weight_decay: of AdamW, on all trained weights.
+        warmup: share of the steps over which the rate rises linearly from 0.
+        final_rate: the rate at the end, as a share of `learning_rate`; between, it follows a cosine.
+        input_noise: standard deviation of the noise on standardised inputs while training.
+        mixing_reach: how far towards a neighbour a training row is moved, as a fraction; 0 turns mixing off.
+        num_neighbors: that a row is mixed with; 0 turns mixing off.
+        training_beam: hypotheses a row while the codebooks are trained.
+        beam: hypotheses of the search that encodes; 1 is greedy.
+        patience: evaluations without a better validation error before training stops.
+        evaluate_every: epochs between evaluations on validation rows.
+        checkpoint_every: epochs between checkpoints.
+        restart_threshold: a code used less than this share of batch_size / num_tokens is moved to a training row.
+    """
+
+    num_epochs: int = 410
+    batch_size: int = 1024
+    learning_rate: float = 7e-4
+    seed: int = 0
+    weight_decay: float = 1e-2
+    warmup: float = 0.05
+    final_rate: float = 0.0
+    input_noise: float = 0.1
+    mixing_reach: float = 0.7
+    num_neighbors: int = 30
+    training_beam: int = 5
+    beam: int = 8
+    patience: int = 20
+    evaluate_every: int = 10
+    checkpoint_every: int = 50
+    restart_threshold: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"training needs {name} >= {least}; got {getattr(self, name)}.")
+        for name in ("warmup", "final_rate", "mixing_reach", "restart_threshold"):
+            if getattr(self, name) > 1:
+                raise ConfigError(f"`{name}` is a share of 1; got {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise ConfigError(f"training needs learning_rate > 0; got {self.learning_rate}.")
+
+
+_LEAST = {
+    "num_epochs": 0,
+    "batch_size": 1,
+    "weight_decay": 0,
+    "warmup": 0,
+    "final_rate": 0,
+    "input_noise": 0,
+    "mixing_reach": 0,
+    "num_neighbors": 0,
+    "training_beam": 1,
+    "beam": 1,
+    "patience": 1,
+    "evaluate_every": 1,
+    "checkpoint_every": 1,
+    "restart_threshold": 0,
+}

@@ -1,0 +1,1 @@
+"""Quantise: columns of every category to tokens, coarse to fine, and back."""

@@ -1,0 +1,90 @@
+"""The codes whose codewords add up closest to a target, searched with several hypotheses at once."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+ROWS_AT_ONCE = 128
+
+
+class Codebook(NamedTuple):
+    """The codewords of one level, in the space where levels add up."""
+
+    codewords: Float[Tensor, "category token latent"]
+    is_used: Bool[Tensor, "category token"]
+
+
+class Beams(NamedTuple):
+    """The best hypotheses of each row, best first.
+
+    Attributes:
+        codes: chosen so far.
+        residuals: target minus the sum of the chosen codewords.
+        errors: squared length of the residual; infinite for a hypothesis that does not exist.
+    """
+
+    codes: Int[Tensor, "category row beam level"]
+    residuals: Float[Tensor, "category row beam latent"]
+    errors: Float[Tensor, "category row beam"]
+
+
+def start_beams(targets: Float[Tensor, "category row latent"]) -> Beams:
+    """One hypothesis a row: nothing chosen yet."""
+    categories, rows, _ = targets.shape
+    codes = torch.zeros((categories, rows, 1, 0), dtype=torch.long, device=targets.device)
+    return Beams(codes, targets[:, :, None, :], targets.square().sum(dim=2)[:, :, None])
+
+
+def extend_beams(beams: Beams, codebook: Codebook, *, beam: int) -> Beams:
+    """The `beam` best extensions of all hypotheses by one more codeword."""
+    categories, rows, width, latent = beams.residuals.shape
+    codewords, is_used = codebook
+    tokens = codewords.shape[1]
+    offsets = torch.where(is_used, codewords.square().sum(dim=2), torch.inf)[:, None, :]
+    gains = torch.baddbmm(offsets, beams.residuals.flatten(1, 2), codewords.mT, alpha=-2)
+    scores = (gains.view(categories, rows, width, tokens) + beams.errors[..., None]).flatten(2)
+    kept = min(beam, width * tokens)
+    best = scores.topk(kept, dim=2, largest=False) if kept > 1 else scores.min(dim=2, keepdim=True)
+    parent, code = best.indices // tokens, best.indices % tokens  # (category, row, beam)
+    residuals = beams.residuals.gather(2, parent[..., None].expand(-1, -1, -1, latent))
+    chosen = codewords.gather(1, code.flatten(1)[..., None].expand(-1, -1, latent))
+    residuals = residuals - chosen.view(categories, rows, kept, latent)
+    before = beams.codes.gather(2, parent[..., None].expand(-1, -1, -1, beams.codes.shape[3]))
+    errors = torch.where(torch.isinf(best.values), torch.inf, residuals.square().sum(dim=3))
+    return Beams(torch.cat([before, code[..., None]], dim=3), residuals, errors)
+
+
+def beam_search(
+    targets: Float[Tensor, "sample category latent"], codebooks: Sequence[Codebook], *, beam: int
+) -> Int[Tensor, "sample category level"]:
+    """Codes of every category, one a level: the best of `beam` hypotheses; greedy with `beam` 1.
+
+    Computed in float64, in blocks of rows: a row's codes are then the same alone and among others, although the order
+    of summation in a matrix product depends on the block.
+    """
+    books = [Codebook(book.codewords.double(), book.is_used) for book in codebooks]
+    codes = []
+    for part in targets.double().transpose(0, 1).split(ROWS_AT_ONCE, dim=1):
+        beams = start_beams(part)
+        for book in books:
+            beams = extend_beams(beams, book, beam=beam)
+        best = beams.errors.argmin(dim=2)
+        chosen = beams.codes.gather(2, best[:, :, None, None].expand(-1, -1, 1, beams.codes.shape[3]))
+        codes.append(chosen[:, :, 0].transpose(0, 1))
+    return torch.cat(codes)
+
+
+def codeword_sums(
+    codes: Int[Tensor, "sample category level"], codebooks: Sequence[Codebook]
+) -> Float[Tensor, "sample category latent"]:
+    """Sum of the chosen codewords of the first `codes.shape[2]` levels; 0 for an absent category (code -1)."""
+    categories = torch.arange(codes.shape[1], device=codes.device)
+    total = codebooks[0].codewords.new_zeros((*codes.shape[:2], codebooks[0].codewords.shape[2]))
+    for level, book in enumerate(codebooks[: codes.shape[2]]):
+        code = codes[..., level]
+        words = book.codewords[categories, code.clamp(min=0)]
+        total = total + torch.where((code >= 0)[..., None], words, 0.0)
+    return total

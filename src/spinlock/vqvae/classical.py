@@ -1,0 +1,177 @@
+"""Residual k-means of every category: nothing learned by gradients, hard to beat on few rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from spinlock.core.seeds import torch_stream
+from spinlock.vqvae.backend import Backend, blank_absent, mark_absent
+from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums, extend_beams, start_beams
+from spinlock.vqvae.kmeans import kmeans
+from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
+from spinlock.vqvae.packing import Packing
+
+POOL_ROWS = 4000
+"""Rows that the neighbour mixing aims at: beyond, it costs time and gains little."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ResidualFit:
+    """How residual codebooks are fitted.
+
+    Attributes:
+        beam: hypotheses a row that are carried from one level to the next while the codebooks are trained; their
+            residuals are the next level's data. 1 is plain residual k-means.
+        num_neighbors: of a training row, for mixing; 0 turns mixing off.
+        mixing_reach: how far towards a neighbour a mixed row may lie, as a fraction.
+        num_iterations: most of Lloyd's steps a level.
+    """
+
+    beam: int = 5
+    num_neighbors: int = 30
+    mixing_reach: float = 0.7
+    num_iterations: int = 15
+
+
+def fit_residual_codebooks(
+    targets: Float[Tensor, "category row latent"],
+    present: Bool[Tensor, "category row"],
+    *,
+    num_tokens: Sequence[int],
+    seed: int,
+    fit: ResidualFit,
+) -> tuple[Codebook, ...]:
+    """One codebook a level, each by k-means of what the levels before leave over.
+
+    Args:
+        targets: what the codewords of all levels are to add up to.
+        present: False for rows that lack the category; they count for nothing.
+        num_tokens: codebook sizes, coarse to fine.
+        seed: for the starts and the mixing.
+        fit: how.
+    """
+    if fit.num_neighbors > 0:
+        targets, present = _with_mixed_rows(targets, present, seed=seed, fit=fit)
+    beams = start_beams(targets)
+    codebooks = []
+    for level, tokens in enumerate(num_tokens):
+        exists = present[:, :, None] & torch.isfinite(beams.errors)
+        clusters = kmeans(
+            beams.residuals.flatten(1, 2),
+            num_centers=tokens,
+            generator=torch_stream(seed, "kmeans", level),
+            weights=exists.flatten(1).to(targets.dtype),
+            num_iterations=fit.num_iterations,
+        )
+        codebooks.append(Codebook(clusters.centers, clusters.is_used))
+        if level + 1 < len(num_tokens):
+            beams = extend_beams(beams, codebooks[-1], beam=fit.beam)
+    return tuple(codebooks)
+
+
+def _with_mixed_rows(
+    targets: Float[Tensor, "category row latent"],
+    present: Bool[Tensor, "category row"],
+    *,
+    seed: int,
+    fit: ResidualFit,
+) -> tuple[Float[Tensor, "category pool latent"], Bool[Tensor, "category pool"]]:
+    """The rows themselves and mixed copies, `POOL_ROWS` together where that takes at least one copy."""
+    copies = max(1, POOL_ROWS // targets.shape[1] - 1)
+    neighbors = nearest_neighbors(targets, num_neighbors=fit.num_neighbors, present=present)
+    generator = torch_stream(seed, "mixing")
+    mixed = [mix_with_neighbors(targets, neighbors, reach=fit.mixing_reach, generator=generator) for _ in range(copies)]
+    return torch.cat([targets, *mixed], dim=1), present.repeat(1, copies + 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ClassicalBackend(Backend):
+    """Codes by beam search over residual codebooks; a category decodes to the sum of its codewords.
+
+    Attributes:
+        codebooks: coarse to fine.
+        beam: hypotheses of the search; 1 is greedy.
+    """
+
+    name: ClassVar[str] = "classical"
+    packing: Packing
+    codebooks: tuple[Codebook, ...]
+    beam: int = 8
+
+    @classmethod
+    def fit(
+        cls,
+        x: Float[Tensor, "sample column"],
+        mask: Bool[Tensor, "sample column"],
+        *,
+        packing: Packing,
+        num_tokens: Sequence[int],
+        seed: int,
+        how: ResidualFit | None = None,
+        search_beam: int = 8,
+    ) -> "ClassicalBackend":
+        """Codebooks of the training rows.
+
+        Args:
+            x: standardised training rows, missing entries filled in.
+            mask: True where a value was present.
+            packing: of the categories.
+            num_tokens: codebook sizes, coarse to fine, the same for every category.
+            seed: for the starts and the mixing.
+            how: the defaults of `ResidualFit` when not given.
+            search_beam: hypotheses of the encoder's search.
+        """
+        codebooks = fit_residual_codebooks(
+            packing.pack(x).transpose(0, 1).contiguous(),
+            packing.present(mask).T,
+            num_tokens=num_tokens,
+            seed=seed,
+            fit=how or ResidualFit(),
+        )
+        return cls(packing=packing, codebooks=codebooks, beam=search_beam)
+
+    @property
+    def codebook_sizes(self) -> Int[Tensor, "category level"]:
+        """Number of codes of each codebook."""
+        sizes = torch.tensor([book.codewords.shape[1] for book in self.codebooks])
+        return sizes.expand(self.packing.num_categories, -1)
+
+    def encode(
+        self, x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
+    ) -> Int[Tensor, "sample category level"]:
+        """Codes of standardised rows; -1 at all levels of a category without a value."""
+        codes = beam_search(self.packing.pack(x), self.codebooks, beam=self.beam)
+        return mark_absent(codes, self.packing.present(mask))
+
+    def decode(
+        self, codes: Int[Tensor, "sample category level"], *, num_levels: int | None = None
+    ) -> Float[Tensor, "sample column"]:
+        """Standardised columns from the first `num_levels` codes; NaN for an absent category."""
+        sums = codeword_sums(codes[:, :, :num_levels], self.codebooks)
+        return blank_absent(self.packing.unpack(sums), codes, packing=self.packing)
+
+    def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
+        """Sum of the codewords of each category, padded to the width of the largest."""
+        return codeword_sums(codes, self.codebooks)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The codebooks, level by level."""
+        named = {f"codewords.{level}": book.codewords for level, book in enumerate(self.codebooks)}
+        return named | {f"is_used.{level}": book.is_used for level, book in enumerate(self.codebooks)}
+
+    def settings(self) -> dict[str, object]:
+        """Number of levels and beam."""
+        return {"num_levels": len(self.codebooks), "beam": self.beam}
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, packing: Packing
+    ) -> "ClassicalBackend":
+        """The backend that `tensors` and `settings` came from."""
+        levels = range(int(settings["num_levels"]))
+        books = tuple(Codebook(tensors[f"codewords.{level}"], tensors[f"is_used.{level}"]) for level in levels)
+        return cls(packing=packing, codebooks=books, beam=int(settings["beam"]))

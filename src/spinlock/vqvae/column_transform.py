@@ -1,0 +1,105 @@
+"""From columns in physical units to bounded, standardised ones, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from spinlock.core.errors import InputError
+
+QUANTILE = 0.005
+"""Values below this quantile of the training rows, or above its complement, are set to it."""
+RELATIVE_RESOLUTION = 1e-6
+"""A column whose spread is below this fraction of its magnitude is constant up to float32 rounding."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ColumnTransform:
+    """Winsorise, then standardise:  z = (min(max(x, low), high) - center) / scale.
+
+    `low` and `high` are the 0.5 % and 99.5 % quantiles of the training rows' present values, `center` and `scale` mean
+    and standard deviation of what the winsorising left. Heavy tails are the rule among such columns: without
+    winsorising a few rows decide every distance. The inverse is x = center + scale z; what was beyond the quantiles
+    comes back as the quantile at best.
+
+    Attributes:
+        scale: 1 where the column is constant in the training rows, which makes z = 0 there.
+        observed: False where no training row has a value; such a column decodes to NaN.
+    """
+
+    low: Float[Tensor, " column"]
+    high: Float[Tensor, " column"]
+    center: Float[Tensor, " column"]
+    scale: Float[Tensor, " column"]
+    observed: Bool[Tensor, " column"]
+
+    @classmethod
+    def fit(
+        cls, values: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"] | None = None
+    ) -> "ColumnTransform":
+        """Quantiles, mean and spread of the training rows.
+
+        Args:
+            values: training rows; NaN where missing.
+            mask: False where a value is to be ignored.
+
+        Raises:
+            InputError: if there is no row, or no value at all.
+        """
+        present = ~torch.isnan(values) if mask is None else mask & ~torch.isnan(values)
+        if not present.any():
+            raise InputError(f"a column transform needs at least one value; got {len(values)} rows without any.")
+        observed = present.any(dim=0)
+        kept = torch.where(present, values.double(), torch.nan)
+        # A column without values gets zeros, so that no quantile of an empty set is taken.
+        kept = torch.where(observed, kept, 0.0)
+        low, high = (_quantile(kept, q) for q in (QUANTILE, 1.0 - QUANTILE))
+        clipped = torch.minimum(torch.maximum(kept, low), high)
+        center = torch.nanmean(clipped, dim=0)
+        spread = torch.nanmean((clipped - center) ** 2, dim=0).sqrt()
+        magnitude = torch.maximum(low.abs(), high.abs())
+        scale = torch.where(spread > RELATIVE_RESOLUTION * magnitude, spread, 1.0)
+        low, high = (torch.where(spread > RELATIVE_RESOLUTION * magnitude, edge, center) for edge in (low, high))
+        return cls(low=low, high=high, center=center, scale=scale, observed=observed)
+
+    @property
+    def is_constant(self) -> Bool[Tensor, " column"]:
+        """Columns that say nothing: constant or never seen in the training rows."""
+        return self.low == self.high
+
+    def apply(
+        self, values: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
+    ) -> tuple[Float[Tensor, "sample column"], Bool[Tensor, "sample column"]]:
+        """Standardised columns, 0 where missing, and the mask without columns that training never saw."""
+        mask = mask & ~torch.isnan(values) & self.observed
+        z = (torch.minimum(torch.maximum(values.double(), self.low), self.high) - self.center) / self.scale
+        return torch.where(mask, z, 0.0).to(values.dtype), mask
+
+    def invert(self, z: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
+        """Columns in their own units, within the training rows' quantiles; NaN where training saw no value."""
+        x = self.center + self.scale * z.double()
+        x = torch.minimum(torch.maximum(x, self.low), self.high)
+        return torch.where(self.observed, x, torch.nan).to(z.dtype)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything, by name."""
+        return {name: getattr(self, name) for name in ("low", "high", "center", "scale", "observed")}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "ColumnTransform":
+        """The transform that `tensors` came from."""
+        return cls(**{name: tensors[name] for name in ("low", "high", "center", "scale", "observed")})
+
+
+def _quantile(values: Float[Tensor, "sample column"], q: float) -> Float[Tensor, " column"]:
+    """Quantile of each column's values that are not NaN, linear between neighbours.
+
+    `torch.nanquantile` refuses tables above 16 million entries, and numpy's loops over columns.
+    """
+    ordered = values.sort(dim=0).values  # NaN last
+    place = q * ((~torch.isnan(values)).sum(dim=0) - 1).double()
+    below = ordered.gather(0, place.floor().long()[None])[0]
+    above = ordered.gather(0, place.ceil().long()[None])[0]
+    return below + (place - place.floor()) * (above - below)

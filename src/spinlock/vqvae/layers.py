@@ -1,0 +1,107 @@
+"""Layers that hold one set of weights a category and run all categories in one matrix product."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from spinlock.core.errors import ConfigError, did_you_mean
+
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "elu": nn.ELU}
+
+
+def activation_of(name: str) -> nn.Module:
+    """The activation called `name`.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"unknown activation '{name}'. {did_you_mean(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]()
+
+
+class CategoricalLinear(nn.Module):
+    """x W_c + b_c for every category c.
+
+    Args:
+        num_categories: number of weight matrices.
+        input_dim: size of x.
+        output_dim: size of the result.
+        generator: for the weights, uniform within ±1/√input_dim; all zero when not given.
+    """
+
+    def __init__(
+        self, *, num_categories: int, input_dim: int, output_dim: int, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        bound = 0.0 if generator is None else 1.0 / math.sqrt(input_dim)
+        weight = torch.rand((num_categories, input_dim, output_dim), generator=generator) if bound else None
+        zeros = torch.zeros(num_categories, input_dim, output_dim)
+        self.weight = nn.Parameter(zeros if weight is None else (2 * weight - 1) * bound)
+        self.bias = nn.Parameter(torch.zeros(num_categories, 1, output_dim))
+
+    def forward(self, x: Float[Tensor, "category row input"]) -> Float[Tensor, "category row output"]:
+        """The product of every category."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class CategoricalBatchNorm(nn.Module):
+    """Batch normalisation of every category and unit; running moments outside of training.
+
+    Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
+    """
+
+    running_mean: Float[Tensor, "category 1 unit"]
+    running_var: Float[Tensor, "category 1 unit"]
+    momentum = 0.1
+    eps = 1e-5
+
+    def __init__(self, *, num_categories: int, num_units: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(num_categories, 1, num_units))
+        self.bias = nn.Parameter(torch.zeros(num_categories, 1, num_units))
+        self.register_buffer("running_mean", torch.zeros(num_categories, 1, num_units))
+        self.register_buffer("running_var", torch.ones(num_categories, 1, num_units))
+
+    def forward(self, x: Float[Tensor, "category row unit"]) -> Float[Tensor, "category row unit"]:
+        """Normalised by the batch in training with two rows or more, else by the running moments."""
+        if self.training and x.shape[1] > 1:
+            mean = x.mean(dim=1, keepdim=True)
+            var = (x - mean).square().mean(dim=1, keepdim=True)
+            unbiased = var.detach() * (x.shape[1] / (x.shape[1] - 1))
+            self.running_mean.lerp_(mean.detach(), self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale = self.weight * torch.rsqrt(var + self.eps)
+        return torch.addcmul(self.bias - mean * scale, x, scale)
+
+
+class SharedDropout(nn.Module):
+    """Sets units to 0 with probability `rate` in training; one mask for all categories, from a generator of its own.
+
+    The generator is handed over with `use`; without one, nothing is dropped.
+    """
+
+    def __init__(self, *, rate: float) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise ConfigError(f"`dropout` must be at least 0 and below 1; got {rate}.")
+        self.rate = rate
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Float[Tensor, "category row unit"]) -> Float[Tensor, "category row unit"]:
+        """`x` with some units at 0 and the others scaled up."""
+        if not self.training or self.rate == 0 or self.generator is None:
+            return x
+        kept = torch.rand(x.shape[1:], generator=self.generator, dtype=torch.float32) >= self.rate
+        return x * (kept.to(x) / (1 - self.rate))
+
+
+def use_generator(module: nn.Module, generator: torch.Generator) -> None:
+    """Let every dropout in `module` draw from `generator`."""
+    for part in module.modules():
+        if isinstance(part, SharedDropout):
+            part.generator = generator

@@ -1,0 +1,62 @@
+"""Columns of all categories as one padded array, so that every step runs over all categories at once."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from spinlock.core.category_map import CategoryMap
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Packing:
+    """Where each category's columns stand in the padded array (sample, category, width).
+
+    Attributes:
+        columns: column of each place; -1 in padding.
+        num_columns: of the flat table.
+    """
+
+    columns: Int[Tensor, "category width"]
+    num_columns: int
+
+    @classmethod
+    def of(cls, category_map: CategoryMap) -> "Packing":
+        """The packing of a category map; the width is that of its largest category."""
+        groups = list(category_map.group_indices.values())
+        columns = torch.full((len(groups), max(map(len, groups))), -1)
+        for row, group in zip(columns, groups, strict=True):
+            row[: len(group)] = torch.tensor(group)
+        return cls(columns=columns, num_columns=len(category_map.feature_names))
+
+    @property
+    def num_categories(self) -> int:
+        """Number of categories."""
+        return self.columns.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Columns of the largest category."""
+        return self.columns.shape[1]
+
+    @property
+    def filled(self) -> Bool[Tensor, "category width"]:
+        """False in padding."""
+        return self.columns >= 0
+
+    def pack(self, x: Shaped[Tensor, "sample column"]) -> Shaped[Tensor, "sample category width"]:
+        """The padded array; zero (or False) in padding."""
+        extended = torch.cat([x, x.new_zeros((len(x), 1))], dim=1)
+        return extended[:, self.columns.to(x.device)]
+
+    def unpack(self, packed: Float[Tensor, "sample category width"]) -> Float[Tensor, "sample column"]:
+        """The flat table: the inverse of `pack`."""
+        flat = packed.new_zeros((len(packed), self.num_columns))
+        filled = self.filled.to(packed.device)
+        flat[:, self.columns[self.filled].to(packed.device)] = packed[:, filled]
+        return flat
+
+    def present(self, mask: Bool[Tensor, "sample column"]) -> Bool[Tensor, "sample category"]:
+        """Whether a category has at least one value in a row."""
+        return self.pack(mask).any(dim=2)

@@ -1,0 +1,172 @@
+"""One level of codebooks, all categories at once."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from spinlock.vqvae.beam_search import Codebook
+
+SMOOTHING = 1e-5
+
+
+class Quantized(NamedTuple):
+    """What a level makes of residuals.
+
+    Attributes:
+        codes: the chosen codewords.
+        codewords: the chosen codewords themselves; without gradient where they follow moving averages.
+        commitment: mean squared distance of the residuals to their codewords in the level's latent space; moves the encoder.
+        codebook_loss: the same distance, moving the codewords; 0 where they follow moving averages.
+    """
+
+    codes: Int[Tensor, "category row"]
+    codewords: Float[Tensor, "category row embedding"]
+    commitment: Float[Tensor, ""]
+    codebook_loss: Float[Tensor, ""]
+
+
+class CategoricalQuantizer(nn.Module):
+    """Nearest codewords of every category, which follow moving averages of what they are chosen for.
+
+    A codeword is a vector of the embedding space; it is looked up by its first `latent_dim` coordinates along `axes`.
+    With moving averages (van den Oord et al. 2017, arXiv:1711.00937, appendix A.1; Razavi et al. 2019, arXiv:1906.00446):
+    n ← decay n + (1 - decay) count,  s ← decay s + (1 - decay) Σ residual,  codeword = s / n, with n smoothed on a copy.
+
+    Args:
+        num_categories: number of codebooks.
+        num_tokens: codewords of each.
+        embedding_dim: size of a codeword.
+        latent_dim: size of the space in which the nearest codeword is looked up; at most `embedding_dim`.
+        decay: of the moving averages.
+        use_ema: moving averages (True), or gradients and a codebook loss (False).
+        restart_threshold: a code whose moving count is below this share of rows / num_tokens is moved.
+    """
+
+    axes: Float[Tensor, "category embedding latent"]
+    counts: Float[Tensor, "category token"]
+    sums: Float[Tensor, "category token embedding"]
+    is_used: Bool[Tensor, "category token"]
+    codewords: Float[Tensor, "category token embedding"]
+
+    def __init__(
+        self,
+        *,
+        num_categories: int,
+        num_tokens: int,
+        embedding_dim: int,
+        latent_dim: int,
+        decay: float = 0.99,
+        use_ema: bool = True,
+        restart_threshold: float = 0.05,
+    ) -> None:
+        super().__init__()
+        self.num_tokens, self.decay, self.use_ema = num_tokens, decay, use_ema
+        self.restart_threshold = restart_threshold
+        latent_dim = min(latent_dim, embedding_dim)
+        words = torch.zeros(num_categories, num_tokens, embedding_dim)
+        if use_ema:
+            self.register_buffer("codewords", words)
+        else:
+            self.codewords = nn.Parameter(words)
+        self.register_buffer("axes", torch.eye(embedding_dim)[:, :latent_dim].repeat(num_categories, 1, 1))
+        self.register_buffer("counts", torch.ones(num_categories, num_tokens))
+        self.register_buffer("sums", torch.zeros(num_categories, num_tokens, embedding_dim))
+        self.register_buffer("is_used", torch.ones(num_categories, num_tokens, dtype=torch.bool))
+
+    @torch.no_grad()
+    def start_at(
+        self, codebook: Codebook, *, axes: Float[Tensor, "category embedding latent"], batch_size: int
+    ) -> None:
+        """Set codewords and look-up space; every count starts at batch_size / num_tokens.
+
+        A count of 0 would let codewords that nothing chose in the first steps blow up.
+        """
+        self.codewords.copy_(codebook.codewords)
+        self.is_used.copy_(codebook.is_used)
+        self.axes.copy_(axes)
+        self.counts.fill_(batch_size / self.num_tokens)
+        self.sums.copy_(codebook.codewords * self.counts[..., None])
+
+    @property
+    def codebook(self) -> Codebook:
+        """The codewords."""
+        return Codebook(self.codewords.detach(), self.is_used)
+
+    def forward(
+        self,
+        residuals: Float[Tensor, "category row embedding"],
+        present: Bool[Tensor, "category row"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Quantized:
+        """The nearest codewords; in training mode the moving averages take a step.
+
+        Args:
+            residuals: what the levels before left over.
+            present: False for rows that lack the category; they count for nothing.
+            generator: for restarts; none without.
+        """
+        latent = residuals @ self.axes
+        keys = self.codewords.detach() @ self.axes
+        codes = self._nearest(latent.detach(), keys)
+        words = self.codewords.gather(1, codes[..., None].expand(-1, -1, residuals.shape[2]))
+        keys = keys.gather(1, codes[..., None].expand(-1, -1, latent.shape[2]))
+        weight = present.to(latent.dtype)[..., None]
+        rows = weight.sum().clamp(min=1.0)
+        commitment = ((latent - keys).square() * weight).sum() / (rows * latent.shape[2])
+        codebook_loss = commitment.new_zeros(())
+        if not self.use_ema:
+            codebook_loss = ((residuals.detach() - words).square() * weight).sum() / (rows * residuals.shape[2])
+        elif self.training:
+            self._follow(residuals.detach(), codes, weight, generator)
+        return Quantized(codes, words, commitment, codebook_loss)
+
+    def _nearest(
+        self, latent: Float[Tensor, "category row latent"], keys: Float[Tensor, "category token latent"]
+    ) -> Int[Tensor, "category row"]:
+        offsets = torch.where(self.is_used, keys.square().sum(dim=2), torch.inf)[:, None, :]
+        return torch.baddbmm(offsets, latent, keys.mT, alpha=-2).argmin(dim=2)
+
+    @torch.no_grad()
+    def _follow(
+        self,
+        residuals: Float[Tensor, "category row embedding"],
+        codes: Int[Tensor, "category row"],
+        weight: Float[Tensor, "category row 1"],
+        generator: torch.Generator | None,
+    ) -> None:
+        """One step of the moving averages, then restarts."""
+        categories, rows, embedding = residuals.shape
+        place = (codes + self.num_tokens * torch.arange(categories, device=codes.device)[:, None]).flatten()
+        sums = torch.zeros_like(self.sums).view(-1, embedding)
+        sums.index_add_(0, place, (residuals * weight).flatten(0, 1))
+        counts = torch.zeros_like(self.counts).view(-1).index_add_(0, place, weight.flatten())
+        self.counts.lerp_(counts.view_as(self.counts), 1 - self.decay)
+        self.sums.lerp_(sums.view_as(self.sums), 1 - self.decay)
+        if generator is not None:
+            self._restart(residuals, weight, generator)
+        total = self.counts.sum(dim=1, keepdim=True)
+        # Laplace smoothing, on a copy: a code that nothing chose keeps a finite codeword.
+        smoothed = (self.counts + SMOOTHING) / (total + self.num_tokens * SMOOTHING) * total
+        self.codewords.copy_(self.sums / smoothed[..., None])
+
+    def _restart(
+        self,
+        residuals: Float[Tensor, "category row embedding"],
+        weight: Float[Tensor, "category row 1"],
+        generator: torch.Generator,
+    ) -> None:
+        """Move rarely chosen codes to random rows of the batch: vector, sum and count."""
+        rows = weight.sum(dim=1) / self.num_tokens  # (category, 1): rows a code, if all were chosen alike
+        dead = (self.counts < self.restart_threshold * rows) | ~self.is_used
+        if not dead.any():
+            return
+        chances = (weight[..., 0] + torch.finfo(weight.dtype).tiny).cpu()
+        drawn = torch.multinomial(chances, self.num_tokens, replacement=True, generator=generator).to(residuals.device)
+        vectors = residuals.gather(1, drawn[..., None].expand(-1, -1, residuals.shape[2]))
+        fresh = rows.expand_as(self.counts).clamp(min=1.0 / self.num_tokens)
+        self.counts.copy_(torch.where(dead, fresh, self.counts))
+        self.sums.copy_(torch.where(dead[..., None], vectors * fresh[..., None], self.sums))
+        self.is_used.logical_or_(dead)
