@@ -1,6 +1,4 @@
 import json
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -143,45 +141,53 @@ def test_a_job_that_does_not_fit_on_the_disk_is_refused_before_it_starts(tmp_pat
         check_free_space(tmp_path / "not" / "there" / "x.h5", 10**18)
 
 
-WRITER = """
-import sys
+KILLED_WRITERS = """
+import os, random, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from store_samples import DESCRIPTION, sample_block
+from spinlock.store.dataset import open_dataset
+from spinlock.store.dataset_check import check_dataset
 from spinlock.store.merge import merge_shards
 from spinlock.store.shards import complete_shards, missing_samples, write_shard
-folder, target = Path(sys.argv[1]), Path(sys.argv[2])
-print("ready", flush=True)
-while True:
-    for first in range(0, {n}):
-        if first in missing_samples(complete_shards(folder, fingerprint="f"), {n}):
-            write_shard(folder, sample_block(first, 1, states=True), fingerprint="f")
+folder, target, chance = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(3)
+
+def write():
+    for sample in missing_samples(complete_shards(folder, fingerprint="f"), {n}):
+        write_shard(folder, sample_block(sample, 1, states=True), fingerprint="f")
     merge_shards(folder, target, description=DESCRIPTION, num_samples={n}, fingerprint="f")
-    if sys.argv[3] == "once":
-        break
+
+killed, found = 0, []
+while killed < 12:
+    writer = os.fork()
+    if not writer:
+        while True:
+            write()
+            os._exit(0) if killed % 3 else None  # every third writer merges over and over until it is killed
+    time.sleep(chance.uniform(0.0, 0.15))
+    os.kill(writer, signal.SIGKILL)
+    killed += os.WIFSIGNALED(os.waitpid(writer, 0)[1])
+    found.append(len(complete_shards(folder)))
+    if target.exists():  # a target is whole whenever it is there
+        with open_dataset(target) as data:
+            assert check_dataset(data, contents=True) == []
+    if found[-1] == {n} and killed % 3 == 0:
+        for entry in list(folder.glob("*.json"))[::2]:
+            entry.unlink()
+write()
+print(*found)
 """
 
 
 @pytest.mark.slow
-def test_a_writer_killed_at_any_moment_and_resumed_gives_the_bytes_of_an_unbroken_run(tmp_path, monkeypatch):
+def test_writers_killed_at_any_moment_and_resumed_give_the_bytes_of_an_unbroken_run(tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    script = tmp_path / "writer.py"
-    script.write_text(WRITER.format(here=str(Path(__file__).parent), n=NUM_SAMPLES))
-    folder, target, chance = tmp_path / "shards", tmp_path / "killed.h5", random.Random(3)
-    for _ in range(6):
-        writer = subprocess.Popen(
-            [sys.executable, str(script), str(folder), str(target), "forever"], stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout is not None
-        writer.stdout.readline()
-        time.sleep(chance.uniform(0.0, 0.25))
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
-        if target.exists():  # a target is whole whenever it is there
-            with open_dataset(target) as data:
-                assert check_dataset(data, contents=True) == []
-    subprocess.run([sys.executable, str(script), str(folder), str(target), "once"], check=True, capture_output=True)
+    (tmp_path / "writers.py").write_text(KILLED_WRITERS.format(here=str(Path(__file__).parent), n=NUM_SAMPLES))
+    target = tmp_path / "killed.h5"
+    run = [sys.executable, "-W", "error", str(tmp_path / "writers.py"), str(tmp_path / "shards"), str(target)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert any(0 < int(found) < NUM_SAMPLES for found in done.stdout.split())  # some were killed half-way
     make(tmp_path / "unbroken", tmp_path / "unbroken.h5", cuts=(0, 6, NUM_SAMPLES))
     assert target.read_bytes() == (tmp_path / "unbroken.h5").read_bytes()
     assert not list(tmp_path.glob(".*partial*"))

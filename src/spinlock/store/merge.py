@@ -130,8 +130,9 @@ def _write(
 ) -> str:
     digest = hashlib.sha256()
     try:
-        with h5py.File(path, "w") as file:
-            _claim(path, needed)
+        h5py.File(path, "w").close()
+        _claim(path, needed)
+        with h5py.File(path, "r+") as file:  # opened at its claimed length, so that closing cuts what was not needed
             for name in sorted(plans, key=lambda name: ARRAYS[name].path):
                 shape, dtype = plans[name]
                 dataset = create_array(
