@@ -35,14 +35,15 @@ class StochasticCNN(System):
 
         G(u) = C_L(a(n(C_{L−1}(… a(n(C_1(u))))))), C: periodic convolutions, n: instance norm or nothing, a: activation
         S(x) = 3 tanh(x/3)
-        residual        u⁺ = S(u + α g G(u)) + noise
-        convex          u⁺ = (1 − α) u + α S(g G(u)) + noise
-        autoregressive  u⁺ = S(g G(u)) + noise
+        H(u) = g (G(u) − h ⟨G(u)⟩), with ⟨…⟩ the spatial mean
+        residual        u⁺ = S(u + α H(u)) + noise
+        convex          u⁺ = (1 − α) u + α S(H(u)) + noise
+        autoregressive  u⁺ = S(α u + H(u)) + noise
 
-    The gain g acts on the output, whose standard deviation is about 1 for a state of variance 1, so states stay bounded
-    by 3 plus the noise. Weights and offsets come from the stream (weight_seed, "cnn"), so stored parameters rebuild the
+    The gain g acts on G, whose standard deviation is about 1 for a state of variance 1, so states stay bounded
+    by 3 plus the noise. Without the inhibition h a fifth of all draws would end uniform. Weights and offsets come from the stream (weight_seed, "cnn"), so stored parameters rebuild the
     operator. Kernels are Gaussian-windowed white noise, mixed with their average over the 8 symmetries of the square:
-    `asymmetry` 0 gives operators that look the same in all directions, 1 makes patterns travel.
+    `asymmetry` 0 gives operators that look the same in all directions, 1 makes patterns travel. The last kernels end with a binomial filter, so that no pattern lives at the scale of single cells.
     One cell is one unit of length at every grid size.
 
     Frame 0: f.
@@ -98,9 +99,19 @@ class StochasticCNN(System):
             description="How G makes the next state.",
         ),
         Parameter(
-            name="alpha", kind="log", low=0.05, high=0.8, description="α, size of an update (residual and convex)."
+            name="alpha",
+            kind="log",
+            low=0.05,
+            high=0.8,
+            description="α, size of an update; memory where autoregressive.",
         ),
-        Parameter(name="gain", kind="log", low=0.7, high=5.0, description="g, strength of G."),
+        Parameter(name="gain", kind="log", low=0.9, high=5.0, description="g, strength of G."),
+        Parameter(
+            name="inhibition",
+            low=0.3,
+            high=1.0,
+            description="h, share of the mean of G that is taken back: global inhibition.",
+        ),
         Parameter(name="asymmetry", low=0.0, high=1.0, description="Share of a kernel that no symmetry averages."),
         Parameter(name="weight_seed", kind="integer", low=0, high=2**31 - 1, description="Key of the weights."),
         *noise_parameters(3e-3, 0.15, unit="1/√step"),
@@ -135,6 +146,7 @@ class _Network:
     update: str
     alpha: float
     gain: float
+    inhibition: float
 
     @classmethod
     def of(cls, parameters: Mapping[str, Value], *, like: Tensor) -> "_Network":
@@ -146,6 +158,7 @@ class _Network:
             _kernels(rng, num_in, num_out, kernel, asymmetry=float(parameters["asymmetry"]))
             for num_in, num_out in pairwise(widths)
         ]
+        weights[-1] = _blurred(weights[-1])
         offsets = [0.5 * rng.standard_normal(width) for width in widths[1:-1]] + [np.zeros(1)]
         raw = cls(
             weights=tuple(torch.from_numpy(weight) for weight in weights),
@@ -155,17 +168,19 @@ class _Network:
             update=str(parameters["update"]),
             alpha=float(parameters["alpha"]),
             gain=float(parameters["gain"]),
+            inhibition=float(parameters["inhibition"]),
         )
         return raw._calibrated(rng, like)
 
     def advance(self, u: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """The states one step later, without noise."""
-        output = self.gain * self._through(u)
+        output = self._through(u)
+        output = self.gain * (output - self.inhibition * output.mean(dim=(2, 3), keepdim=True))
         if self.update == "residual":
             return _saturated(u + self.alpha * output)
         if self.update == "convex":
             return (1 - self.alpha) * u + self.alpha * _saturated(output)
-        return _saturated(output)
+        return _saturated(self.alpha * u + output)
 
     def _through(self, u: Tensor) -> Tensor:
         for weight, offset in zip(self.weights[:-1], self.offsets[:-1], strict=True):
@@ -209,6 +224,13 @@ def _kernels(
     even = sum(turn + turn[..., ::-1] for turn in turned) / 8
     # The average of 8 independent values has 1/√8 of their spread; without the factor `asymmetry` would act as a gain.
     return asymmetry * kernels + (1 - asymmetry) * math.sqrt(8) * even
+
+
+def _blurred(kernels: np.ndarray) -> np.ndarray:
+    """Kernels followed by the 3 x 3 binomial filter, which passes nothing of the finest waves a grid holds."""
+    wider = np.pad(kernels, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    down = (wider[:, :, :-2] + 2 * wider[:, :, 1:-1] + wider[:, :, 2:]) / 4
+    return (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 4
 
 
 def _convolve(u: Tensor, weight: Tensor) -> Tensor:

@@ -116,8 +116,8 @@ def _power_law(rng: np.random.Generator, size: int, length: float) -> np.ndarray
 
 
 def _blobs(rng: np.random.Generator, size: int, length: float) -> np.ndarray:
-    """A dozen to forty Gaussian bumps of either sign; a bump of width s has correlation exp(−r²/(4s²))."""
-    return _bumps(rng, size, length, amplitudes=rng.standard_normal(rng.integers(12, 41)))
+    """Twenty to sixty Gaussian bumps of either sign; a bump of width s has correlation exp(−r²/(4s²))."""
+    return _bumps(rng, size, length, amplitudes=rng.standard_normal(rng.integers(20, 61)))
 
 
 def _point_seeds(rng: np.random.Generator, size: int, length: float) -> np.ndarray:
@@ -173,7 +173,7 @@ _TABLE = {
     "power_law": InitialCondition(
         draw=_power_law, low=0.03, high=0.15, description="rough landscape, power falling as k^-3 (Matérn, ν = 1/2)"
     ),
-    "blobs": InitialCondition(draw=_blobs, low=0.04, high=0.1, description="Gaussian bumps of either sign"),
+    "blobs": InitialCondition(draw=_blobs, low=0.05, high=0.1, description="Gaussian bumps of either sign"),
     "stripes": InitialCondition(draw=_stripes, low=0.03, high=0.2, description="one plane wave in a random direction"),
     "rings": InitialCondition(draw=_rings, low=0.03, high=0.1, description="rings around a random point"),
     "point_seeds": InitialCondition(

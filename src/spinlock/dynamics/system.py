@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import StepOperator
-from spinlock.dynamics.noise import ColoredNoise, White
+from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
 
 ROW_CELLS = 128 * 128
@@ -82,7 +82,7 @@ class System(ABC):
         Raises:
             InputError: for channels or parameters that are not this system's.
         """
-        self._check(initial, parameters)
+        self._check(initial, parameters, is_noisy=white is not None)
         advance = self.flow(parameters, initial)
         noise = None if white is None else ColoredNoise(parameters, white, dt=self.dt, like=initial)
         states = initial.new_empty(len(initial), num_timesteps, *initial.shape[1:])
@@ -119,14 +119,15 @@ class System(ABC):
             return num_realizations
         return max(1, min(8, ROW_CELLS // grid_size**2))
 
-    def _check(self, initial: Tensor, parameters: Columns) -> None:
+    def _check(self, initial: Tensor, parameters: Columns, *, is_noisy: bool) -> None:
         """Refuse a batch whose channels or parameters are not this system's."""
         rows, channels = initial.shape[:2]
         if channels != len(self.channel_names):
             raise InputError(
                 f"system '{self.name}' has {len(self.channel_names)} channels; got states with {channels}."
             )
-        lacking = [p.name for p in self.parameters if p.name not in parameters]
+        needed = [p.name for p in self.parameters if is_noisy or p.name not in NOISE_PARAMETERS]
+        lacking = [name for name in needed if name not in parameters]
         if lacking:
             raise InputError(f"system '{self.name}' needs the parameters {listed(lacking)}.")
         uneven = [name for name, values in parameters.items() if len(values) != rows]

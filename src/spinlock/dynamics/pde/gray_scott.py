@@ -23,7 +23,7 @@ class GrayScott(SpectralSystem):
     v = 0. So k is sampled as the position p in the band:  k = √F/2 − F − 0.002 + (0.012 − 0.12 F) p.
     One cell is 1.5 units of length at every grid size: larger grids hold more spots.
 
-    Frame 0: v = 0.2 + 0.1 f, u = 1 − 2 v, with f the field of the first channel, so that high places are seeds.
+    Frame 0: v = 0.1 + 0.1 f, u = 1 − 2 v, with f the field of the first channel, so that high places are seeds.
 
     Source: Pearson (1993), Science 261, 189; Gray & Scott (1984), Chem. Eng. Sci. 39, 1087.
     """
@@ -38,15 +38,15 @@ class GrayScott(SpectralSystem):
     initial_conditions: ClassVar[Mapping[str, float]] = {
         "point_seeds": 2.0,
         "blobs": 1.0,
-        "gaussian_field": 1.0,
+        "gaussian_field": 2.0,
         "band_limited": 1.0,
         "power_law": 1.0,
-        "front": 1.0,
+        "front": 0.5,
         "rings": 0.5,
     }
     parameters = (
-        Parameter(name="feed", unit="1/time", low=0.014, high=0.062, description="F, rate at which u is fed."),
-        Parameter(name="kill_position", low=0.0, high=0.9, description="p, where k lies in the band of patterns."),
+        Parameter(name="feed", unit="1/time", low=0.018, high=0.062, description="F, rate at which u is fed."),
+        Parameter(name="kill_position", low=0.0, high=0.85, description="p, where k lies in the band of patterns."),
         Parameter(name="diffusion_u", unit="length²/time", low=0.12, high=0.2, description="Du."),
         Parameter(name="diffusion_ratio", low=0.4, high=0.6, description="Dv / Du."),
         *noise_parameters(1e-4, 3e-3, unit="1/√time"),
@@ -55,8 +55,8 @@ class GrayScott(SpectralSystem):
     def frame_zero(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """v = 0.2 + 0.1 f and u = 1 − 2 v, with f the first field."""
-        v = 0.2 + 0.1 * fields[:, 0:1]
+        """v = 0.1 + 0.1 f and u = 1 − 2 v, with f the first field."""
+        v = 0.1 + 0.1 * fields[:, 0:1]
         return torch.cat((1 - 2 * v, v), dim=1)
 
     def linear(self, parameters: Columns, grid: Grid) -> Tensor:

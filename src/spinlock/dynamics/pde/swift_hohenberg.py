@@ -14,11 +14,12 @@ from spinlock.dynamics.pde.spectral import Grid, SpectralSystem
 
 
 class SwiftHohenberg(SpectralSystem):
-    """Stripes, and hexagons where g is large; slow healing of their defects.
+    """Stripes, and hexagons where γ is large; slow healing of their defects.
 
-        ∂u/∂t = r u − (q² + ∇²)² u + g u² − u³
+        ∂u/∂t = ρ q⁴ u − (q² + ∇²)² u + γ q² u² − u³
 
-    A small mode k grows at the rate r − (q² − k²)². One cell is one unit of length at every grid size.
+    A small mode k grows at the rate ρ q⁴ − (q² − k²)². The drive ρ and the asymmetry γ are pure numbers: for ρ < 1 the
+    uniform state is not among what grows first. One cell is one unit of length at every grid size.
 
     Frame 0: 0.3 f.
 
@@ -44,15 +45,15 @@ class SwiftHohenberg(SpectralSystem):
         "front": 1.0,
     }
     parameters = (
-        Parameter(name="drive", unit="1/time", low=0.05, high=0.9, description="r, growth rate of the critical mode."),
+        Parameter(name="drive", low=0.1, high=0.95, description="ρ, growth rate of the critical mode over q⁴."),
         Parameter(
             name="critical_wavenumber",
             unit="1/length",
-            low=0.55,
-            high=1.1,
+            low=0.7,
+            high=1.2,
             description="q, of the mode that grows first.",
         ),
-        Parameter(name="asymmetry", low=0.0, high=1.2, description="g, which prefers spots to stripes."),
+        Parameter(name="asymmetry", low=0.0, high=1.5, description="γ, which prefers spots to stripes."),
         *noise_parameters(3e-3, 0.1, unit="1/√time"),
     )
 
@@ -63,13 +64,14 @@ class SwiftHohenberg(SpectralSystem):
         return 0.3 * fields
 
     def linear(self, parameters: Columns, grid: Grid) -> Tensor:
-        """r − (q² − k²)²."""
+        """ρ q⁴ − (q² − k²)²."""
         critical = column(parameters, "critical_wavenumber", grid.squared)
-        return column(parameters, "drive", grid.squared) - (critical**2 - grid.squared) ** 2
+        return column(parameters, "drive", critical) * critical**4 - (critical**2 - grid.squared) ** 2
 
     def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:
-        """g u² − u³."""
-        asymmetry = column(parameters, "asymmetry", like).to(like.dtype)
+        """γ q² u² − u³."""
+        critical = column(parameters, "critical_wavenumber", like)
+        asymmetry = (column(parameters, "asymmetry", like) * critical**2).to(like.dtype)
 
         def term(spectrum: Tensor) -> Tensor:
             u = torch.fft.irfft2(spectrum, s=grid.size)
