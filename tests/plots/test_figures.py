@@ -57,6 +57,10 @@ def test_hostile_name_stays_text(kind):
     assert any("alert" in text for text in texts(svg))
 
 
+def test_names_in_any_script_are_written():
+    assert "渦の運動 🌀" in texts(to_svg(FIGURES["bars"]("渦の運動 🌀")))
+
+
 def test_ids_of_two_figures_do_not_clash():
     def ids(name):
         root = ElementTree.fromstring(to_svg(FIGURES["usage"]("a"), name=name))

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import warnings
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,7 +21,9 @@ def to_svg(figure: Figure, *, name: str = "figure") -> str:
         name: goes into every id, so that several figures can stand in one page.
     """
     buffer = io.StringIO()
-    with rc_context({**STYLE, "svg.hashsalt": name}):
+    with rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        # Text stays text and is drawn by the reader's own fonts, so what ours lack does not matter.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         FigureCanvasSVG(figure).print_svg(
             buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
