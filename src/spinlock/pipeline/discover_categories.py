@@ -1,0 +1,100 @@
+"""`spinlock discover-categories`: which columns of a data set are quantised together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinlock.categories.by_clustering import ClusteringResult, cluster_categories
+from spinlock.categories.by_registry import semantic_categories
+from spinlock.core.category_map import CategoryMap
+from spinlock.core.feature_table import FeatureTable
+from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.tables import AGGREGATED, load_table
+from spinlock.store.category_file import save_category_map
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CategoryRow:
+    """One line of the printed table."""
+
+    category: str
+    features: int
+    columns: int
+    first: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discovery:
+    """What was found and where it was written.
+
+    Attributes:
+        output: the JSON file.
+        method: "semantic" or "auto".
+        categories: one entry a category, in the order of the tokens.
+        total: columns in all categories: every column of the data set.
+        stability: of the clustering under resampling of rows, 1 for identical groups; None for the semantic map.
+    """
+
+    output: Path
+    method: str
+    categories: tuple[CategoryRow, ...]
+    total: int
+    stability: float | None = None
+
+
+def discover_categories(
+    dataset: Path,
+    output: Path,
+    *,
+    feature_path: str = AGGREGATED,
+    method: str = "semantic",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Discovery:
+    """Write the category map of a data set's columns.
+
+    Args:
+        dataset: a data-set file.
+        output: a JSON file.
+        feature_path: of the table inside the data set.
+        method: "semantic", by the categories that the registry in the file names, or "auto", by clustering columns that
+            move together.
+        seed: of the resampling that measures the clustering's stability.
+        progress: is told when it is done.
+
+    Raises:
+        InputError: if the columns do not add up, feature by feature.
+    """
+    table = load_table(dataset, feature_path).table
+    if method == "semantic":
+        category_map, stability = semantic_categories(table.registry), None
+    else:
+        found = cluster(table, seed=seed)
+        category_map, stability = found.map, found.stability
+    save_category_map(category_map, output)
+    progress("discover categories", 1, 1)
+    return Discovery(
+        output=output,
+        method=method,
+        categories=summary_rows(category_map, table),
+        total=len(category_map.feature_names),
+        stability=stability,
+    )
+
+
+def cluster(table: FeatureTable, *, seed: int) -> ClusteringResult:
+    """The "auto" mode: columns that move together; pass training rows only."""
+    return cluster_categories(table, seed=seed)
+
+
+def summary_rows(category_map: CategoryMap, table: FeatureTable) -> tuple[CategoryRow, ...]:
+    """Categories with their counts of features and columns."""
+    specs = table.registry.specs
+    return tuple(
+        CategoryRow(
+            category=category,
+            features=len({specs[column].feature for column in columns}),
+            columns=len(columns),
+            first=specs[columns[0]].name,
+        )
+        for category, columns in category_map.group_indices.items()
+    )

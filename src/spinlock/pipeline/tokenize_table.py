@@ -1,0 +1,61 @@
+"""`spinlock tokenize`: the tokens of a data set as a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinlock.core.tokens import MISSING
+from spinlock.pipeline.artefact import load_artefact
+from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.tables import load_table
+from spinlock.store.token_file import save_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tokenized:
+    """What was written.
+
+    Attributes:
+        output: the token file.
+        samples: rows in it.
+        empty_samples: samples of the data set without any feature, which have no row.
+        categories: in the order of the columns.
+        levels: tokens a category.
+        bits: nominal bits a sample.
+        absent: category tokens that are -1, as a share of all.
+    """
+
+    output: Path
+    samples: int
+    empty_samples: int
+    categories: tuple[str, ...]
+    levels: int
+    bits: float
+    absent: float
+
+
+def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress = silent) -> Tokenized:
+    """Encode every sample of a data set and write the tokens.
+
+    Args:
+        tokenizer: a tokenizer's folder.
+        dataset: a data-set file with the columns that the tokenizer was made for.
+        output: .h5, .hdf5, .csv or .parquet.
+        progress: is told of the rows that are encoded.
+
+    Raises:
+        NamesDifferError: if the data set has other columns, naming them.
+    """
+    artefact = load_artefact(tokenizer)
+    loaded = load_table(dataset, artefact.feature_path)
+    tokens = artefact.tokenizer.encode(loaded.table)
+    progress("tokenize", len(loaded.table), len(loaded.table))
+    save_tokens(tokens, output)
+    return Tokenized(
+        output=output,
+        samples=len(loaded.table),
+        empty_samples=loaded.num_empty,
+        categories=tokens.category_names,
+        levels=tokens.codes.shape[2],
+        bits=tokens.bits,
+        absent=float((tokens.codes == MISSING).double().mean()),
+    )

@@ -1,0 +1,84 @@
+"""A report in plain words and numbers, as the command line prints it."""
+
+import math
+from typing import Any
+
+from spinlock.metrics.report import Report
+
+ORDER = ("train", "validation", "test", "all")
+
+
+def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
+    """Tables of a report: thresholds on `split`, figures of every split, of categories, levels and baselines.
+
+    `passed` says whether every threshold is met on `split`.
+    """
+    splits = [name for name in ORDER if name in report.splits]
+    judged = report.figures(split)
+    return {
+        "passed": report.passed(split),
+        "judged_on": f"{split} rows",
+        "backend": report.backend,
+        "bits": report.bits,
+        "validation_mse_of_backends": dict(report.backend_mse),
+        "thresholds": [
+            {
+                "figure": check.name,
+                "value": _number(check.value),
+                "must_be": f"{'<' if check.must_be == 'below' else '>'} {check.threshold:g}",
+                "passed": check.passed,
+                "note": check.note,
+            }
+            for check in report.checks(split)
+        ],
+        "splits": [
+            {
+                "rows": name,
+                "samples": (figures := report.figures(name)).num_samples,
+                "mse": _number(figures.mse),
+                "r2": _number(figures.r2),
+                "median_column_r2": _number(figures.median_column_r2),
+                "orthogonality": _number(figures.orthogonality),
+                "informativeness": _number(figures.informativeness),
+                "entropy_bits": _number(figures.entropy_bits),
+                "collisions": _number(figures.collisions),
+            }
+            for name in splits
+        ],
+        "baselines_at_equal_bits_mse": [
+            {"coder": f"this tokenizer ({report.backend})", "bits": report.bits}
+            | {name: _number(report.figures(name).mse) for name in splits},
+            *(
+                {"coder": baseline.name, "bits": baseline.bits}
+                | {name: _number(baseline.mse.get(name, math.nan)) for name in splits}
+                for baseline in report.baselines
+            ),
+        ],
+        "categories": [
+            {"category": name, "r2": _number(judged.category_r2[name])}
+            | {f"mse_{level}_levels": _number(mse) for level, mse in enumerate(judged.category_mse[name])}
+            for name in report.category_names
+        ],
+        "levels": [
+            {"level": level, "mse": _number(mse), "gain": _number(gain)}
+            for level, (mse, gain) in enumerate(zip(judged.mse_by_level[1:], judged.level_gains, strict=True))
+        ],
+        "codebooks": [
+            {
+                "category": usage.category,
+                "level": usage.level,
+                "codes": usage.num_codes,
+                "rows_per_code": _number(usage.rows_per_code),
+                "used_on_training_rows": _number(usage.used_train),
+                "perplexity_share": _number(usage.perplexity_share),
+                "used_here": _number(usage.used_held_out),
+                "corrected": _number(usage.corrected),
+            }
+            for usage in judged.usage
+        ],
+    }
+
+
+def _number(value: float) -> float | None:
+    """Four significant digits; None where a figure was not measured."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None
