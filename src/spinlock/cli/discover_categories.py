@@ -28,8 +28,6 @@ FEATURE_PATH = "/features/sdf/aggregated/features"
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the clustering.")
 def discover_categories(*, dataset: Path, feature_path: str, output: Path, method: str, seed: int) -> Any:
     """Group the features of a data set into categories and write the map that training takes."""
-    from spinlock.cli.progress import progress
     from spinlock.pipeline.discover_categories import discover_categories as run
 
-    with progress() as listener:
-        return run(dataset, feature_path=feature_path, output=output, method=method, seed=seed, progress=listener)
+    return run(dataset, output, feature_path=feature_path, method=method, seed=seed)

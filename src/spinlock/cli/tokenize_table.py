@@ -23,4 +23,4 @@ def tokenize(*, tokenizer: Path, dataset: Path, output: Path) -> Any:
     from spinlock.pipeline.tokenize_table import tokenize_table
 
     with progress() as listener:
-        return tokenize_table(tokenizer, dataset, output=output, progress=listener)
+        return tokenize_table(tokenizer, dataset, output, progress=listener)

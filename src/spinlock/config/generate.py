@@ -1,6 +1,6 @@
 """The schema of a generation file: which samples are simulated, what is computed from them, what is kept."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -187,7 +187,7 @@ class GenerateConfig(Section):
     storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="after")
-    def _check_together(self) -> Self:
+    def _check_together(self) -> "GenerateConfig":
         """Parameters belong to their systems; a group is no larger than the data set."""
         mistakes: list[tuple[Location, str]] = [
             (("systems", system, "parameters", name), mistake)

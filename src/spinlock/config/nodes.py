@@ -5,6 +5,7 @@ Scalars are read by the core schema of YAML 1.2: `7e-4` is a number, `no` and `1
 
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,8 @@ MAX_BYTES = 2**20
 MAX_DEPTH = 32
 
 Scalar = bool | int | float | str | None
-Plain = Scalar | list["Plain"] | dict[str, "Plain"]
+Plain = Scalar | list[Any] | dict[str, Any]
+"""Scalars, lists and mappings of the same."""
 
 _INTEGER = re.compile(r"[-+]?[0-9](_?[0-9]){0,39}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")

@@ -1,9 +1,14 @@
 """The tables that configurations name entries of; imported when a name is checked, so that a schema needs no torch."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from spinlock.core.errors import did_you_mean
+from pydantic import TypeAdapter, ValidationError
+
+from spinlock.config.document import Location
+from spinlock.config.translate import expanded, shown
+from spinlock.core.errors import ConfigError, did_you_mean
 
 
 def unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
@@ -51,16 +56,30 @@ def encoder_mistake(name: str) -> str:
     return unknown("encoder", name, ENCODERS)
 
 
-def encoder_params_mistake(name: str, parameters: Mapping[str, Any]) -> str:
-    """What is wrong with the parameters of an encoder; "" if one can be made from them."""
+def encoder_params_mistakes(name: str, parameters: Mapping[str, Any]) -> list[tuple[Location, str]]:
+    """What is wrong with the parameters of an encoder, each with its location below them; empty if it can be made."""
     import torch  # noqa: PLC0415
 
-    from spinlock.vqvae.encoders import ENCODERS  # noqa: PLC0415
+    from spinlock.vqvae.encoders import ENCODERS, GIVEN_LATER  # noqa: PLC0415
 
+    known = inspect.signature(ENCODERS[name]).parameters
+    mistakes: list[tuple[Location, str]] = []
+    for parameter, value in parameters.items():
+        try:
+            ENCODERS.check_parameters(name, {parameter: value}, given_later=GIVEN_LATER)
+            TypeAdapter(known[parameter].annotation).validate_python(value, strict=True)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                for below, _, rule, got in expanded(detail):
+                    mistakes.append(((parameter, *below), f"{rule} [got {shown(got)}]"))
+        except ConfigError as error:
+            mistakes.append(((parameter,), str(error).rstrip(".")))
+    if mistakes:
+        return mistakes
     try:
-        ENCODERS.check_parameters(name, parameters, given_later=("input_dim",))
         with torch.device("meta"):  # nothing is allocated, whatever the sizes are
-            ENCODERS.build(name, input_dim=1, **parameters)
-    except (ValueError, TypeError, RuntimeError) as error:
-        return str(error).split("\n")[0].rstrip(".")
-    return ""
+            given = dict(zip(GIVEN_LATER, (1, 1, torch.Generator("cpu")), strict=True))
+            ENCODERS.build(name, **given, **parameters)
+    except ConfigError as error:
+        return [((), str(error).rstrip("."))]
+    return []

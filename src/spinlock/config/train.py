@@ -1,7 +1,7 @@
 """The schema of a training file: data set, feature families, tokenizer, training."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -21,7 +21,7 @@ from spinlock.config.section import (
     Word,
     located,
 )
-from spinlock.config.tables import encoder_mistake, encoder_params_mistake, unknown
+from spinlock.config.tables import encoder_mistake, encoder_params_mistakes, unknown
 from spinlock.training.settings import TrainingSettings
 
 _DEFAULT = TrainingSettings()
@@ -46,12 +46,12 @@ class FamilyConfig(Section):
     """Parameters of the encoder, by name."""
 
     @model_validator(mode="after")
-    def _check_encoder(self) -> Self:
+    def _check_encoder(self) -> "FamilyConfig":
         """The encoder is in the table and can be made from the parameters."""
         if mistake := encoder_mistake(self.encoder):
             raise located([(("encoder",), mistake)])
-        if mistake := encoder_params_mistake(self.encoder, self.encoder_params):
-            raise located([(("encoder_params",), mistake)])
+        if mistakes := encoder_params_mistakes(self.encoder, self.encoder_params):
+            raise located([(("encoder_params", *below), mistake) for below, mistake in mistakes])
         return self
 
 
@@ -166,7 +166,7 @@ class TrainingConfig(Section):
     """Of the split, starts, shuffling, noise and dropout."""
 
     @model_validator(mode="after")
-    def _check_contradictions(self) -> Self:
+    def _check_contradictions(self) -> "TrainingConfig":
         """One source of categories; something is left to train on."""
         mistakes: list[tuple[Location, str]] = []
         if self.category_mapping_file is not None and self.category_assignment is not None:

@@ -46,14 +46,14 @@ OWN = (KEY, LOCATED, "missing", "extra_forbidden")
 
 def problems_of(error: ValidationError, section: type[Section], document: Document) -> list[Problem]:
     """Every mistake once; a mistake that encloses another is dropped."""
-    found = [entry for detail in error.errors(include_url=False) for entry in _expanded(detail)]
+    found = [entry for detail in error.errors(include_url=False) for entry in expanded(detail)]
     locations = [location for location, *_ in found]
     kept = [entry for entry in found if entry[1] in OWN or not any(_encloses(entry[0], other) for other in locations)]
     problems = dict.fromkeys(_problem(*entry, section=section, document=document) for entry in kept)
     return list(problems)
 
 
-def _expanded(detail: ErrorDetails) -> Iterator[tuple[Location, str, str, Any]]:
+def expanded(detail: ErrorDetails) -> Iterator[tuple[Location, str, str, Any]]:
     """Location, type, rule and value of each mistake in one of pydantic's errors."""
     location = tuple(part for part in detail["loc"] if part != "[key]")
     context = detail.get("ctx", {})

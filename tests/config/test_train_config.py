@@ -1,0 +1,160 @@
+"""The training file: what contradicts itself, what is checked against the tables, and where every key goes."""
+
+from dataclasses import fields
+
+import pytest
+from config_texts import TRAIN, written
+
+from spinlock.config import TrainConfig, load_config
+from spinlock.config.arguments import feature_path, split_fractions, tokenizer_config, training_settings
+from spinlock.config.train import ModelConfig, TrainingConfig
+from spinlock.core.errors import ConfigError
+from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.training.settings import TrainingSettings
+
+
+def load(tmp_path, *overrides):
+    return load_config(written(tmp_path, TRAIN), TrainConfig, overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("keys", "mode"),
+    [
+        ({}, "auto"),
+        ({"category_assignment": "auto"}, "auto"),
+        ({"category_mapping_file": "a.json"}, "file"),
+        ({"resume_from": "runs/a"}, "checkpoint"),
+    ],
+)
+def test_categories_come_from_the_one_source_that_is_named(tmp_path, keys, mode):
+    overrides = [f"training.{key}={value}" for key, value in keys.items()]
+    assert load(tmp_path, *overrides).training.category_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            ("category_assignment=auto", "category_mapping_file=a.json"),
+            "training.category_mapping_file: contradicts category_assignment: auto; remove one of the two",
+        ),
+        (
+            ("resume_from=runs/a", "category_mapping_file=a.json"),
+            "training.category_mapping_file: contradicts resume_from, which brings the checkpoint's categories; remove one",
+        ),
+        (
+            ("resume_from=runs/a", "category_assignment=auto"),
+            "training.category_assignment: contradicts resume_from, which brings the checkpoint's categories; remove one",
+        ),
+        (
+            ("validation_fraction=0.6", "test_fraction=0.4"),
+            "training.test_fraction: with validation_fraction leaves nothing to train on; lower one",
+        ),
+    ],
+)
+def test_a_contradiction_is_refused_with_the_remedy(tmp_path, keys, words):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, *(f"training.{key}" for key in keys))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (
+            "families.summary.encoder=MLPEncode",
+            "families.summary.encoder: unknown encoder 'MLPEncode'. Did you mean 'MLPEncoder'?",
+        ),
+        (
+            "families.summary.encoder_params={hiden_dims: [3]}",
+            "families.summary.encoder_params.hiden_dims: encoder 'MLPEncoder' has no parameter 'hiden_dims'. Did you mean 'hidden_dims'?",
+        ),
+        (
+            "families.summary.encoder_params={hidden_dims: [3, a], output_dim: 2.5}",
+            "families.summary.encoder_params.hidden_dims.1: must be a whole number [got 'a']",
+        ),
+        ("families.summary.encoder_params={batch_norm: 1}", "encoder_params.batch_norm: must be true or false [got 1]"),
+        ("families.summary.encoder_params={activation: rely}", "unknown activation 'rely'. Did you mean 'relu'?"),
+        ("families.summary.encoder_params={output_dim: 0}", "must be greater than 0"),
+        ("families.summary.encoder_params={input_dim: 3}", "encoder 'MLPEncoder' has no parameter 'input_dim'"),
+        ("families={sumary: {}}", "families.sumary: unknown feature family 'sumary'. Did you mean 'summary'?"),
+        ("families={}", "families: needs at least 1"),
+        ("families={summary: {}, sdf: {}}", "families: takes at most 1"),
+        ("model.levels=[]", "model.levels: needs at least 1"),
+        ("model.levels=3", "model.levels: must be a list [got 3]"),
+        ("model.decay=1", "model.decay: must be less than 1 [got 1]"),
+        ("model.use_ema=yes", "model.use_ema: must be true or false [got 'yes']"),
+        ("model.backend=vqva", "model.backend: must be one of 'auto', 'vqvae' or 'classical' (did you mean 'vqvae')"),
+        ("training.learning_rate=.nan", "training.learning_rate: must be"),
+        ("training.learning_rate=0", "training.learning_rate: must be greater than 0 [got 0]"),
+        (
+            "training.category_assignment=semantic",
+            "training.category_assignment: must be one of 'auto' [got 'semantic']",
+        ),
+        ("training.input_noise=.inf", "training.input_noise: must be finite"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_rule(tmp_path, override, words):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, override)
+    assert words in str(caught.value)
+
+
+def test_an_encoder_of_any_width_is_checked_without_being_made(tmp_path):
+    config = load(tmp_path, "families.summary.encoder_params={hidden_dims: [1000000000, 1000000000]}")
+    assert config.family == "summary"
+
+
+def test_defaults_are_those_of_the_parts():
+    settings, tokenizer = TrainingSettings(), TokenizerConfig(levels=(Level(latent_dim=1, num_tokens=2),))
+    for field in fields(TrainingSettings):
+        assert TrainingConfig.model_fields[field.name].default == getattr(settings, field.name)
+    for name, field in ModelConfig.model_fields.items():
+        assert name == "levels" or field.default == getattr(tokenizer, name)
+
+
+OTHERS = {
+    "training.num_epochs": 7,
+    "training.batch_size": 9,
+    "training.learning_rate": 0.5,
+    "training.seed": 4,
+    "training.weight_decay": 0.25,
+    "training.warmup": 0.5,
+    "training.final_rate": 0.5,
+    "training.input_noise": 0.75,
+    "training.mixing_reach": 0.25,
+    "training.num_neighbors": 3,
+    "training.training_beam": 2,
+    "training.beam": 3,
+    "training.patience": 5,
+    "training.evaluate_every": 6,
+    "training.checkpoint_every": 8,
+    "training.restart_threshold": 0.5,
+    "model.backend": "classical",
+    "model.group_embedding_dim": 5,
+    "model.group_hidden_dim": 6,
+    "model.commitment_cost": 0.5,
+    "model.use_ema": "false",
+    "model.decay": 0.5,
+    "model.orthogonality_weight": 0.5,
+    "model.informativeness_weight": 0.5,
+    "model.levels.0.latent_dim": 9,
+    "model.levels.0.num_tokens": 9,
+    "families.summary.encoder": "IdentityEncoder",
+    "families.summary.encoder_params": "{output_dim: 3}",
+    "training.validation_fraction": 0.25,
+    "training.test_fraction": 0.25,
+}
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_every_key_of_model_and_training_reaches_the_parts(tmp_path, key):
+    def arguments(config):
+        return tokenizer_config(config), training_settings(config), split_fractions(config)
+
+    assert arguments(load(tmp_path, f"{key}={OTHERS[key]}")) != arguments(load(tmp_path))
+
+
+def test_the_family_names_the_table_in_the_file(tmp_path):
+    assert feature_path(load(tmp_path)) == "/features/summary/aggregated/features"
+    assert feature_path(load(tmp_path, "families={sdf: {}}")) == "/features/sdf/aggregated/features"
