@@ -111,6 +111,12 @@ def test_splits_of_one_figure_share_a_panel():
     assert len(figure.axes[0].lines) == 2
 
 
+def test_curve_without_values_says_so():
+    figure = training_curves({"train_mse": [], "lr": [(0, 0.1)]})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no values"]
+    assert not figure.axes[1].texts
+
+
 def test_curves_are_drawn_point_by_point():
     points = [(0.0, 3.0), (5.0, 1.0), (7.0, 2.0)]
     line = training_curves({"loss": points}).axes[0].lines[0]

@@ -161,7 +161,7 @@ FIGURES = {
     ),
     "curves": _Plan(
         lambda c: training_curves(c.curves),
-        lambda c: bool(c.curves) and all(len(points) for points in c.curves.values()),
+        lambda c: any(len(points) for points in c.curves.values()),
         "Line charts: figures over the epochs of training.",
     ),
     "sheet": _Plan(

@@ -101,7 +101,7 @@ def nice_log_ticks(low: float, high: float) -> list[float]:
     return chosen if len(chosen) <= 8 else [value for value in chosen if f"{value:e}"[0] == "1"]
 
 
-def shortened(name: str, *, most: int = 44) -> str:
+def shortened(name: str, *, most: int = 56) -> str:
     """The name, cut with an ellipsis where it would take too much of a figure."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 

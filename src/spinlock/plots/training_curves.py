@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spinlock.plots.theme import INK, SERIES, log_axis, new_figure, nice_log_ticks, shortened, styled
+from spinlock.plots.theme import INK, MUTED, SERIES, log_axis, new_figure, nice_log_ticks, shortened, styled
 
 Points = Sequence[tuple[float | int, float]]
 """(epoch, value) pairs, ascending."""
@@ -21,7 +21,7 @@ def training_curves(curves: Mapping[str, Points]) -> Figure:
     positive and span more than a factor of five; nothing is smoothed or left out.
 
     Args:
-        curves: name → points, at least one point each.
+        curves: name → points; a panel without any points says so.
     """
     panels: dict[str, dict[str, Points]] = {}
     for name, points in curves.items():
@@ -38,13 +38,15 @@ def training_curves(curves: Mapping[str, Points]) -> Figure:
 
 def _panel(axes: Axes, title: str, lines: Mapping[str, Points]) -> None:
     for number, (label, points) in enumerate(lines.items()):
-        x, y = zip(*points, strict=True)
+        x, y = [epoch for epoch, _ in points], [value for _, value in points]
         colour = SERIES[SPLITS.index(label) % len(SERIES)] if label in SPLITS else SERIES[0]
         axes.plot(
             x, y, color=colour, label=shortened(label), marker="o" if len(points) < 3 else None, zorder=3 - number
         )
     values = [value for points in lines.values() for _, value in points]
-    if min(values) > 0 and max(values) > 5 * min(values):
+    if not values:
+        axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+    elif min(values) > 0 and max(values) > 5 * min(values):
         log_axis(axes, "y", nice_log_ticks(min(values), max(values)))
     axes.grid(visible=True, axis="y")
     axes.grid(visible=False, axis="x")
