@@ -1,9 +1,8 @@
 """What the features of one sample share, each computed once and only when it is asked for."""
 
 from functools import cached_property
-from typing import Self, final
+from typing import final
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
@@ -12,6 +11,7 @@ from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, frame_scale, hann_window
 from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
 from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
+from spinlock.features.kernels_values import ValueStatistics, value_statistics
 
 LOW_CUTOFF = 8
 """Largest wavenumber kept in `low_modes`, in cycles per domain along each axis."""
@@ -57,7 +57,7 @@ class Fields:
         self.scale = u.new_ones(u.shape[0]) if scale is None else scale
 
     @classmethod
-    def from_rollout(cls, rollout: Rollout) -> Self:
+    def from_rollout(cls, rollout: Rollout) -> "Fields":
         """The fields of a rollout's valid realizations, divided by their frame 0's standard deviation."""
         valid = torch.tensor(rollout.valid, dtype=torch.bool, device=rollout.states.device)
         states = rollout.states if bool(valid.all()) else rollout.states[valid]
@@ -132,22 +132,10 @@ class Fields:
         return energy.nan_to_num(nan=0.0).mean(-1) / self.dx**2
 
     @cached_property
-    def sorted_channels(self) -> Float[Tensor, "batch time channel pixel"]:
-        """The values of each frame and channel in ascending order."""
-        values = self.u.flatten(3)
-        if values.device.type == "cpu":  # numpy's vectorised sort is twenty times faster than torch's
-            return torch.from_numpy(np.sort(values.detach().numpy(), axis=-1))
-        return values.sort(-1).values
-
-    @cached_property
-    def sorted_values(self) -> Float[Tensor, "batch time value"]:
-        """All values of a frame in ascending order, channels together."""
-        values = self.sorted_channels.flatten(2)
-        if self.u.shape[2] == 1:
-            return values
-        if values.device.type == "cpu":
-            return torch.from_numpy(np.sort(values.detach().numpy(), axis=-1))
-        return values.sort(-1).values
+    def values(self) -> ValueStatistics:
+        """Extremes, quantiles and entropy of the values, each (batch, time, channel, …)."""
+        frames = value_statistics(self.u.detach().flatten(0, 2).flatten(1))
+        return ValueStatistics(*(column.unflatten(0, self.u.shape[:3]) for column in frames))
 
     @cached_property
     def plane(self) -> Plane:

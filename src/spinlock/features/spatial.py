@@ -13,9 +13,9 @@ from torch import Tensor
 
 from spinlock.features.feature import feature
 from spinlock.features.fields import Fields
+from spinlock.features.kernels_values import FRACTIONS, NUM_BINS
 
 PerTimestep = Float[Tensor, "batch time"]
-NUM_HISTOGRAM_BINS = 32
 
 
 def _over_channels(values: Float[Tensor, "batch time channel"]) -> PerTimestep:
@@ -24,12 +24,8 @@ def _over_channels(values: Float[Tensor, "batch time channel"]) -> PerTimestep:
 
 
 def _quantile(fields: Fields, fraction: float) -> Float[Tensor, "batch time channel"]:
-    """Quantile of each channel's values, linear between order statistics (numpy's default)."""
-    values = fields.sorted_channels
-    place = fraction * (values.shape[-1] - 1)
-    low, share = int(place), place - int(place)
-    high = min(low + 1, values.shape[-1] - 1)
-    return values[..., low] * (1 - share) + values[..., high] * share
+    """Quantile of each channel's values."""
+    return fields.values.quantiles[..., FRACTIONS.index(fraction)]
 
 
 @feature(category="spatial", unit="frame-0 std")
@@ -74,7 +70,7 @@ def trough_depth(fields: Fields) -> PerTimestep:
 
     (mean - min) / std; > 0. NaN where the frame is constant.
     """
-    return _over_channels((fields.mean - fields.sorted_channels[..., 0]) / fields.shape_std)
+    return _over_channels((fields.mean - fields.values.minimum) / fields.shape_std)
 
 
 @feature(category="spatial")
@@ -83,7 +79,7 @@ def peak_height(fields: Fields) -> PerTimestep:
 
     (max - mean) / std; > 0. NaN where the frame is constant.
     """
-    return _over_channels((fields.sorted_channels[..., -1] - fields.mean) / fields.shape_std)
+    return _over_channels((fields.values.maximum - fields.mean) / fields.shape_std)
 
 
 @feature(category="spatial", source="Hotelling & Solomons 1932, Ann. Math. Stat. 3, 141")
@@ -151,14 +147,8 @@ def value_entropy(fields: Fields) -> PerTimestep:
     -Σ p log p / log 32 over 32 equal bins from minimum to maximum, in (0, 1): small where most pixels agree, 1 where all
     values are equally frequent. NaN where the frame is constant.
     """
-    values = fields.sorted_channels
-    share = torch.linspace(0, 1, NUM_HISTOGRAM_BINS + 1, dtype=values.dtype, device=values.device)[1:-1]
-    edges = values[..., :1] + (values[..., -1:] - values[..., :1]) * share
-    below = torch.searchsorted(values, edges.contiguous())
-    whole = torch.full_like(below[..., :1], values.shape[-1])
-    counts = torch.diff(below, prepend=torch.zeros_like(whole), append=whole)
-    entropy = -torch.special.xlogy(counts / values.shape[-1], counts / values.shape[-1]).sum(-1)
-    return _over_channels(torch.where(fields.shape_std.isnan(), torch.nan, entropy / math.log(NUM_HISTOGRAM_BINS)))
+    entropy = torch.where(fields.shape_std.isnan(), torch.nan, fields.values.entropy)
+    return _over_channels(entropy / math.log(NUM_BINS))
 
 
 @feature(category="spatial", unit="frame-0 std/length")
