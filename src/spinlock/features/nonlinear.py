@@ -21,7 +21,6 @@ from spinlock.features.series_symbols import (
     lempel_ziv,
     normalized_permutation_entropy,
     ordinal_shares,
-    statistical_complexity,
 )
 
 
@@ -109,6 +108,16 @@ def neighbor_forecast_error(fields: Fields) -> Float[Tensor, " batch"]:
     return phase_space(fields).forecast_error
 
 
+@feature(category="nonlinear", source="Sugihara & May 1990, fig. 2, doi:10.1038/344734a0")
+def forecast_error_growth(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much worse the forecast by the nearest neighbour is 4τ ahead than τ ahead: chaos against noise and order.
+
+    `neighbor_forecast_error` with 4τ in place of τ, less itself. About -1 … 1: positive for chaos, which can be foretold for
+    a while; about 0 for noise, which cannot be at all, and for periodic motion, which can for ever.
+    """
+    return phase_space(fields).error_growth
+
+
 @feature(category="nonlinear", unit="nat", source="Richman & Moorman 2000, doi:10.1152/ajpheart.2000.278.6.H2039")
 def sample_entropy(fields: Fields) -> Float[Tensor, " batch"]:
     """Sample entropy of the local series: how surely two stretches that agree for 2 steps part at the third.
@@ -121,51 +130,35 @@ def sample_entropy(fields: Fields) -> Float[Tensor, " batch"]:
     return phase_space(fields).sample_entropy
 
 
-@once
-def _fine_patterns(fields: Fields) -> Float[Tensor, "batch pattern"]:
-    return ordinal_shares(local_series(fields), delay=1)
+@feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
+def permutation_entropy_deficit_fine(fields: Fields) -> Float[Tensor, " batch"]:
+    """How far the permutation entropy of four successive values lies below its maximum.
+
+    1 - H / log 24,  H = -Σ p log p over the order patterns of (z(t), z(t+1), z(t+2), z(t+3)), counted over all local series
+    of a realization together; equal values count as rising. (The distance from 1 and not the entropy itself, because
+    most systems lie near 1, where only the distance has a telling coefficient of variation.)
+
+    0 for white noise, 1 for a series that only rises. NaN with fewer than 4 saved times.
+    """
+    return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=1))
 
 
 @feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
-def permutation_entropy_fine(fields: Fields) -> Float[Tensor, " batch"]:
-    """Permutation entropy of four successive values, relative to its maximum.
+def permutation_entropy_deficit_medium(fields: Fields) -> Float[Tensor, " batch"]:
+    """How far the permutation entropy of four values 3 steps apart lies below its maximum.
 
-    -Σ p log p / log 24 over the order patterns of (z(t), z(t+1), z(t+2), z(t+3)), counted over all local series of a
-    realization together; equal values count as rising.
-
-    0 for a series that only rises, 1 for white noise. NaN with fewer than 4 saved times.
+    As `permutation_entropy_deficit_fine` with (z(t), z(t+3), z(t+6), z(t+9)). NaN with fewer than 10 saved times.
     """
-    return normalized_permutation_entropy(_fine_patterns(fields))
+    return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=3))
 
 
 @feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
-def permutation_entropy_medium(fields: Fields) -> Float[Tensor, " batch"]:
-    """Permutation entropy of four values 3 steps apart, relative to its maximum.
+def permutation_entropy_deficit_coarse(fields: Fields) -> Float[Tensor, " batch"]:
+    """How far the permutation entropy of four values 9 steps apart lies below its maximum.
 
-    As `permutation_entropy_fine` with (z(t), z(t+3), z(t+6), z(t+9)). NaN with fewer than 10 saved times.
+    As `permutation_entropy_deficit_fine` with (z(t), z(t+9), z(t+18), z(t+27)). NaN with fewer than 28 saved times.
     """
-    return normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=3))
-
-
-@feature(category="nonlinear", source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102")
-def permutation_entropy_coarse(fields: Fields) -> Float[Tensor, " batch"]:
-    """Permutation entropy of four values 9 steps apart, relative to its maximum.
-
-    As `permutation_entropy_fine` with (z(t), z(t+9), z(t+18), z(t+27)). NaN with fewer than 28 saved times.
-    """
-    return normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=9))
-
-
-@feature(category="nonlinear", source="Rosso et al. 2007, eq. 5, doi:10.1103/PhysRevLett.99.154102")
-def ordinal_complexity(fields: Fields) -> Float[Tensor, " batch"]:
-    """Statistical complexity of four successive values: structure that is neither order nor noise.
-
-    Permutation entropy (`permutation_entropy_fine`) times the Jensen-Shannon divergence of the pattern shares from equal
-    shares, divided by its largest value.
-
-    0 for a monotonic series and for white noise; chaotic maps reach .3 to .5. NaN with fewer than 4 saved times.
-    """
-    return statistical_complexity(_fine_patterns(fields))
+    return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=9))
 
 
 @feature(category="nonlinear", source="Gottwald & Melbourne 2009, sec. 3, doi:10.1137/080718851")
@@ -290,11 +283,11 @@ NONLINEAR = (
     determinism,
     laminarity,
     neighbor_forecast_error,
+    forecast_error_growth,
     sample_entropy,
-    permutation_entropy_fine,
-    permutation_entropy_medium,
-    permutation_entropy_coarse,
-    ordinal_complexity,
+    permutation_entropy_deficit_fine,
+    permutation_entropy_deficit_medium,
+    permutation_entropy_deficit_coarse,
     chaos_zero_one,
     dfa_exponent,
     dfa_crossover,

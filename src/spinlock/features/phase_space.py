@@ -44,6 +44,7 @@ class PhaseSpace(NamedTuple):
 
     divergence_rate: Float[Tensor, " batch"]
     forecast_error: Float[Tensor, " batch"]
+    error_growth: Float[Tensor, " batch"]
     recurrence_rate: Float[Tensor, " batch"]
     correlation_dimension: Float[Tensor, " batch"]
     determinism: Float[Tensor, " batch"]
@@ -52,11 +53,12 @@ class PhaseSpace(NamedTuple):
 
 
 class RowNumbers(NamedTuple):
-    """What one matrix gives; all but the first two are sums, pooled over the series of a realization.
+    """What one matrix gives; all but the first three are sums, pooled over the series of a realization.
 
     Attributes:
         divergence_rate: per saved step.
-        forecast_error: by the nearest neighbour, relative to a random one.
+        forecast_error: τ ahead, by the nearest neighbour, relative to a random one.
+        error_growth: what is added to it 4τ ahead.
         num_pairs: pairs of vectors outside the Theiler window.
         num_near: those within the radius of a recurrence.
         log_distance: sum over them of log(distance / radius).
@@ -66,6 +68,7 @@ class RowNumbers(NamedTuple):
 
     divergence_rate: float
     forecast_error: float
+    error_growth: float
     num_pairs: int
     num_near: int
     log_distance: float
@@ -86,11 +89,12 @@ def phase_space(fields: Fields) -> PhaseSpace:
     matrices = Matrices(z.shape[1])
     rows = zip(z.cpu().numpy().astype(np.float32), delays.tolist(), strict=True)
     numbers = z.new_tensor([row_numbers(x, delay, matrices) for x, delay in rows])
-    rate, error = local.average(numbers[:, :2]).unbind(1)
-    pairs, near, log_distance, diagonal, vertical, twos, threes = local.pooled(numbers[:, 2:]).unbind(1)
+    rate, error, growth = local.average(numbers[:, :3]).unbind(1)
+    pairs, near, log_distance, diagonal, vertical, twos, threes = local.pooled(numbers[:, 3:]).unbind(1)
     return PhaseSpace(
         divergence_rate=rate,
         forecast_error=error,
+        error_growth=growth,
         recurrence_rate=ratio(near, pairs),
         correlation_dimension=ratio(near, -log_distance),
         determinism=ratio(diagonal, near),
@@ -146,10 +150,11 @@ def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices)
     twos, threes = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS)
     distance = matrices.fill_distances(delay)
     near = matrices.fill_near(distance)
-    rate, error = neighbour_numbers(x, distance, delay)
+    rate, error, late_error = neighbour_numbers(x, distance, delay)
     return RowNumbers(
         divergence_rate=rate,
         forecast_error=error,
+        error_growth=late_error - error,
         num_pairs=num_far_pairs(len(distance), 2 * delay),
         num_near=int(np.count_nonzero(near)),
         log_distance=log_distance_sum(distance[near]),
@@ -167,12 +172,12 @@ def num_far_pairs(size: int, window: int) -> int:
 
 def neighbour_numbers(
     x: Float32[np.ndarray, " time"], distance: Float32[np.ndarray, "vector padded"], delay: int
-) -> tuple[float, float]:
-    """Growth rate of the logarithm of the distance to the nearest neighbour, and the error of forecasting by it.
+) -> tuple[float, float, float]:
+    """Growth rate of the log distance to the nearest neighbour, and the errors of forecasting by it τ and 4τ ahead.
 
     Vector i and its neighbour n are followed over k = 0 … 4τ in strides of τ/2; the rate is the slope of
-    ⟨log d(i+k, n+k)⟩ over k. The forecast of x one τ beyond vector i is the neighbour's; the error is in units of what
-    a random neighbour gives.
+    ⟨log d(i+k, n+k)⟩ over k. The forecast of x beyond vector i is the neighbour's; errors are in units of what a random
+    neighbour gives.
     """
     window, pitch = 2 * delay, distance.shape[1]
     count = len(distance) - 4 * delay
@@ -182,8 +187,9 @@ def neighbour_numbers(
     places = (first * pitch + window + nearest)[:, None] + steps * (pitch + 1)
     curve = np.log(np.maximum(distance.ravel()[places], SMALLEST)).mean(0, dtype=np.float64)
     centred = steps - steps.mean()
-    miss = x[first + 3 * delay] - x[nearest + 3 * delay]
-    return float(curve @ centred / (centred @ centred)), float(np.sqrt(np.mean(miss * miss, dtype=np.float64) / 2))
+    ahead = window + delay * np.array([[1], [4]])
+    error = np.sqrt(np.square(x[first + ahead] - x[nearest + ahead]).mean(1, dtype=np.float64) / 2)
+    return float(curve @ centred / (centred @ centred)), float(error[0]), float(error[1])
 
 
 def log_distance_sum(distances: Float32[np.ndarray, " pair"]) -> float:

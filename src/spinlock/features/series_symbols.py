@@ -42,16 +42,6 @@ def normalized_permutation_entropy(shares: Float[Tensor, "batch pattern"]) -> Fl
     return entropy(shares) / math.log(math.factorial(ORDER))
 
 
-def statistical_complexity(shares: Float[Tensor, "batch pattern"]) -> Float[Tensor, " batch"]:
-    """Normalised entropy times the Jensen-Shannon divergence from equal shares, over its largest value."""
-    num = math.factorial(ORDER)
-    # The 40 places that no pattern can fill have no share in the uniform distribution either: their terms are 0.
-    filled = shares.sort(1, descending=True).values[:, :num]
-    divergence = entropy((filled + 1 / num) / 2) - entropy(filled) / 2 - math.log(num) / 2
-    largest = -0.5 * ((num + 1) / num * math.log(num + 1) - 2 * math.log(2 * num) + math.log(num))
-    return divergence / largest * normalized_permutation_entropy(shares)
-
-
 def lempel_ziv(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Number of phrases of the string [z > 0] (Lempel & Ziv 1976) times log₂ T / T."""
     words = ["".join("1" if high else "0" for high in row) for row in (z > 0).tolist()]

@@ -33,13 +33,19 @@ CATCH22 = "idea of catch22 (Lubba et al. 2019, doi:10.1007/s10618-019-00647-x)"
 
 
 @feature(category="temporal", unit="1/time")
-def variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
-    """Exponential rate at which the spatial variance of the whole field grows.
+def peak_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Largest exponential rate at which the spatial variance of the whole field grows over any eighth of the run.
 
-    Least-squares slope of  log σ²(t) = a + r t.  r > 0 where contrast builds up, -2νk² for a diffusing mode k.
-    σ counts as at least 1e-6 of frame 0's. NaN with fewer than 3 saved times or where no frame varies in space.
+    Maximum over all windows of T/8 successive saved times (at least 3) of the least-squares slope of
+    log σ²(t) = a + r t.  r = 2 x growth rate of the leading mode in the linear stage of an instability, the slowest rate
+    of decay (negative) where the field only decays. σ counts as at least 1e-6 of frame 0's.
+    NaN with fewer than 6 saved times or where no frame varies in space.
     """
-    return 2 * _slope(whole_field_series.log_spread(fields), at_least=3) / fields.dt
+    curve = whole_field_series.log_spread(fields)
+    if curve.shape[1] < 6:
+        return missing(fields)
+    windows = curve.unfold(1, max(3, curve.shape[1] // 8), 1)
+    return 2 * slope(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]).amax(1) / fields.dt
 
 
 @feature(category="temporal", unit="1/time")
@@ -47,7 +53,7 @@ def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Exponential rate at which the mean square of the whole field grows in the first eighth of the run.
 
     Least-squares slope of  log ⟨u²⟩(t) = a + r t  over channel and space and over the first T/8 saved times (at least 3):
-    the linear stage of an instability, or the fastest decay; the mean counts, unlike in `variance_growth_rate`. ⟨u²⟩
+    the linear stage of an instability, or the fastest decay; the mean counts, unlike in `peak_variance_growth_rate`. ⟨u²⟩
     counts as at least 1e-12. NaN with fewer than 6 saved times or where the field is 0 throughout.
     """
     curve = whole_field_series.log_energy(fields)
@@ -74,18 +80,22 @@ def roughening_rate(fields: Fields) -> Float[Tensor, " batch"]:
     and diffusion, positive for a cascade to small scales. NaN with fewer than 3 saved times, or where a frame does not
     vary in space.
     """
-    return _slope(whole_field_series.log_roughness(fields), at_least=3) / fields.dt
+    return slope(whole_field_series.log_roughness(fields)) / fields.dt if fields.u.shape[1] >= 3 else missing(fields)
 
 
 @feature(category="temporal", unit="1/time")
-def activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
-    """Exponential rate at which the change from step to step grows.
+def relative_activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
+    """Exponential rate at which the motion grows relative to the amplitude of the whole field.
 
-    Least-squares slope of log a(t), a = root mean square over the local series of their change in one step (not
-    standardised, at least 1e-6 of frame 0's spread): minus the rate of approach to a fixed point, 0 in sustained motion.
-    NaN with fewer than 4 saved times or where nothing changes.
+    Least-squares slope of log(a(t) / rms u(t)), a = root mean square over the local series of their change in one step (not
+    standardised), rms over channel and space; both count as at least 1e-6 of frame 0's spread. Negative for a field that
+    comes to rest at a finite amplitude (minus its rate of approach), 0 for sustained motion and for plain decay.
+    NaN with fewer than 4 saved times, where nothing changes or where the field is 0 throughout.
     """
-    return _slope(whole_field_series.log_activity(fields), at_least=3) / fields.dt
+    if fields.u.shape[1] < 4:
+        return missing(fields)
+    amplitude = whole_field_series.log_energy(fields)[:, 1:] / 2
+    return slope(whole_field_series.log_activity(fields) - amplitude) / fields.dt
 
 
 @feature(category="temporal", unit="neper", source="Trefethen et al. 1993, doi:10.1126/science.261.5121.578")
@@ -412,17 +422,12 @@ def temporal_spread(fields: Fields) -> Float[Tensor, " batch"]:
     return fields.probes.double().var(1, correction=0).mean(1).sqrt().clamp_min(1e-6).log10()
 
 
-def _slope(curve: Float[Tensor, "batch time"], *, at_least: int) -> Float[Tensor, " batch"]:
-    """Least-squares slope per step; NaN with fewer than `at_least` values."""
-    return slope(curve) if curve.shape[1] >= at_least else curve.new_full(curve.shape[:1], torch.nan)
-
-
 TEMPORAL = (
-    variance_growth_rate,
+    peak_variance_growth_rate,
     early_energy_growth_rate,
     late_variance_growth_rate,
     roughening_rate,
-    activity_growth_rate,
+    relative_activity_growth_rate,
     transient_gain,
     settling_time,
     initial_return,
