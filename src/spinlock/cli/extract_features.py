@@ -1,13 +1,14 @@
 """`spinlock extract-features`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from spinlock.cli.command import command
 from spinlock.cli.options import ExistingFile, output_option
 
+Format = Literal["auto", "array", "well", "pdebench", "spinlock"]
 FORMATS = ("auto", "array", "well", "pdebench", "spinlock")
 
 
@@ -28,7 +29,7 @@ FORMATS = ("auto", "array", "well", "pdebench", "spinlock")
 def extract_features(
     *,
     source: Path,
-    layout: str,
+    layout: Format,
     axes: str | None,
     dataset_key: str | None,
     dt: float | None,
@@ -38,17 +39,9 @@ def extract_features(
 ) -> Any:
     """Compute the features of your own rollouts: arrays, or files in the layouts of The Well and PDEBench."""
     from spinlock.cli.progress import progress
+    from spinlock.pipeline.extract_features import Source
     from spinlock.pipeline.extract_features import extract_features as run
 
+    rollouts = Source(path=source, format=layout, axes=axes, dataset_key=dataset_key, dt=dt, dx=dx, group_key=group_key)
     with progress() as listener:
-        return run(
-            source,
-            output=output,
-            layout=layout,
-            axes=axes,
-            dataset_key=dataset_key,
-            dt=dt,
-            dx=dx,
-            group_key=group_key,
-            progress=listener,
-        )
+        return run(rollouts, output=output, progress=listener)

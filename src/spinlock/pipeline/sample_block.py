@@ -1,6 +1,6 @@
 """One block of consecutive samples: simulated, described, written as a shard; what a worker does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -63,7 +63,7 @@ def write_block(task: BlockTask) -> int:
 
 
 def make_block(task: BlockTask) -> DatasetBlock:
-    """The arrays of a block of samples."""
+    """The arrays of a block of samples that are simulated."""
     recipe = task.recipe
     rollouts = simulate(
         task.plans,
@@ -73,16 +73,32 @@ def make_block(task: BlockTask) -> DatasetBlock:
         seed=recipe.seed,
         device=recipe.device,
     )
-    rows = [_row(rollout, recipe) for rollout in rollouts]
+    if not recipe.operator_sensitivity:
+        rollouts = (replace(rollout, step=None) for rollout in rollouts)
+    return block_of(rollouts, first=task.plans[0].index, columns=recipe.columns, keep_states=recipe.keep_states)
+
+
+def block_of(
+    rollouts: Iterable[Rollout], *, first: int, columns: Sequence[ParameterColumn], keep_states: KeepStates
+) -> DatasetBlock:
+    """The arrays of consecutive samples, from their rollouts; one rollout is held at a time.
+
+    Args:
+        rollouts: of the samples, in order.
+        first: number of the first sample.
+        columns: parameters as they are stored, of all systems in the data set.
+        keep_states: precision in which states are stored, or "none".
+    """
+    rows = [_row(rollout, columns, keep_states) for rollout in rollouts]
     kept = [row.states for row in rows if row.states is not None]
     return DatasetBlock(
-        index=np.array([plan.index for plan in task.plans]),
-        system=tuple(plan.system for plan in task.plans),
-        group=np.array([plan.group for plan in task.plans]),
-        params=np.array([_parameters(plan, recipe.columns) for plan in task.plans]),
-        initial_condition=tuple(plan.initial_condition for plan in task.plans),
-        dt=np.array([row.dt for row in rows]),
-        dx=np.array([row.dx for row in rows]),
+        index=np.arange(first, first + len(rows)),
+        system=tuple(row.system for row in rows),
+        group=np.array([row.group for row in rows]),
+        params=np.array([row.params for row in rows], dtype=np.float64).reshape(len(rows), len(columns)),
+        initial_condition=tuple(row.initial_condition for row in rows),
+        dt=np.array([row.dt for row in rows], dtype=np.float64),
+        dx=np.array([row.dx for row in rows], dtype=np.float64),
         num_channels=np.array([len(row.frame) for row in rows]),
         inputs=_padded([row.frame for row in rows], axis=0),
         outputs=_padded(kept, axis=2) if kept else None,
@@ -96,6 +112,12 @@ def make_block(task: BlockTask) -> DatasetBlock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
+    """What stays of a rollout once it was described."""
+
+    system: str
+    group: int
+    params: list[float]
+    initial_condition: str
     dt: float
     dx: float
     frame: np.ndarray
@@ -106,18 +128,18 @@ class _Row:
     diverged_at: tuple[int, ...]
 
 
-def _row(rollout: Rollout, recipe: Recipe) -> _Row:
-    if not recipe.operator_sensitivity:
-        rollout = replace(rollout, step=None)
+def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: KeepStates) -> _Row:
     features = extract_rollout(rollout)
-    states = None
-    if recipe.keep_states != "none":
-        states = rollout.states.to(torch.float16 if recipe.keep_states == "float16" else torch.float32).cpu().numpy()
+    kept = None if keep_states == "none" else rollout.states.to(getattr(torch, keep_states)).cpu().numpy()
     return _Row(
+        system=rollout.system,
+        group=rollout.group,
+        params=[_value(rollout, column) for column in columns],
+        initial_condition=rollout.initial_condition,
         dt=rollout.dt,
         dx=rollout.dx,
         frame=rollout.states[0, 0].float().cpu().numpy(),
-        states=states,
+        states=kept,
         per_timestep=features.per_timestep.float().cpu().numpy(),
         per_trajectory=features.per_trajectory.float().cpu().numpy(),
         aggregated=aggregate(features.per_trajectory).float().cpu().numpy(),
@@ -125,15 +147,11 @@ def _row(rollout: Rollout, recipe: Recipe) -> _Row:
     )
 
 
-def _parameters(plan: SamplePlan, columns: Sequence[ParameterColumn]) -> list[float]:
-    """Physical values in the order of `columns`: NaN for another system's, the place in `choices` for a choice."""
-    return [_value(plan.parameters, column) if column.system == plan.system else np.nan for column in columns]
-
-
-def _value(parameters: Mapping[str, float | int | str | bool], column: ParameterColumn) -> float:
-    if column.parameter not in parameters:
+def _value(rollout: Rollout, column: ParameterColumn) -> float:
+    """A parameter's physical value: NaN for another system's, the place in `choices` for a choice."""
+    if column.system not in ("", rollout.system) or column.parameter not in rollout.parameters:
         return np.nan
-    value = parameters[column.parameter]
+    value = rollout.parameters[column.parameter]
     return float(column.choices.index(str(value))) if column.choices else float(value)
 
 
