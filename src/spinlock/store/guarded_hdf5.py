@@ -186,8 +186,10 @@ class GuardedFile:
             if attribute not in node.attrs:
                 return None
             handle = node.attrs.get_id(attribute)
+            if handle.shape is None or 0 in handle.shape:
+                return np.empty(0)  # an empty list has no type that could be checked
             self._check_class(handle.get_type(), place, classes)
-            if math.prod(handle.shape or ()) > MAX_WORDS:
+            if math.prod(handle.shape) > MAX_WORDS:
                 raise InputError(f"{place} has the shape {handle.shape}; at most {MAX_WORDS} entries are read.")
             return np.asarray(node.attrs[attribute])
 

@@ -1,0 +1,215 @@
+"""Rollouts from files in the layouts of PDEBench.
+
+Source: Takamoto et al. 2022, PDEBench, NeurIPS Datasets and Benchmarks, arXiv:2210.07182; the writers in its repository
+(data_gen_NLE/Data_Merge.py, gen_diff_react.py, src/data_io.py). Three layouts are in use:
+
+    tensor           `tensor` [sample, time, x(, y)], with `x-coordinate`, `y-coordinate`, `t-coordinate`
+    fields           `density`, `pressure`, `Vx`, `Vy` [sample, time, x(, y)] with the same coordinates; in the incompressible
+                     flow `particles`, `velocity` [sample, time, x, y, component] with `t` [sample, time]
+    seeds            groups `0000`, `0001`, … with `data` [time, x(, y), channel] and `grid/x`, `grid/y`, `grid/t`
+
+Each is read as one realization a sample; x is the height and y the width, in one dimension x is the width.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spinlock.core.errors import InputError, listed
+from spinlock.core.rollout import Rollout
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+
+_SEED = re.compile(r"\d{4,9}")
+_SCALARS = ("tensor", "density", "pressure", "Vx", "Vy")
+_VECTORS = ("particles", "velocity")
+_CONSTANTS = ("beta", "Nu", "nu", "rho", "eta", "zeta", "M")
+
+
+def is_pdebench(file: GuardedFile) -> bool:
+    """Whether a file has the names of one of the layouts."""
+    names = file.names()
+    return any(name in names for name in ("tensor", "density", "velocity")) or bool(_seeds(file))
+
+
+def _seeds(file: GuardedFile) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in file.names()
+        if _SEED.fullmatch(name) and file.kind(f"/{name}") == "group" and "data" in file.names(f"/{name}")
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """One array of a sample: its path, and whether its last axis is the component."""
+
+    path: str
+    has_components: bool
+    by_sample: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Layout:
+    """Paths of a file: `parts` of all samples, or of each one where the samples are groups."""
+
+    parts: tuple[tuple[_Part, ...], ...]
+    times: tuple[str, ...]
+    grids: tuple[tuple[str, ...], ...]
+    num_samples: int
+    num_directions: int
+    channel_names: tuple[str, ...]
+
+    def of(self, sample: int) -> tuple[tuple[_Part, ...], str, tuple[str, ...]]:
+        """Arrays, time and grids of a sample."""
+        return tuple(entries[sample if len(entries) > 1 else 0] for entries in (self.parts, self.times, self.grids))  # pyright: ignore[reportReturnType]
+
+
+def open_pdebench(path: Path, *, dt: float | None, dx: float | None, periodic: bool | None) -> RolloutSource:
+    """The rollouts of a file of PDEBench.
+
+    Args:
+        path: the file.
+        dt: time between saved states; from the file when not given.
+        dx: grid spacing; from the file when not given.
+        periodic: whether the domain wraps around, which these files do not say. When not given: False in the layout of seeds and
+            in that of `velocity`, whose published sets have walls, and where the file's name holds "trans"; True else.
+
+    Raises:
+        InputError: saying what was found and what the layouts ask for.
+    """
+    with open_guarded(path, expected="a file of PDEBench") as file:
+        layout = _layout(file)
+        parameters = _constants(file)
+        walls = len(layout.parts) > 1 or _seeds(file) or "velocity" in file.names() or "trans" in path.name.lower()
+
+    @contextmanager
+    def opened() -> Iterator[Reader]:
+        with open_guarded(path, expected="a file of PDEBench") as file:
+
+            def read(sample: int) -> Rollout:
+                _, time, grids = layout.of(sample)
+                facts = SampleFacts(
+                    dt=_time_step(file, time, sample) if dt is None else dt,
+                    dx=_grid_step(file, grids) if dx is None else dx,
+                    group=sample,
+                    channel_names=layout.channel_names,
+                    system="pdebench",
+                    parameters=parameters,
+                    periodic=not walls if periodic is None else periodic,
+                )
+                return rollout_of(_states(file, layout, sample), facts)
+
+            yield read
+
+    return RolloutSource(path=path, format="pdebench", num_samples=layout.num_samples, opened=opened)
+
+
+def _layout(file: GuardedFile) -> _Layout:
+    seeds = _seeds(file)
+    return _seed_layout(file, seeds) if seeds else _array_layout(file)
+
+
+def _seed_layout(file: GuardedFile, seeds: Sequence[str]) -> _Layout:
+    shape = file.numbers(f"/{seeds[0]}/data").shape
+    _check_rank(file, f"/{seeds[0]}/data", len(shape) - 2, "[time, x(, y), channel]")
+    grids = ("x", "y")[: len(shape) - 2]
+    return _Layout(
+        parts=tuple((_Part(path=f"/{seed}/data", has_components=True, by_sample=False),) for seed in seeds),
+        times=tuple(f"/{seed}/grid/t" for seed in seeds),
+        grids=tuple(tuple(f"/{seed}/grid/{name}" for name in grids) for seed in seeds),
+        num_samples=len(seeds),
+        num_directions=len(grids),
+        channel_names=tuple(f"channel_{channel}" for channel in range(shape[-1])),
+    )
+
+
+def _array_layout(file: GuardedFile) -> _Layout:
+    there = file.names()
+    names = [name for name in (*_SCALARS, *_VECTORS) if name in there]
+    if "Vz" in there:
+        raise InputError(f"{file.path} has three directions of space; spinlock reads one or two, so cut slices.")
+    parts, channels, shapes = [], [], set()
+    for name in names:
+        shape = file.numbers(f"/{name}").shape
+        components = shape[-1] if name in _VECTORS else 1
+        shapes.add(shape[:-1] if name in _VECTORS else shape)
+        parts.append(_Part(path=f"/{name}", has_components=name in _VECTORS, by_sample=True))
+        channels += [name] if components == 1 else [f"{name}_{place}" for place in range(components)]
+    if len(shapes) > 1:
+        raise InputError(f"{file.path} has fields of the shapes {listed(sorted(shapes))}; they must agree.")
+    shape = shapes.pop()
+    _check_rank(file, f"/{names[0]}", len(shape) - 2, "[sample, time, x(, y)]")
+    if shape[1] < 2:
+        raise InputError(f"{file.path}: /{names[0]} has the shape {shape}: a steady field, without a time to describe.")
+    times = "t" if "t" in there else "t-coordinate"
+    return _Layout(
+        parts=(tuple(parts),),
+        times=(f"/{times}",),
+        grids=(tuple(f"/{axis}-coordinate" for axis in ("x", "y")[: len(shape) - 2]),),
+        num_samples=shape[0],
+        num_directions=len(shape) - 2,
+        channel_names=tuple(channels),
+    )
+
+
+def _check_rank(file: GuardedFile, name: str, directions: int, expected: str) -> None:
+    if directions not in (1, 2):
+        shape = file.numbers(name).shape
+        raise InputError(
+            f"{file.path}: {name} has the shape {shape}; expected {expected} with one or two directions of space."
+        )
+
+
+def _states(file: GuardedFile, layout: _Layout, sample: int) -> np.ndarray:
+    """States (1, time, channel, height, width)."""
+    channels = []
+    for part in layout.of(sample)[0]:
+        array = file.numbers(part.path)
+        values = array.read(slice(sample, sample + 1))[0] if part.by_sample else array.read()
+        values = values if part.has_components else values[..., None]
+        if values.ndim != layout.num_directions + 2:
+            raise InputError(
+                f"{array.name} has the shape {array.shape}; the first sample has {layout.num_directions} directions of space."
+            )
+        channels.append(np.moveaxis(values, -1, 1))
+    states = np.concatenate(channels, axis=1)
+    if states.shape[1] != len(layout.channel_names):
+        raise InputError(
+            f"{file.path}: sample {sample} has {states.shape[1]} channels; the first has {len(layout.channel_names)}."
+        )
+    return states[None] if layout.num_directions == 2 else states[None, :, :, None]
+
+
+def _time_step(file: GuardedFile, name: str, sample: int) -> float:
+    if file.kind(name) is None:
+        raise InputError(f"{file.path} has no {name}; give `dt`, the time between saved states.")
+    times = file.numbers(name)
+    values = times.read(slice(sample, sample + 1)) if len(times.shape) == 2 else times.read()
+    return spacing(values, where=times.name, remedy="Give `dt` to take them as even.")
+
+
+def _grid_step(file: GuardedFile, names: Sequence[str]) -> float:
+    lacking = [name for name in names if file.kind(name) is None]
+    if lacking:
+        raise InputError(f"{file.path} has no {listed(lacking)}; give `dx`, the grid spacing.")
+    steps = [
+        spacing(file.numbers(n).read(), where=f"{file.path}: {n}", remedy="Give `dx` to take it as even.")
+        for n in names
+    ]
+    return common_spacing(steps, where=str(file.path))
+
+
+def _constants(file: GuardedFile) -> dict[str, float | int | str]:
+    """Physical constants that the file's attributes state."""
+    found: dict[str, float | int | str] = {}
+    for name in file.attribute_names("/"):
+        if name in _CONSTANTS:
+            value = file.attribute_numbers("/", name)
+            if value is not None and value.size == 1:
+                found[name] = float(value.reshape(-1)[0])
+    return found

@@ -1,0 +1,140 @@
+"""Rollouts of a file, read one sample at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spinlock.core.errors import InputError
+from spinlock.core.rollout import Rollout
+
+Reader = Callable[[int], Rollout]
+"""Reads one sample of a file that is open."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RolloutSource:
+    """The rollouts of a file; memory holds one sample, however many there are.
+
+    Attributes:
+        path: the file.
+        format: "array", "well", "pdebench" or "spinlock".
+        num_samples: how many rollouts it holds.
+        opened: opens the file for reading samples by number.
+    """
+
+    path: Path
+    format: str
+    num_samples: int
+    opened: Callable[[], AbstractContextManager[Reader]]
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[Rollout]:
+        with self.opened() as read:
+            for sample in range(self.num_samples):
+                yield read(sample)
+
+    def __getitem__(self, sample: int) -> Rollout:
+        if not -self.num_samples <= sample < self.num_samples:
+            raise IndexError(f"{self.path} has {self.num_samples} samples; got number {sample}.")
+        with self.opened() as read:
+            return read(sample % self.num_samples)
+
+    def with_channel_names(self, names: Sequence[str]) -> "RolloutSource":
+        """The same rollouts with other names for their channels."""
+
+        @contextmanager
+        def opened() -> Iterator[Reader]:
+            with self.opened() as read:
+                yield lambda sample: replace(read(sample), channel_names=tuple(names))
+
+        return replace(self, opened=opened)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleFacts:
+    """What is known of a sample beside its states.
+
+    Attributes:
+        dt: time between saved states.
+        dx: grid spacing.
+        channel_names: one a channel; `channel_0`, … where there are none.
+        group: samples of one group stay on one side of every split.
+        system: what made the states.
+        parameters: physical values by name.
+        periodic: whether the domain wraps around.
+    """
+
+    dt: float
+    dx: float
+    group: int
+    channel_names: tuple[str, ...] = ()
+    system: str = "imported"
+    parameters: Mapping[str, float | int | str] | None = None
+    periodic: bool = True
+
+
+def rollout_of(states: np.ndarray, facts: SampleFacts) -> Rollout:
+    """A rollout from states (realization, time, channel, height, width): float32, NaN from the first time that is not finite."""
+    with np.errstate(over="ignore"):  # a float64 beyond float32's range is infinite, and marked as diverged
+        states = np.array(states, dtype=np.float32)
+    broken = np.any(~np.isfinite(states), axis=(2, 3, 4))  # (realization, time)
+    diverged_at = np.where(np.any(broken, axis=1), np.argmax(broken, axis=1), -1)
+    for realization, time in enumerate(diverged_at):
+        if time >= 0:
+            states[realization, time:] = np.nan
+    return Rollout(
+        states=torch.from_numpy(states),
+        system=facts.system,
+        parameters=facts.parameters or {},
+        dt=facts.dt,
+        dx=facts.dx,
+        channel_names=facts.channel_names or tuple(f"channel_{channel}" for channel in range(states.shape[2])),
+        group=facts.group,
+        periodic=facts.periodic,
+        diverged_at=tuple(diverged_at.tolist()),
+    )
+
+
+def spacing(coordinates: np.ndarray, *, where: str, remedy: str) -> float:
+    """The step of evenly spaced coordinates; 1 of a single one.
+
+    Args:
+        coordinates: along one axis.
+        where: they stand, for messages.
+        remedy: what to give instead, for messages.
+
+    Raises:
+        InputError: if they are not finite, not rising, or their steps differ by more than 1 %.
+    """
+    values = np.asarray(coordinates, dtype=np.float64).reshape(-1)
+    if len(values) < 2:
+        return 1.0
+    steps = np.diff(values)
+    step = float((values[-1] - values[0]) / len(steps))
+    # The grid itself is rounded, often to float32: that much a step may be off beside the 1 %.
+    slack = 0.01 * step + 4 * np.finfo(np.float32).eps * float(np.abs(values).max())
+    if not np.isfinite(values).all() or step <= 0 or float(np.abs(steps - step).max()) > slack:
+        raise InputError(
+            f"{where} must rise in even steps; they go from {steps.min():.4g} to {steps.max():.4g}. {remedy}"
+        )
+    return step
+
+
+def common_spacing(steps: Sequence[float], *, where: str) -> float:
+    """One grid spacing for all directions.
+
+    Raises:
+        InputError: if they differ by more than 1 %: features measure lengths in one unit.
+    """
+    if max(steps) > 1.01 * min(steps):
+        shown = " and ".join(f"{step:.4g}" for step in steps)
+        raise InputError(
+            f"{where} has the grid spacings {shown}; cells must be square, or `dx` given to take them as such."
+        )
+    return float(steps[0])

@@ -1,0 +1,202 @@
+"""Rollouts from files in the layout of The Well.
+
+Source: the data format of The Well, Ohana et al. 2024, NeurIPS Datasets and Benchmarks, arXiv:2412.00568; file docs/data_format.md
+of its repository. Axes are (trajectory, time, x, y, components); an axis along which a field does not vary is left out (sample and
+time) or has length 1 or is left out (space). Each trajectory is a sample with one realization.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spinlock.core.errors import InputError, listed
+from spinlock.core.rollout import Rollout
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+
+log = logging.getLogger(__name__)
+
+FIELD_GROUPS = ("t0_fields", "t1_fields", "t2_fields")
+"""Scalars, vectors and tensors of rank 2; the place is the rank."""
+
+
+def is_well(file: GuardedFile) -> bool:
+    """Whether a file has the groups of The Well."""
+    return any(file.kind(group) == "group" for group in FIELD_GROUPS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Field:
+    """One field that varies in time."""
+
+    path: str
+    rank: int
+    by_sample: bool
+    along: tuple[bool, ...]
+    channel_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Layout:
+    num_samples: int
+    num_times: int
+    sizes: tuple[int, ...]
+    fields: tuple[_Field, ...]
+    system: str
+    periodic: bool
+
+
+def open_well(path: Path, *, dt: float | None, dx: float | None, periodic: bool | None) -> RolloutSource:
+    """The rollouts of a file of The Well: its fields that vary in time are the channels.
+
+    Args:
+        path: the file.
+        dt: time between saved states; from `dimensions/time` when not given.
+        dx: grid spacing; from the coordinates when not given.
+        periodic: whether the domain wraps around; whether all boundary conditions say so when not given.
+
+    Raises:
+        InputError: saying what was found and what the layout asks for.
+    """
+    with open_guarded(path, expected="a file of The Well") as file:
+        layout = _layout(file)
+        step = common_spacing(_steps(file), where=f"{path}") if dx is None else dx
+
+    @contextmanager
+    def opened() -> Iterator[Reader]:
+        with open_guarded(path, expected="a file of The Well") as file:
+
+            def read(sample: int) -> Rollout:
+                facts = SampleFacts(
+                    dt=_time_step(file, sample) if dt is None else dt,
+                    dx=step,
+                    group=sample,
+                    channel_names=tuple(itertools.chain(*(field.channel_names for field in layout.fields))),
+                    system=layout.system,
+                    parameters=_parameters(file, sample),
+                    periodic=layout.periodic if periodic is None else periodic,
+                )
+                return rollout_of(_states(file, layout, sample), facts)
+
+            yield read
+
+    return RolloutSource(path=path, format="well", num_samples=layout.num_samples, opened=opened)
+
+
+def _layout(file: GuardedFile) -> _Layout:
+    directions = file.attribute_words("/dimensions", "spatial_dims") or ()
+    if not 1 <= len(directions) <= 2:
+        raise InputError(
+            f"{file.path} has {len(directions)} directions of space ({listed(directions) or 'no `spatial_dims`'}); spinlock reads one or two, so cut slices."
+        )
+    sizes = tuple(file.numbers(f"/dimensions/{name}").shape[-1] for name in directions)
+    fields = tuple(_fields(file, directions))
+    if not fields:
+        raise InputError(f"{file.path} has no field that varies in time in {listed(FIELD_GROUPS)}.")
+    num_times = file.numbers("/dimensions/time").shape[-1]
+    stated = file.attribute_numbers("/", "n_trajectories")
+    counts = {file.numbers(field.path).shape[0] for field in fields if field.by_sample}
+    if stated is not None and stated.size == 1:
+        counts.add(int(stated.reshape(-1)[0]))
+    if len(counts) > 1:
+        raise InputError(f"{file.path} has fields of {listed(sorted(counts))} trajectories; they must agree.")
+    return _Layout(
+        num_samples=counts.pop() if counts else 1,
+        num_times=num_times,
+        sizes=sizes,
+        fields=fields,
+        system=file.text("/", "dataset_name") or "the_well",
+        periodic=_is_periodic(file),
+    )
+
+
+def _fields(file: GuardedFile, directions: tuple[str, ...]) -> Iterator[_Field]:
+    for rank, group in enumerate(FIELD_GROUPS):
+        components = ["".join(parts) for parts in itertools.product(directions, repeat=rank)]
+        for name in file.attribute_words(f"/{group}", "field_names") or ():
+            path = f"/{group}/{name}"
+            file.numbers(path)  # it must be there
+            if not _flag(file, path, "time_varying"):
+                log.info("%s does not vary in time and is left out.", path)
+                continue
+            along = file.attribute_numbers(path, "dim_varying")
+            if along is None or along.size != len(directions):
+                raise InputError(
+                    f"{file.path}: {path} must say in `dim_varying` along which of {listed(directions)} it varies."
+                )
+            yield _Field(
+                path=path,
+                rank=rank,
+                by_sample=_flag(file, path, "sample_varying"),
+                along=tuple(bool(flag) for flag in along.reshape(-1)),
+                channel_names=tuple(f"{name}_{part}" if part else name for part in components),
+            )
+
+
+def _flag(file: GuardedFile, path: str, attribute: str) -> bool:
+    value = file.attribute_numbers(path, attribute)
+    if value is None or value.size != 1:
+        raise InputError(f"{file.path}: {path} must have the attribute `{attribute}`, True or False.")
+    return bool(value.reshape(-1)[0])
+
+
+def _states(file: GuardedFile, layout: _Layout, sample: int) -> np.ndarray:
+    """States (1, time, channel, height, width) of one trajectory; x is the height and y the width, in one dimension x is the width."""
+    full = (layout.num_times, *layout.sizes)
+    channels = []
+    for field in layout.fields:
+        array = file.numbers(field.path)
+        values = array.read(slice(sample, sample + 1))[0] if field.by_sample else array.read()
+        num_components = len(field.channel_names)
+        kept = [n for n, varies in zip(layout.sizes, field.along, strict=True) if varies]
+        trailing = (len(layout.sizes),) * field.rank
+        thin = (layout.num_times, *(n if varies else 1 for n, varies in zip(layout.sizes, field.along, strict=True)))
+        if values.shape not in ((layout.num_times, *kept, *trailing), (*thin, *trailing), (*full, *trailing)):
+            expected = (layout.num_times, *kept, *trailing)
+            raise InputError(
+                f"{array.name} has the shape {array.shape}; each trajectory must have the shape {expected}."
+            )
+        whole = values.shape[: len(full)] == full
+        values = np.broadcast_to(values.reshape(*(full if whole else thin), num_components), (*full, num_components))
+        channels.append(np.moveaxis(values, -1, 1))
+    states = np.concatenate(channels, axis=1)  # (time, channel, x[, y])
+    return states[None] if len(layout.sizes) == 2 else states[None, :, :, None]
+
+
+def _time_step(file: GuardedFile, sample: int) -> float:
+    times = file.numbers("/dimensions/time")
+    values = times.read(slice(sample, sample + 1)) if len(times.shape) == 2 else times.read()
+    return spacing(values, where=times.name, remedy="Give `dt` to take them as even.")
+
+
+def _steps(file: GuardedFile) -> list[float]:
+    steps = []
+    for name in file.attribute_words("/dimensions", "spatial_dims") or ():
+        grid = file.numbers(f"/dimensions/{name}")
+        values = grid.read().reshape(-1, grid.shape[-1])[0]
+        steps.append(spacing(values, where=grid.name, remedy="Give `dx` to take it as even."))
+    return steps
+
+
+def _is_periodic(file: GuardedFile) -> bool:
+    kinds = [file.text(f"/boundary_conditions/{name}", "bc_type") for name in file.names("/boundary_conditions")]
+    return bool(kinds) and all(kind is not None and kind.lower() == "periodic" for kind in kinds)
+
+
+def _parameters(file: GuardedFile, sample: int) -> dict[str, float | int | str]:
+    """The scalars that do not vary in time."""
+    found: dict[str, float | int | str] = {}
+    for name in file.attribute_words("/scalars", "field_names") or ():
+        path = f"/scalars/{name}"
+        if _flag(file, path, "time_varying"):
+            continue
+        values = file.numbers(path).read()
+        value = values[sample] if _flag(file, path, "sample_varying") else values
+        if np.size(value) == 1:
+            found[name] = float(np.reshape(value, ()))
+    return found
