@@ -80,5 +80,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = root.main(args=words, prog_name="spinlock", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001  the one place where everything ends; SystemExit goes on
-        return report_failure(error, debug="--debug" in words)
+        return report_failure(error, arguments=words)
     return code if isinstance(code, int) else 0

@@ -1,7 +1,9 @@
 """How a command that failed says so: one sentence, one exit code, a traceback only when it was asked for."""
 
 import errno
+import shlex
 import traceback
+from collections.abc import Sequence
 
 import click
 
@@ -11,30 +13,34 @@ USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED = 2, 4, 5, 70, 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 
 
-def report_failure(error: BaseException, *, debug: bool) -> int:
+RESUME = {"generate": "", "train-vqvae": " --resume"}
+"""Command that can go on where it was stopped → what is added to its command line."""
+
+
+def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> int:
     """Say on standard error what went wrong, and return the exit code.
 
     Args:
         error: what ended the command.
-        debug: show the traceback too.
+        arguments: of the command line; with `--debug` among them the traceback is shown too.
     """
     if isinstance(error, SystemExit | GeneratorExit):
         raise error
-    if debug and not isinstance(error, click.ClickException | click.Abort):
+    if "--debug" in arguments and not isinstance(error, click.ClickException | click.Abort):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    code, text = _code_and_text(error)
+    code, text = _code_and_text(error, arguments)
     for line in text.splitlines():
         click.echo(f"spinlock: {line}", err=True)
     return code
 
 
-def _code_and_text(error: BaseException) -> tuple[int, str]:
+def _code_and_text(error: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
     if isinstance(error, SpinlockError):
         return error.exit_code, str(error)
     if isinstance(error, click.ClickException):
         return USAGE, _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return INTERRUPTED, "interrupted; what is complete is kept, and the same command goes on from there."
+        return INTERRUPTED, f"interrupted.{_how_to_go_on(arguments)}"
     if isinstance(error, MemoryError) or _is_torch_memory(error):
         return RESOURCES, f"out of memory ({_one_line(error) or type(error).__name__})."
     if isinstance(error, OSError) and error.errno in _FULL:
@@ -45,6 +51,15 @@ def _code_and_text(error: BaseException) -> tuple[int, str]:
         f"a mistake of spinlock itself: {type(error).__name__} in {_origin(error)}: {_one_line(error)}. "
         "Run with --debug for the traceback, and please report it."
     )
+
+
+def _how_to_go_on(arguments: Sequence[str]) -> str:
+    """The command line that takes up the work again, where there is one."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if command not in RESUME:
+        return ""
+    more = "" if RESUME[command].strip() in arguments else RESUME[command]
+    return f" What is complete is kept; to go on: spinlock {shlex.join(arguments)}{more}"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -29,7 +29,7 @@ def manner() -> Manner:
     """How the running command was asked to talk; options before and after the command's name count alike."""
     meta = click.get_current_context().meta
     verbosity = meta.get("spinlock.verbosity", 0)
-    return Manner(verbosity=-1 if meta.get("spinlock.quiet") else verbosity, as_json=meta.get("spinlock.json", False))
+    return Manner(verbosity=-1 if meta.get("spinlock.quiet") else verbosity, as_json=bool(meta.get("spinlock.json")))
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: int | bool) -> None:

@@ -1,0 +1,68 @@
+"""Every way to end has an exit code and a sentence."""
+
+import errno
+import shlex
+
+import click
+import pytest
+
+from spinlock.cli.failure import report_failure
+from spinlock.cli.output import to_plain
+from spinlock.core.errors import ConfigError, InputError, NotFittedError, ResourceError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (UsageError("a."), 2, "spinlock: a."),
+        (ConfigError("a\nb"), 3, "spinlock: a\nspinlock: b"),
+        (InputError("a."), 4, "spinlock: a."),
+        (ResourceError("a."), 5, "spinlock: a."),
+        (NotFittedError("a."), 2, "spinlock: a."),
+        (click.UsageError("Bad\n  thing."), 2, "spinlock: bad thing. See spinlock --help."),
+        (KeyboardInterrupt(), 130, "spinlock: interrupted.\n"),
+        (click.Abort(), 130, "spinlock: interrupted"),
+        (MemoryError(), 5, "spinlock: out of memory (MemoryError)."),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 5, "spinlock: out of memory ("),
+        (OSError(errno.ENOSPC, "No space left on device", "x.h5"), 5, "spinlock: no space left: x.h5 (No space"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 5, "spinlock: no space left (Disk quota exceeded)."),
+        (PermissionError(errno.EACCES, "Permission denied", "x.h5"), 4, "spinlock: Permission denied: x.h5."),
+        (ZeroDivisionError("division\nby zero"), 70, "spinlock: a mistake of spinlock itself: ZeroDivisionError in "),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_an_error_gives_its_code_and_sentence(capsys, error, code, words):
+    assert report_failure(error) == code
+    err = capsys.readouterr().err
+    assert err.startswith(words)
+    assert "Traceback" not in err
+
+
+def test_a_mistake_of_spinlock_itself_names_its_place_and_how_to_see_more(capsys):
+    with pytest.raises(TypeError) as caught:
+        to_plain(object())
+    assert report_failure(caught.value) == 70
+    assert capsys.readouterr().err.startswith("spinlock: a mistake of spinlock itself: TypeError in cli/output.py:")
+
+
+def test_its_traceback_is_shown_with_debug(capsys):
+    assert report_failure(ZeroDivisionError("oh"), arguments=["info", "x", "--debug"]) == 70
+    assert capsys.readouterr().err.startswith("ZeroDivisionError: oh\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "again"),
+    [
+        ("generate --config 'a b.yaml'", "generate --config 'a b.yaml'"),
+        ("-v train-vqvae --config x.yaml", "-v train-vqvae --config x.yaml --resume"),
+        ("train-vqvae --config x.yaml --resume", "train-vqvae --config x.yaml --resume"),
+    ],
+)
+def test_an_interrupted_command_says_how_to_go_on(capsys, line, again):
+    assert report_failure(KeyboardInterrupt(), arguments=shlex.split(line)) == 130
+    assert capsys.readouterr().err == f"spinlock: interrupted. What is complete is kept; to go on: spinlock {again}\n"
+
+
+def test_a_request_to_exit_is_let_through():
+    with pytest.raises(SystemExit):
+        report_failure(SystemExit(0))
