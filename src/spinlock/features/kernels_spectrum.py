@@ -1,5 +1,6 @@
 """One pass over the spectra of frames, chunk by chunk in the cache: shells, angles, harmonics, coherence, low modes."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -19,10 +20,13 @@ class SpectralStatistics(NamedTuple):
     angular: Float[Tensor, "frame 3 2"]  # Σ P e^{i m θ} for m = 2, 4, 6: real and imaginary part
     along_y: Float[Tensor, "frame height"]  # Σ over kx of the full plane, ky in FFT order
     along_x: Float[Tensor, "frame kx"]  # Σ over ky, both halves counted
-    peak: Float[Tensor, "frame 4"]  # ky and kx of the strongest mode; its power's share; the share of the 4th-power sum
-    harmonics: Float[Tensor, "frame 2"]  # P(2k)/P(k) and P(3k)/P(k) at the strongest mode; NaN beyond Nyquist
+    peak: Float[
+        Tensor, "frame 4"
+    ]  # ky and kx of the strongest wave, its share of the power; Σ p² of all modes' shares p
+    harmonics: Float[Tensor, "frame 2"]  # P(2k)/P(k) and P(3k)/P(k) at the strongest wave; NaN beyond Nyquist
     low_modes: Complex[Tensor, "frame channel low_ky low_kx"]
-    coherence: Float[Tensor, "frame 3"]  # between channels: of the low band, the high band; correlation of all modes
+    coherence: Float[Tensor, "frame 2"]  # squared, between channels: of the low and the high band
+    correlation: Float[Tensor, " frame"]  # between channels, over the pixels
 
 
 class Plane(NamedTuple):
@@ -32,9 +36,11 @@ class Plane(NamedTuple):
     ky: Float[Tensor, " ky"]  # cycles per domain, FFT order
     kx: Float[Tensor, " kx"]
     weight: Float[Tensor, " kx"]  # 1 at kx = 0 and Nyquist, else 2
-    shells: Float[Tensor, "mode band"]  # 1 where a mode lies in a shell
-    angles: Float[Tensor, "mode 6"]  # cos and sin of 2θ, 4θ, 6θ
-    bands: Float[Tensor, "mode 3"]  # weight of a mode in the low band, the high band, the whole
+    conjugates: Float[Tensor, " mode"]  # modes that make up a wave: 2, or 1 for one that is its own conjugate
+    shells: Float[Tensor, "mode band"]  # weight where a mode lies in a shell
+    angles: Float[Tensor, "mode 6"]  # weighted cos and sin of 2θ, 4θ, 6θ
+    band_rows: Int[Tensor, " band_ky"]  # of the modes that coherence looks at
+    bands: Float[Tensor, "2 band_ky band_kx"]  # weight of each of those modes in the low and the high band
     low_rows: Int[Tensor, " low_ky"]
     num_low_columns: int
     window: Float[Tensor, "height width"] | None
@@ -53,20 +59,33 @@ def make_plane(
     shell = radius.round().long()
     theta = torch.atan2(ky[:, None].expand_as(radius), kx.expand_as(radius)).flatten()
     weight = torch.where((column == 0) | (2 * column == width), 1, 2).to(like.dtype)
-    bands = (LOW_BAND, HIGH_BAND, (1, int(shell.max())))
-    most = min(low_cutoff, (height - 1) // 2)
+    weights = weight.repeat(height)[:, None]
+    row = torch.arange(height, device=like.device)
+    own_y, own_x = (2 * row) % height == 0, (2 * column) % width == 0
+    reach = HIGH_BAND[1] + 1
+    band_rows = _low_rows(height, reach, like)
+    band_columns = min(reach, (width - 1) // 2) + 1
+    near = shell[band_rows, :band_columns]
     return Plane(
         width=width,
         ky=ky,
         kx=kx,
         weight=weight,
-        shells=torch.nn.functional.one_hot(shell.flatten(), int(shell.max()) + 1).to(like.dtype),
-        angles=torch.stack([f(m * theta) for m in (2, 4, 6) for f in (torch.cos, torch.sin)], dim=-1),
-        bands=torch.stack([((shell >= a) & (shell <= b)) * weight for a, b in bands], dim=-1).flatten(0, 1),
-        low_rows=torch.arange(-most, most + 1, device=like.device) % height,
+        conjugates=2 - (own_y[:, None] & own_x).flatten().to(like.dtype),
+        shells=torch.nn.functional.one_hot(shell.flatten(), int(shell.max()) + 1) * weights,
+        angles=torch.stack([f(m * theta) for m in (2, 4, 6) for f in (torch.cos, torch.sin)], dim=-1) * weights,
+        band_rows=band_rows,
+        bands=torch.stack([((near >= a) & (near <= b)) * weight[:band_columns] for a, b in (LOW_BAND, HIGH_BAND)]),
+        low_rows=_low_rows(height, low_cutoff, like),
         num_low_columns=min(low_cutoff, (width - 1) // 2) + 1,
         window=window,
     )
+
+
+def _low_rows(height: int, most: int, like: Tensor) -> Int[Tensor, " row"]:
+    """Rows of `rfft2` with ky = -most … most in ascending order, or as far as below Nyquist."""
+    most = min(most, (height - 1) // 2)
+    return torch.arange(-most, most + 1, device=like.device) % height
 
 
 def spectral_statistics(
@@ -91,60 +110,85 @@ def _chunk_statistics(
     if plane.window is not None:
         spectrum = torch.fft.rfft2(centred * plane.window, norm="forward")
     spectrum[..., 0, 0] = 0
-    parts = torch.view_as_real(spectrum)
-    power = parts.square().sum((1, -1)) * plane.weight  # (frame, ky, kx)
+    power = torch.view_as_real(spectrum).square().sum((1, -1))  # (frame, ky, kx), one of the two halves
     flat = power.flatten(1)
-    peak, harmonics = _strongest_mode(power, plane)
+    columns = power.sum(-2) * plane.weight
+    peak, harmonics = _strongest_wave(power, columns.sum(-1), plane)
     return SpectralStatistics(
         radial=flat @ plane.shells,
         angular=(flat @ plane.angles).unflatten(-1, (3, 2)),
-        along_y=power.sum(-1),
-        along_x=power.sum(-2),
+        along_y=power @ plane.weight,
+        along_x=columns,
         peak=peak,
         harmonics=harmonics,
         low_modes=low_modes,
         coherence=_coherence(spectrum, plane),
+        correlation=_correlation(centred),
     )
 
 
-def _strongest_mode(
-    power: Float[Tensor, "frame ky kx"], plane: Plane
+def _strongest_wave(
+    power: Float[Tensor, "frame ky kx"], total: Float[Tensor, " frame"], plane: Plane
 ) -> tuple[Float[Tensor, "frame 4"], Float[Tensor, "frame 2"]]:
-    """Wavenumber and share of the strongest mode, the concentration of power in few modes, and its harmonics."""
-    frames, height, columns = power.shape
+    """Wavenumber and share of the strongest wave, the concentration of power in few modes, and its harmonics.
+
+    A wave is a mode with its conjugate; the modes that are their own conjugates, at Nyquist, are half a wave.
+    """
+    _, height, columns = power.shape
     flat = power.flatten(1)
-    top, index = flat.max(-1)
+    concentration = torch.linalg.vecdot(flat * plane.weight.repeat(height), flat) / total**2
+    top, index = (flat * plane.conjugates).max(-1)
     row, column = index // columns, index % columns
-    total = flat.sum(-1)
-    concentration = torch.linalg.vecdot(flat / plane.weight.repeat(height), flat) / total**2
     peak = torch.stack((plane.ky[row], plane.kx[column], top / total, concentration), dim=-1)
     signed = torch.where(row > height // 2, row - height, row)
     ratios = []
     for multiple in (2, 3):
         resolved = (2 * multiple * signed.abs() < height) & (2 * multiple * column < plane.width)
-        harmonic = power[
-            torch.arange(frames, device=power.device),
-            (multiple * signed) % height,
-            (multiple * column).clamp_max(columns - 1),
-        ]
-        ratios.append(torch.where(resolved, harmonic / top, torch.nan))
+        place = ((multiple * signed) % height) * columns + (multiple * column).clamp_max(columns - 1)
+        ratio = 2 * flat.gather(-1, place[:, None]).squeeze(-1) / top
+        ratios.append(torch.where(resolved, ratio, torch.nan))
     return peak, torch.stack(ratios, dim=-1)
 
 
-def _coherence(spectrum: Complex[Tensor, "frame channel ky kx"], plane: Plane) -> Float[Tensor, "frame 3"]:
-    """Coherence of the low and the high band and correlation over all modes, averaged over pairs of channels.
+def _pairs(channels: int) -> Iterator[tuple[int, int]]:
+    return ((a, b) for a in range(channels) for b in range(a + 1, channels))
 
-    Cross spectra are averaged over the modes of a band before the ratio is taken: of a single mode it is always 1.
+
+def _coherence(spectrum: Complex[Tensor, "frame channel ky kx"], plane: Plane) -> Float[Tensor, "frame 2"]:
+    """Squared coherence of the low and the high band, averaged over pairs of channels; NaN for one channel.
+
+    Cross spectra are averaged over 3 x 3 neighbouring modes before the ratio is taken (of a single mode it is always 1);
+    the modes of a band count by their power.
     """
     frames, channels = spectrum.shape[:2]
     if channels == 1:
-        return plane.ky.new_full((frames, 3), torch.nan)
-    auto = (torch.view_as_real(spectrum).square().sum(-1)).flatten(2) @ plane.bands  # (frame, channel, 3)
+        return plane.ky.new_full((frames, 2), torch.nan)
+    modes = spectrum[:, :, plane.band_rows, : plane.bands.shape[-1]]
+    # One more column, kx = -1: the conjugates of kx = 1.
+    beyond = modes[..., 1:2].flip(-2).conj() if modes.shape[-1] > 1 else modes[..., :0]
+    modes = torch.cat((beyond, modes), -1)
+    auto = [_neighbours(torch.view_as_real(modes[:, c]).square().sum(-1), plane) for c in range(channels)]
     pairs = []
-    for a in range(channels):
-        for b in range(a + 1, channels):
-            cross = (spectrum[:, a] * spectrum[:, b].conj()).flatten(1)
-            real, imaginary = cross.real @ plane.bands, cross.imag @ plane.bands
-            size = torch.stack((real[:, 0].hypot(imaginary[:, 0]), real[:, 1].hypot(imaginary[:, 1]), real[:, 2]), -1)
-            pairs.append(size / (auto[:, a].sqrt() * auto[:, b].sqrt()))
+    for a, b in _pairs(channels):
+        cross = modes[:, a] * modes[:, b].conj()
+        size = _neighbours(cross.real, plane).square() + _neighbours(cross.imag, plane).square()
+        power = auto[a].sqrt() * auto[b].sqrt()
+        shared = torch.where(power > 0, size / power, 0)
+        pairs.append(torch.stack([(shared * w).sum((-2, -1)) / (power * w).sum((-2, -1)) for w in plane.bands], dim=-1))
     return torch.stack(pairs).nanmean(0)
+
+
+def _neighbours(modes: Float[Tensor, "frame ky extended"], plane: Plane) -> Float[Tensor, "frame ky kx"]:
+    """Sums over 3 x 3 neighbouring modes, at kx >= 0; what is beyond the plane counts 0."""
+    sums = torch.nn.functional.avg_pool2d(modes[:, None], 3, stride=1, padding=1, divisor_override=1)[:, 0]
+    return sums[..., sums.shape[-1] - plane.bands.shape[-1] :]
+
+
+def _correlation(centred: Float[Tensor, "frame channel height width"]) -> Float[Tensor, " frame"]:
+    """Pearson's r of the pixels of two channels, averaged over pairs; NaN for one channel."""
+    pixels = centred.flatten(2)
+    norm = torch.linalg.vecdot(pixels, pixels).sqrt()
+    pairs = [
+        torch.linalg.vecdot(pixels[:, a], pixels[:, b]) / (norm[:, a] * norm[:, b]) for a, b in _pairs(pixels.shape[1])
+    ]
+    return torch.stack(pairs).nanmean(0) if pairs else torch.full_like(norm[:, 0], torch.nan)

@@ -296,19 +296,17 @@ def correlation_length_y(fields: Fields) -> PerTimestep:
     First crossing, linear between pixels, of the autocorrelation along y (inverse transform of the power summed over kx); at
     most half the height, which stands for a field that stays correlated. NaN where the frame is constant or one pixel high.
     """
-    height = fields.u.shape[-2]
-    both = fields.spectra.along_y
-    half = both[..., : height // 2 + 1] + torch.roll(both.flip(-1), 1, -1)[..., : height // 2 + 1]
-    return _correlation_length(fields, half, width=height)
+    return _correlation_length(fields, fields.spectra.along_y, width=fields.u.shape[-2])
 
 
 def _correlation_length(fields: Fields, power: Float[Tensor, "batch time wavenumber"], *, width: int) -> PerTimestep:
-    """1/e distance of the autocorrelation whose one-sided power is given, in units of length."""
+    """1/e distance of the autocorrelation with the given power at 0, 1, 2, … cycles, in units of length."""
     if width < 2:
         return torch.full_like(fields.total_std, torch.nan)
     lags = torch.arange(width // 2 + 1, device=power.device)
     waves = torch.arange(power.shape[-1], device=power.device)
-    cosines = torch.cos(lags * waves[:, None] * (2 * math.pi / width)).to(power.dtype)
+    angles = ((lags * waves[:, None]) % width).double() * (2 * math.pi / width)
+    cosines = angles.cos().to(power.dtype)
     correlation = (power / power.sum(-1, keepdim=True)) @ cosines  # (batch, time, lag)
     below = correlation < math.exp(-1)
     first = below.int().argmax(-1).clamp_min(1)

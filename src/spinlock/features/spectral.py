@@ -36,7 +36,7 @@ def _shells(fields: Fields) -> Float[Tensor, " shell"]:
 
 def _band(fields: Fields, first: int, last: int | None) -> PerTimestep:
     """Share of the power in shells `first` to `last`, both included."""
-    return _shell_shares(fields)[..., first - 1 : last].sum(-1)
+    return _where_varied(fields, _shell_shares(fields)[..., first - 1 : last].sum(-1))
 
 
 @feature(category="spectral")
@@ -206,11 +206,11 @@ def dominant_wavenumber(fields: Fields) -> PerTimestep:
 
 @feature(category="spectral")
 def dominant_share(fields: Fields) -> PerTimestep:
-    """Share of the power in the strongest wave, in decades.
+    """Share of the power in the strongest wave.
 
-    log10 of P(k) / Σ P at the largest P(k), a wave counted with its conjugate; <= 0, 0 for a plane wave.
+    P(k) / Σ P at the largest P(k), a wave counted with its conjugate; in (0, 1], 1 for a plane wave.
     """
-    return _where_varied(fields, fields.spectra.peak[..., 2].log10())
+    return _where_varied(fields, fields.spectra.peak[..., 2])
 
 
 @feature(category="spectral")
@@ -317,9 +317,10 @@ def fine_scale_power(fields: Fields) -> PerTimestep:
 def coherence_low(fields: Fields) -> PerTimestep:
     """Coherence between channels at 1 to 4 cycles per domain, in decades of what is not shared.
 
-    -log10(1 - γ²), γ = |Σ û_a û_b*| / √(Σ |û_a|² Σ |û_b|²) with sums over the modes of the band (a single mode always has
-    γ = 1), mean over pairs of channels: about 0.02 for unrelated channels, 1 where 90 % of the power is shared, at most 6,
-    the floor, where one channel is a multiple of the other. NaN with one channel.
+    -log10(1 - γ²), γ² = |Σ û_a û_b*|² / (Σ |û_a|² Σ |û_b|²) with sums over 3 x 3 neighbouring modes (a single mode always has
+    γ = 1), averaged over the band by power and over pairs of channels. About 0.05 for unrelated channels (0.2 in one
+    dimension), 1 where 90 % of the power is shared, whatever the phase; at most 6, the floor, where one channel is a
+    multiple of the other. NaN with one channel.
     """
     return _incoherence_decades(fields, 0)
 
@@ -338,18 +339,18 @@ def coherence_high(fields: Fields) -> PerTimestep:
 
 
 def _incoherence_decades(fields: Fields, band: int) -> PerTimestep:
-    unshared = (1 - fields.spectra.coherence[..., band].square()).clamp_min(1e-6)
+    unshared = (1 - fields.spectra.coherence[..., band]).clamp_min(1e-6)
     return _where_varied(fields, -unshared.log10())
 
 
-@feature(category="spectral", source="definition, by Parseval")
+@feature(category="spectral", source="Pearson 1895")
 def channel_correlation(fields: Fields) -> PerTimestep:
     """Correlation of the channels over space.
 
-    Re Σ û_a û_b* / √(Σ |û_a|² Σ |û_b|²) over all modes, which is Pearson's r of the pixels; mean over pairs of channels, in
-    [-1, 1]: negative for activator and depleted substrate. NaN with one channel.
+    Pearson's r of the pixels of two channels (by Parseval that of their Fourier modes), mean over pairs; in [-1, 1]: negative
+    for an activator and the substrate that it depletes, 0 for waves a quarter wavelength apart. NaN with one channel.
     """
-    return _where_varied(fields, fields.spectra.coherence[..., 2])
+    return _where_varied(fields, fields.spectra.correlation)
 
 
 SPECTRAL = (
