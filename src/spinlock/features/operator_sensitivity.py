@@ -188,7 +188,7 @@ def amplified_extent(fields: Fields) -> Float[Tensor, " batch"]:
 @feature(
     category="operator_sensitivity", unit="1/time", source="Benettin et al. 1980; Pikovsky & Politi 2016, chapter 3"
 )
-def lyapunov_exponent(fields: Fields) -> Float[Tensor, " batch"]:
+def twin_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Finite-time Lyapunov exponent from twin trajectories.
 
     The mean of log(|δ(t+dt)|/|δ(t)|)/dt over steps 3 to 6 after the state, δ the difference to a twin that started
@@ -205,11 +205,11 @@ def lyapunov_exponent(fields: Fields) -> Float[Tensor, " batch"]:
 def growth_unsteadiness(fields: Fields) -> Float[Tensor, " batch"]:
     """Spread of the twins' growth from step to step.
 
-    The standard deviation over the first 6 steps of log(|δ(t+dt)|/|δ(t)|), as in `lyapunov_exponent`: transient growth
+    The standard deviation over the first 6 steps of log(|δ(t+dt)|/|δ(t)|), as in `twin_growth_rate`: transient growth
     and changes of the local rate.
 
     Returns:
-        A pure number, >= 0; NaN where `lyapunov_exponent` is.
+        A pure number, >= 0; NaN where `twin_growth_rate` is.
     """
     return _measured(fields, lambda: twins(fields).log_growth.std(-1, correction=0))
 
@@ -424,7 +424,7 @@ OPERATOR_SENSITIVITY = (
     local_gain,
     amplified_wavenumber,
     amplified_extent,
-    lyapunov_exponent,
+    twin_growth_rate,
     growth_unsteadiness,
     noise_gain,
     offset_gain,
