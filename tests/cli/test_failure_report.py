@@ -63,6 +63,17 @@ def test_an_interrupted_command_says_how_to_go_on(capsys, line, again):
     assert capsys.readouterr().err == f"spinlock: interrupted. What is complete is kept; to go on: spinlock {again}\n"
 
 
+def test_a_process_that_went_away_is_not_an_interrupt(capsys):
+    @click.command()
+    def lost() -> None:
+        raise EOFError
+
+    with pytest.raises(click.Abort) as caught:
+        lost.main(args=[], standalone_mode=False)
+    assert report_failure(caught.value) == 70
+    assert "a mistake of spinlock itself: EOFError in " in capsys.readouterr().err
+
+
 def test_a_request_to_exit_is_let_through():
     with pytest.raises(SystemExit):
         report_failure(SystemExit(0))

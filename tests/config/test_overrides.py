@@ -4,6 +4,7 @@ import pytest
 from config_texts import GENERATE, TRAIN, written
 
 from spinlock.config import GenerateConfig, TrainConfig, load_config
+from spinlock.config.document import read_document
 from spinlock.core.errors import ConfigError
 
 
@@ -37,6 +38,13 @@ def test_null_takes_a_value_away(tmp_path):
     path = written(tmp_path, TRAIN + "  category_mapping_file: a.json\n")
     overrides = ["training.category_mapping_file=null", "training.resume_from=runs/a"]
     assert load_config(path, TrainConfig, overrides=overrides).training.category_mode == "checkpoint"
+
+
+@pytest.mark.parametrize("value", [0, 1, 7, 0.5, 7e-4, True, False, None, "1", "null"])
+def test_a_named_option_keeps_its_type(tmp_path, value):
+    document = read_document(written(tmp_path, TRAIN), options={"--x": ("training.x", value)})
+    found = document.values()["training"]["x"]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_a_named_option_is_taken_literally_and_wins(tmp_path):

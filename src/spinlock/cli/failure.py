@@ -26,6 +26,8 @@ def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> in
     """
     if isinstance(error, SystemExit | GeneratorExit):
         raise error
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        error = error.__cause__  # click takes it for the end of a prompt; here it is a process that went away
     if "--debug" in arguments and not isinstance(error, click.ClickException | click.Abort):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     code, text = _code_and_text(error, arguments)

@@ -1,5 +1,6 @@
 """What was typed on top of a file: `-o key=value`, and options such as `--seed 3`."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def typed_overrides(overrides: Sequence[str], options: NamedOptions) -> tuple[li
         found.append(Override(source=source, key=key.strip(), value=value))
     for option, (key, given) in options.items():
         plain = given is None or isinstance(given, bool | int | float)
-        written = {None: "null", True: "true", False: "false"}.get(given, str(given)) if plain else str(given)
+        written = json.dumps(given) if plain else str(given)
         source = f"{option} {given}"
         found.append(Override(source=source, key=key, value=word(source, written, quoted=not plain)))
     return found, problems
