@@ -166,7 +166,7 @@ def chaos_zero_one(fields: Fields) -> Float[Tensor, " batch"]:
     """The 0-1 test for chaos: whether the local series drives a plane rotation to diffuse.
 
     P(j) = Σ_{i<=j} z(i) exp(i c j/τ); M(n) = ⟨|P(j+n) - P(j)|²⟩ at ten n up to 8τ (at least T/8, at most T/2); the value
-    is the median over 11 frequencies c in [π/5, 4π/5] of the correlation of M(n) with n. Per τ instead of per step, so
+    is the median over 9 frequencies c in [π/5, 4π/5] of the correlation of M(n) with n. Per τ instead of per step, so
     that densely sampled motion does not pass for regular.
 
     -1 … 1: near 1 for chaos and noise, near 0 for regular motion. Two incommensurate frequencies need long runs to be
@@ -230,7 +230,7 @@ def surrogate_nonlinearity(fields: Fields) -> Float[Tensor, " batch"]:
     """How much a quadratic forecast of the local series gains over a linear one, beyond what linear surrogates gain.
 
     Q = log(mean square error of the best linear / of the best quadratic forecast of z(t+τ) from z(t), z(t-τ)); the value is
-    Q less the mean Q of 9 series with the same power spectrum and random phases. The phases come from a fixed stream, the
+    Q less the mean Q of 5 series with the same power spectrum and random phases. The phases come from a fixed stream, the
     same for every sample, so that the value depends on the series alone. Errors count as at least 1e-6.
 
     About 0 for linear stochastic motion, up to 13.8 for a quadratic map.

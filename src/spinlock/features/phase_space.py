@@ -86,7 +86,7 @@ def phase_space(fields: Fields) -> PhaseSpace:
         return PhaseSpace(*(missing(fields) for _ in PhaseSpace._fields))
     z = local.z[:, -LONGEST:]
     delays = correlation_delay(fields).clamp_max(LONGEST // 16)
-    matrices = Matrices(z.shape[1])
+    matrices = Matrices(z.shape[1], max_delay=int(delays.max()))
     rows = zip(z.cpu().numpy().astype(np.float32), delays.tolist(), strict=True)
     numbers = z.new_tensor([row_numbers(x, delay, matrices) for x, delay in rows])
     rate, error, growth = local.average(numbers[:, :3]).unbind(1)
@@ -109,65 +109,63 @@ def ratio(part: Float[Tensor, " batch"], whole: Float[Tensor, " batch"]) -> Floa
 
 
 class Matrices:
-    """Buffers for the matrices of one series after another: fresh ones would cost more than the arithmetic."""
+    """Buffers for the matrices of one series after another: fresh ones would cost more than the arithmetic.
 
-    def __init__(self, num_times: int) -> None:
-        self.gaps = np.full((num_times, num_times + 2), np.inf, dtype=np.float32)
-        self.distances = np.empty(num_times * num_times, dtype=np.float32)
-        self.near = np.empty(num_times * num_times, dtype=bool)
+    A matrix lies flat, rows `pitch` apart, with ∞ in front and at the end of every row. So a step along a diagonal is a
+    shift by pitch + 1 of the whole flat array, and what is shifted in from beyond the matrix is ∞, never another row.
+    """
 
-    def fill_gaps(self, x: Float32[np.ndarray, " time"]) -> Float32[np.ndarray, "time padded"]:
-        """|x(i) - x(j)| at [i, j], and two columns of ∞ so that diagonals end at the last column."""
-        inner = self.gaps[:, : len(x)]
+    def __init__(self, num_times: int, *, max_delay: int) -> None:
+        self.front = 2 * max_delay
+        self.pitch = num_times + self.front
+        self.gaps = np.full(self.front + num_times * self.pitch, np.inf, dtype=np.float32)
+        self.distances = np.full_like(self.gaps, np.inf)
+        self.near = np.empty(num_times * self.pitch, dtype=bool)
+
+    def fill_gaps(self, x: Float32[np.ndarray, " time"]) -> Float32[np.ndarray, " place"]:
+        """|x(i) - x(j)| at the place i pitch + j; the front is left out."""
+        flat = self.gaps[self.front :]
+        inner = flat.reshape(len(x), self.pitch)[:, : len(x)]
         np.subtract(x[:, None], x, out=inner)
-        np.abs(inner, out=inner)
-        return self.gaps
+        return np.abs(flat, out=flat)
 
-    def fill_distances(self, delay: int) -> Float32[np.ndarray, "vector padded"]:
-        """Largest-coordinate distance of vectors i and j at [i, 2τ + j]; ∞ in the padding and for |i - j| <= 2τ.
+    def fill_distances(self, size: int, delay: int) -> Float32[np.ndarray, " place"]:
+        """Largest-coordinate distance of vectors i and j < `size` at i pitch + j; ∞ for |i - j| <= 2τ."""
+        gaps, shift = self.gaps[self.front :], delay * (self.pitch + 1)
+        flat = self.distances[self.front :][: size * self.pitch]
+        last = len(gaps) - 2 * shift
+        np.maximum(gaps[:last], gaps[shift:][:last], out=flat[:last])
+        np.maximum(flat[:last], gaps[2 * shift :], out=flat[:last])
+        flat[last:] = np.inf
+        item, window = flat.itemsize, 2 * delay
+        band = self.distances[self.front - window :]
+        np.lib.stride_tricks.as_strided(band, (size, 2 * window + 1), ((self.pitch + 1) * item, item))[...] = np.inf
+        return flat
 
-        The padding of 2τ columns on either side lets the band around the diagonal be one strided view.
-        """
-        window, size = 2 * delay, len(self.gaps) - 2 * delay
-        pitch = size + 2 * window
-        distance = self.distances[: size * pitch].reshape(size, pitch)
-        distance[:, :window] = distance[:, window + size :] = np.inf
-        inner = distance[:, window : window + size]
-        a, b, c = (self.gaps[k : k + size, k : k + size] for k in (0, delay, window))
-        np.maximum(a, b, out=inner)
-        np.maximum(inner, c, out=inner)
-        row, item = distance.strides
-        np.lib.stride_tricks.as_strided(distance, (size, 2 * window + 1), (row + item, item))[...] = np.inf
-        return distance
-
-    def fill_near(self, distance: Float32[np.ndarray, "vector padded"]) -> Bool[np.ndarray, "vector padded"]:
+    def fill_near(self, distance: Float32[np.ndarray, " place"]) -> Bool[np.ndarray, " place"]:
         """Where distances are below the radius of a recurrence."""
-        return np.less(distance, NEAR, out=self.near[: distance.size].reshape(distance.shape))
+        return np.less(distance, NEAR, out=self.near[: len(distance)])
 
 
 def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices) -> RowNumbers:
     """The numbers of one series."""
-    twos, threes = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS)
-    distance = matrices.fill_distances(delay)
+    size, window = len(x) - 2 * delay, 2 * delay
+    twos, threes = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS, len(x), matrices.pitch)
+    distance = matrices.fill_distances(size, delay)
     near = matrices.fill_near(distance)
-    rate, error, late_error = neighbour_numbers(x, distance, delay)
+    rate, error, late_error = neighbour_numbers(x, distance.reshape(size, -1), delay)
     return RowNumbers(
         divergence_rate=rate,
         forecast_error=error,
         error_growth=late_error - error,
-        num_pairs=num_far_pairs(len(distance), 2 * delay),
+        num_pairs=(size - window) * (size - window - 1),
         num_near=int(np.count_nonzero(near)),
         log_distance=log_distance_sum(distance[near]),
-        num_diagonal=points_on_lines(near.ravel(), distance.shape[1] + 1),
-        num_vertical=points_on_lines(near.ravel(), 1),
+        num_diagonal=points_on_lines(near, matrices.pitch + 1),
+        num_vertical=points_on_lines(near, 1),
         num_twos=twos,
         num_threes=threes,
     )
-
-
-def num_far_pairs(size: int, window: int) -> int:
-    """Number of ordered pairs of `size` vectors that are more than `window` steps apart."""
-    return (size - window) * (size - window - 1)
 
 
 def neighbour_numbers(
@@ -179,15 +177,14 @@ def neighbour_numbers(
     ⟨log d(i+k, n+k)⟩ over k. The forecast of x beyond vector i is the neighbour's; errors are in units of what a random
     neighbour gives.
     """
-    window, pitch = 2 * delay, distance.shape[1]
-    count = len(distance) - 4 * delay
+    count, pitch = len(distance) - 4 * delay, distance.shape[1]
     first = np.arange(count)
-    nearest = distance[:count, window : window + count].argmin(1)
+    nearest = distance[:count, :count].argmin(1)
     steps = np.arange(0, 4 * delay + 1, max(1, delay // 2))
-    places = (first * pitch + window + nearest)[:, None] + steps * (pitch + 1)
+    places = (first * pitch + nearest)[:, None] + steps * (pitch + 1)
     curve = np.log(np.maximum(distance.ravel()[places], SMALLEST)).mean(0, dtype=np.float64)
     centred = steps - steps.mean()
-    ahead = window + delay * np.array([[1], [4]])
+    ahead = delay * np.array([[3], [6]])
     error = np.sqrt(np.square(x[first + ahead] - x[nearest + ahead]).mean(1, dtype=np.float64) / 2)
     return float(curve @ centred / (centred @ centred)), float(error[0]), float(error[1])
 
@@ -200,8 +197,7 @@ def log_distance_sum(distances: Float32[np.ndarray, " pair"]) -> float:
 def points_on_lines(near: Bool[np.ndarray, " place"], stride: int) -> int:
     """Number of recurrences on lines of at least 4, a line being places `stride` apart in the flat matrix.
 
-    A line of L points holds L - 3 runs of four and L - 4 runs of five, hence L = 4 (L - 3) - 3 (L - 4). The padding of
-    the matrix keeps lines from running on into the next row.
+    A line of L points holds L - 3 runs of four and L - 4 runs of five, hence L = 4 (L - 3) - 3 (L - 4).
     """
     two = near[:-stride] & near[stride:]
     four = two[: -2 * stride] & two[2 * stride :]
@@ -209,16 +205,14 @@ def points_on_lines(near: Bool[np.ndarray, " place"], stride: int) -> int:
     return LINE * int(np.count_nonzero(four)) - (LINE - 1) * int(np.count_nonzero(five))
 
 
-def template_matches(close: Bool[np.ndarray, "time padded"]) -> tuple[int, int]:
+def template_matches(close: Bool[np.ndarray, " place"], num_times: int, pitch: int) -> tuple[int, int]:
     """Ordered pairs of templates of 2 successive values that match, and of those the ones whose third values do.
 
     Templates start at all but the last two times, so matches in the last but one column are taken out again.
     """
-    num_times, pitch = close.shape[0], close.shape[1]
-    flat, stride = close.ravel(), pitch + 1
-    last = (num_times - 3) * pitch + num_times - 2
-    two = flat[:last] & flat[stride:][:last]
-    three = two & flat[2 * stride :][:last]
-    surplus = int(np.count_nonzero(two[num_times - 2 :: pitch]))
     itself = num_times - 2
-    return int(np.count_nonzero(two)) - surplus - itself, int(np.count_nonzero(three)) - itself
+    two = close[: itself * pitch] & close[pitch + 1 :][: itself * pitch]
+    shifted = close[2 * pitch + 2 :]
+    three = two[: len(shifted)] & shifted
+    surplus = np.count_nonzero(two[num_times - 2 :: pitch])
+    return int(np.count_nonzero(two) - surplus) - itself, int(np.count_nonzero(three)) - itself

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from spinlock.core.seeds import stream
 
-NUM_FREQUENCIES = 11
+NUM_FREQUENCIES = 9
 """Frequencies of the 0-1 test."""
 
-NUM_SURROGATES = 9
+NUM_SURROGATES = 5
 """Surrogates of each series."""
 
 
@@ -61,7 +61,7 @@ def fluctuation_curve(z: Float[Tensor, "row time"]) -> FluctuationCurve:
 
 
 def chaos_score(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> Float[Tensor, " row"]:
-    """The 0-1 test: median over 11 frequencies c of the correlation of n with the mean square displacement M(n).
+    """The 0-1 test: median over 9 frequencies c of the correlation of n with the mean square displacement M(n).
 
     P(j) = Σ_{i<=j} z(i) exp(i c j / τ), M(n) = ⟨|P(j+n) - P(j)|²⟩ over j, at ten n up to 8 τ, but at least T/8 and at
     most T/2. c is spread evenly over (π/5, 4π/5) per τ, so that finely sampled motion is asked at its own time scale.

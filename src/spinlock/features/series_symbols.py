@@ -52,9 +52,10 @@ def num_phrases(word: str) -> int:
     """Phrases of the exhaustive history of `word`: each is the shortest stretch that did not occur before its last letter."""
     start, phrases = 0, 0
     while start < len(word):
-        stop = start + 1
-        while stop <= len(word) and word.find(word[start:stop], 0, stop - 1) >= 0:
-            stop += 1
+        stop, found = start + 1, word.find(word[start], 0, start)
+        while found >= 0 and stop < len(word):
+            stop += 1  # a longer stretch occurs nowhere before the place where the shorter one first did
+            found = word.find(word[start:stop], found, stop - 1)
         start, phrases = stop, phrases + 1
     return phrases
 
