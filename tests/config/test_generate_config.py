@@ -4,7 +4,6 @@ import pytest
 from config_texts import GENERATE, written
 
 from spinlock.config import GenerateConfig, load_config
-from spinlock.config.arguments import parameter_overrides, system_weights
 from spinlock.core.errors import ConfigError
 from spinlock.dynamics import SYSTEMS, plan_samples
 
@@ -19,7 +18,10 @@ def test_all_is_every_system_of_the_table(tmp_path):
 
 def test_a_list_of_systems_has_equal_weights(tmp_path):
     config = load(tmp_path, "systems=[gray_scott, swift_hohenberg]")
-    assert system_weights(config) == {"gray_scott": 1.0, "swift_hohenberg": 1.0}
+    assert {name: system.weight for name, system in config.systems.items()} == {
+        "gray_scott": 1.0,
+        "swift_hohenberg": 1.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,8 +38,9 @@ def test_a_list_of_systems_has_equal_weights(tmp_path):
 def test_every_form_of_a_parameter_narrows_what_is_sampled(tmp_path, written_as, override):
     name = SYSTEMS["gray_scott"]().parameters[0].name
     config = load(tmp_path, f"systems={{gray_scott: {{weight: 2, parameters: {{{name}: {written_as}}}}}}}")
-    assert parameter_overrides(config) == {"gray_scott": {name: override}}
-    plan = plan_samples(num_samples=4, seed=0, systems=system_weights(config), parameters=parameter_overrides(config))
+    parameters = {system: entry.parameters for system, entry in config.systems.items()}
+    assert parameters == {"gray_scott": {name: override}}
+    plan = plan_samples(num_samples=4, seed=0, systems=tuple(config.systems), parameters=parameters)
     ends = override if isinstance(override, tuple) else (override, override)
     assert all(ends[0] <= sample.parameters[name] <= ends[1] for sample in plan.plans)
 

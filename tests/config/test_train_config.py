@@ -6,7 +6,6 @@ import pytest
 from config_texts import TRAIN, written
 
 from spinlock.config import TrainConfig, load_config
-from spinlock.config.arguments import feature_path, split_fractions, tokenizer_config, training_settings
 from spinlock.config.train import ModelConfig, TrainingConfig
 from spinlock.core.errors import ConfigError
 from spinlock.core.tokens import Level, TokenizerConfig
@@ -111,50 +110,3 @@ def test_defaults_are_those_of_the_parts():
         assert TrainingConfig.model_fields[field.name].default == getattr(settings, field.name)
     for name, field in ModelConfig.model_fields.items():
         assert name == "levels" or field.default == getattr(tokenizer, name)
-
-
-OTHERS = {
-    "training.num_epochs": 7,
-    "training.batch_size": 9,
-    "training.learning_rate": 0.5,
-    "training.seed": 4,
-    "training.weight_decay": 0.25,
-    "training.warmup": 0.5,
-    "training.final_rate": 0.5,
-    "training.input_noise": 0.75,
-    "training.mixing_reach": 0.25,
-    "training.num_neighbors": 3,
-    "training.training_beam": 2,
-    "training.beam": 3,
-    "training.patience": 5,
-    "training.evaluate_every": 6,
-    "training.checkpoint_every": 8,
-    "training.restart_threshold": 0.5,
-    "model.backend": "classical",
-    "model.group_embedding_dim": 5,
-    "model.group_hidden_dim": 6,
-    "model.commitment_cost": 0.5,
-    "model.use_ema": "false",
-    "model.decay": 0.5,
-    "model.orthogonality_weight": 0.5,
-    "model.informativeness_weight": 0.5,
-    "model.levels.0.latent_dim": 9,
-    "model.levels.0.num_tokens": 9,
-    "families.summary.encoder": "IdentityEncoder",
-    "families.summary.encoder_params": "{output_dim: 3}",
-    "training.validation_fraction": 0.25,
-    "training.test_fraction": 0.25,
-}
-
-
-@pytest.mark.parametrize("key", OTHERS)
-def test_every_key_of_model_and_training_reaches_the_parts(tmp_path, key):
-    def arguments(config):
-        return tokenizer_config(config), training_settings(config), split_fractions(config)
-
-    assert arguments(load(tmp_path, f"{key}={OTHERS[key]}")) != arguments(load(tmp_path))
-
-
-def test_the_family_names_the_table_in_the_file(tmp_path):
-    assert feature_path(load(tmp_path)) == "/features/summary/aggregated/features"
-    assert feature_path(load(tmp_path, "families={sdf: {}}")) == "/features/sdf/aggregated/features"
