@@ -1,144 +1,182 @@
-"""What a file is and what it holds, from its description alone: no data is read, and torch is not loaded."""
+"""What a file or folder of spinlock is and holds, in a fraction of a second: no torch, no data read."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spinlock.core.errors import InputError, listed
-from spinlock.store.atomic import human_size
-from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, FORMAT
+from spinlock.store.atomic import AnyPath, human_size
+from spinlock.store.dataset_paths import ARRAYS, FORMAT
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.json_file import parse_json, read_json
-from spinlock.store.manifest import MANIFEST, json_of, read_verified
+from spinlock.store.json_file import parse_json, read_json, read_text
+from spinlock.store.manifest import MANIFEST
+from spinlock.store.npy_header import array_shapes
+from spinlock.store.parquet import read_parquet_metadata
 
-Summary = dict[str, Any]
-KNOWN = "data sets and tokens (.h5), tokens (.csv, .parquet), tokenizer and checkpoint folders, category maps and reports (.json)"
 _CSV_SIZES = "# codebook_sizes: "
+MOST_ROWS_COUNTED = 1_000_000
+_TOKENIZER_FACTS = {
+    "backend": ("backend",),
+    "levels": ("config", "levels"),
+    "categories": ("category_map", "group_indices"),
+    "registry_version": ("registry", "version"),
+}
 
 
-def summarize(path: Path) -> Summary:
-    """The kind of a file or folder that spinlock writes, and its facts.
+def summarize(path: AnyPath) -> dict[str, Any]:
+    """The kind of an artefact and its main figures, as plain values for printing.
+
+    Known are data sets, shard folders, tokenizer and checkpoint folders, token files, category maps, `.npy` arrays and any
+    other HDF5 file, whose names are listed.
 
     Raises:
-        InputError: if it is none, or is damaged.
+        InputError: if it is none of these, or damaged.
     """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist.")
     if path.is_dir():
         return _folder(path)
-    readers: dict[str, Callable[[Path], Summary]] = {
-        ".h5": _hdf5,
-        ".hdf5": _hdf5,
-        ".csv": _csv_tokens,
-        ".parquet": _parquet_tokens,
-        ".json": _json,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path} is nothing that spinlock writes; it knows {KNOWN}.")
-    return {**reader(path), "size": human_size(path.stat().st_size)}
+    about = {"path": str(path), "size": human_size(path.stat().st_size)}
+    ending = path.suffix.lower()
+    if ending == ".json":
+        return about | _category_map(path)
+    if ending == ".csv":
+        return about | _csv_tokens(path)
+    if ending == ".parquet":
+        return about | _parquet_tokens(path)
+    if ending in (".npy", ".npz"):
+        return about | {"kind": "arrays", "arrays": array_shapes(path)}
+    with open_guarded(path, expected="a file of spinlock") as file:
+        return about | _hdf5(file)
 
 
-def _hdf5(path: Path) -> Summary:
-    with open_guarded(path, expected="a data set or tokens (HDF5)") as file:
-        sizes = file.text("/tokens", "codebook_sizes")
-        if sizes is not None:
-            rows = file.numbers("/tokens/codes").shape[0]
-            return {"kind": "tokens", **_codebooks(parse_json(sizes, path=path)), "samples": rows}
-        if file.text("/metadata", "format") == FORMAT:
-            return _dataset(file)
-        return {"kind": "HDF5 file of others", "top_level": list(file.names("/"))}
+def _hdf5(file: GuardedFile) -> dict[str, Any]:
+    if file.text("/metadata", "format") == FORMAT:
+        return _dataset(file)
+    sizes = file.text("/tokens", "codebook_sizes")
+    if sizes is not None:
+        rows = file.numbers("/tokens/codes").shape[0]
+        return {"kind": "tokens", "rows": rows, "codebook_sizes": parse_json(sizes, path=file.path)}
+    return {"kind": "HDF5 file", "names": {name: _shape(file, f"/{name}") for name in file.names()[:24]}}
 
 
-def _dataset(file: GuardedFile) -> Summary:
-    numbers = {
-        name: int(values.reshape(-1)[0])
-        for name in ("num_samples", "num_realizations", "num_timesteps", "seed")
-        if (values := file.attribute_numbers("/metadata", name)) is not None
-    }
-    valid = file.numbers(ARRAYS["valid"].path).read()
-    registry = parse_json(file.text("/features/sdf", "feature_registry") or "{}", path=file.path)
-    shape = file.numbers(ARRAYS["inputs"].path).shape
+def _shape(file: GuardedFile, name: str) -> str:
+    try:
+        if file.kind(name) == "group":
+            return f"group of {len(file.names(name))}"
+        return " x ".join(map(str, file.numbers(name).shape)) or "one number"
+    except InputError:
+        return "not readable as numbers"
+
+
+def _dataset(file: GuardedFile) -> dict[str, Any]:
+    """The figures of a data set."""
+    about: dict[str, Any] = {"kind": "data set"}
+    for name in ("created", "content_sha256"):
+        about[name] = file.text("/metadata", name)
+    for name in ("format_version", "num_samples", "num_realizations", "num_timesteps", "seed"):
+        values = file.attribute_numbers("/metadata", name)
+        about[name] = None if values is None or values.size != 1 else int(values.reshape(-1)[0])
+    inputs = file.numbers(ARRAYS["inputs"].path).shape
+    about["grid"] = " x ".join(map(str, inputs[2:]))
+    about["channels"] = inputs[1]
+    about["states"] = "kept" if file.kind(ARRAYS["outputs"].path) else "not kept"
+    systems = file.words(ARRAYS["system"].path)
+    about["systems"] = dict(Counter(systems).most_common())
+    groups = file.numbers(ARRAYS["group"].path)
+    if len(groups) <= MOST_ROWS_COUNTED:
+        about["groups"] = len(np.unique(groups.read()))
+        valid = file.numbers(ARRAYS["valid"].path).read()
+        about["realizations_diverged"] = int((valid == 0).sum())
+    about["features"] = {name: _family(file, name) for name in file.names("/features") if name != "summary"}
+    return about
+
+
+def _family(file: GuardedFile, family: str) -> dict[str, Any]:
+    group = f"/features/{family}"
+    text = file.text(group, "feature_registry")
+    registry = parse_json(text, path=file.path) if text is not None else {}
+    entries = registry.get("features", []) if isinstance(registry, dict) else []
+    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    columns = file.kind(f"{group}/aggregated/features") == "dataset"
     return {
-        "kind": "data set",
-        **numbers,
-        "grid": f"{shape[2]} x {shape[3]}",
-        "channels": f"up to {shape[1]}",
-        "columns": file.numbers(AGGREGATED).shape[1],
-        "features": len(registry.get("features", ())),
-        "registry_version": registry.get("version", "unknown"),
-        "families": list(file.names("/features")),
-        "states_kept": file.kind(ARRAYS["outputs"].path) == "dataset",
-        "diverged_realizations": int((valid == 0).sum()),
-        "created": file.text("/metadata", "created"),
-        "content_sha256": file.text("/metadata", "content_sha256"),
-        "systems": dict(Counter(file.words(ARRAYS["system"].path))),
+        "version": registry.get("version") if isinstance(registry, dict) else None,
+        "features": len(entries),
+        "aggregated_columns": file.numbers(f"{group}/aggregated/features").shape[-1] if columns else 0,
+        "categories": dict(Counter(str(entry.get("category")) for entry in entries)),
     }
 
 
-def _codebooks(sizes: Any) -> Summary:
-    if not isinstance(sizes, Mapping) or not all(isinstance(row, list) for row in sizes.values()):
-        raise InputError("`codebook_sizes` must be {category: [size of each level]}.")
-    return {"categories": list(sizes), "codebook_sizes": {name: listed(row, most=16) for name, row in sizes.items()}}
-
-
-def _csv_tokens(path: Path) -> Summary:
-    with path.open("rb") as file:
-        title, sizes = (file.readline(1_000_000).decode(errors="replace") for _ in range(2))
-        if not title.startswith("# spinlock tokens") or not sizes.startswith(_CSV_SIZES):
-            raise InputError(f"{path} is a CSV file, but not one of spinlock's tokens.")
-        rows = sum(1 for _ in file) - 1
-    return {
-        "kind": "tokens",
-        **_codebooks(parse_json(sizes.removeprefix(_CSV_SIZES), path=path)),
-        "samples": rows,
-    }
-
-
-def _parquet_tokens(path: Path) -> Summary:
-    from spinlock.store.token_file import load_tokens  # noqa: PLC0415  it loads torch, which the others do without
-
-    tokens = load_tokens(path)
-    sizes = dict(zip(tokens.category_names, tokens.codebook_sizes.tolist(), strict=True))
-    return {"kind": "tokens", **_codebooks(sizes), "samples": len(tokens.ids)}
-
-
-def _json(path: Path) -> Summary:
-    data = read_json(path)
-    if isinstance(data, dict) and {"splits", "codebook_sizes", "bits"} <= data.keys():
-        mse = {name: split.get("mse") for name, split in data["splits"].items()}
-        return {"kind": "report", "backend": data.get("backend"), "bits": data["bits"], "mse": mse}
-    groups = data.get("group_indices", data) if isinstance(data, dict) else None
-    if isinstance(groups, dict) and groups and all(isinstance(columns, list) for columns in groups.values()):
-        return {
-            "kind": "category map",
-            "registry_version": data.get("registry_version", "none: a bare map"),
-            "columns": sum(map(len, groups.values())),
-            "categories": {name: len(columns) for name, columns in groups.items()},
+def _folder(path: Path) -> dict[str, Any]:
+    about: dict[str, Any] = {"path": str(path)}
+    if (path / MANIFEST).is_file():
+        manifest = read_json(path / MANIFEST)
+        kind = str(manifest.get("format", "")).removeprefix("spinlock ") if isinstance(manifest, dict) else ""
+        if kind not in ("tokenizer", "checkpoint"):
+            raise InputError(f"{path / MANIFEST} is not the manifest of a tokenizer or a checkpoint.")
+        about |= {
+            "kind": kind,
+            "size": human_size(sum(entry.stat().st_size for entry in path.iterdir() if entry.is_file())),
         }
-    raise InputError(f"{path} is JSON, but neither a category map nor a report.")
+        if kind == "tokenizer":
+            about |= _tokenizer(read_json(path / "tokenizer.json"))
+        return about
+    steps = sorted(entry.name for entry in path.glob("step-*") if entry.is_dir())
+    if steps:
+        latest = read_text(path / "LATEST").strip() if (path / "LATEST").is_file() else None
+        return about | {"kind": "checkpoints", "steps": steps, "latest": latest}
+    shards = sorted(path.glob("shard-*.h5"))
+    if shards:
+        complete = sum(shard.with_name(f"{shard.name}.json").is_file() for shard in shards)
+        return about | {"kind": "shards of a data set in the making", "shards": len(shards), "with_checksum": complete}
+    found = sorted(entry.name for entry in path.iterdir())
+    raise InputError(f"{path} is no folder of spinlock; it holds {listed(found) or 'nothing'}.")
 
 
-def _folder(path: Path) -> Summary:
-    if (path / "LATEST").is_file():
-        return {"kind": "checkpoints", "steps": sorted(entry.name for entry in path.glob("step-*"))}
-    if not (path / MANIFEST).is_file():
-        raise InputError(f"{path} is a folder, but of no tokenizer or checkpoints; spinlock knows {KNOWN}.")
-    kind = str(read_json(path / MANIFEST).get("format", "")).removeprefix("spinlock ")
-    files = read_verified(path, kind=kind)
-    if kind != "tokenizer":
-        return {"kind": kind, "files": sorted(files)}
-    tokenizer, training = (json_of(files, f"{name}.json", folder=path) for name in ("tokenizer", "training"))
-    report = json.loads(files["report.json"]) if "report.json" in files else {}
-    groups: Any = tokenizer.get("category_map", {})
-    dataset: Any = training.get("dataset", {})
-    return {
-        "kind": "tokenizer",
-        "backend": tokenizer.get("backend"),
-        "bits": report.get("bits"),
-        "categories": {name: len(columns) for name, columns in groups.get("group_indices", {}).items()},
-        "columns": len(groups.get("feature_names", ())),
-        "trained_on": dataset.get("path"),
-        "mse": {name: split.get("mse") for name, split in report.get("splits", {}).items()},
-        "files": sorted(files),
+def _tokenizer(description: Any) -> dict[str, Any]:
+    """The main facts of a tokenizer, as far as its description has them."""
+    about: dict[str, Any] = {}
+    for name, path in _TOKENIZER_FACTS.items():
+        value = description
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            about[name] = {key: len(columns) for key, columns in value.items()} if name == "categories" else value
+    return about
+
+
+def _category_map(path: Path) -> dict[str, Any]:
+    data = read_json(path)
+    groups = data.get("group_indices", data) if isinstance(data, dict) else None
+    if not isinstance(groups, dict) or not groups or not all(isinstance(columns, list) for columns in groups.values()):
+        raise InputError(
+            f"{path} is JSON, and no category map; its names are {listed(data) if isinstance(data, dict) else 'none'}."
+        )
+    about: dict[str, Any] = {
+        "kind": "category map",
+        "categories": {name: len(columns) for name, columns in groups.items()},
     }
+    if "group_indices" in data:
+        about["registry_version"] = data.get("registry_version")
+    return about
+
+
+def _csv_tokens(path: Path) -> dict[str, Any]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = [file.readline(2**20) for _ in range(3)]
+        rows = sum(1 for _ in file)
+    if not head[1].startswith(_CSV_SIZES):
+        raise InputError(f"{path} is no token file: its second line must begin with '{_CSV_SIZES}'.")
+    return {"kind": "tokens", "rows": rows, "codebook_sizes": parse_json(head[1].removeprefix(_CSV_SIZES), path=path)}
+
+
+def _parquet_tokens(path: Path) -> dict[str, Any]:
+    metadata = read_parquet_metadata(path)
+    sizes = (metadata.metadata or {}).get(b"codebook_sizes")
+    if sizes is None:
+        raise InputError(f"{path} is a Parquet file and no token file: it has no `codebook_sizes` in its metadata.")
+    sizes = parse_json(sizes.decode(errors="replace"), path=path)
+    return {"kind": "tokens", "rows": metadata.num_rows, "codebook_sizes": sizes}

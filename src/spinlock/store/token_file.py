@@ -1,7 +1,6 @@
 """Tokens as a file: HDF5, CSV or Parquet by the ending of its name, with the codebook sizes beside the codes."""
 
 import csv
-import importlib
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from spinlock.store.atomic import AnyPath, write_bytes
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import create_array, hdf5_image, word_dtype
 from spinlock.store.json_file import parse_json, read_text
+from spinlock.store.parquet import pyarrow, read_parquet
 
 _CSV_SIZES = "# codebook_sizes: "
 _CSV_TITLE = "# spinlock tokens, format 1"
@@ -162,17 +162,8 @@ def _from_csv(path: Path) -> TokenTable:
     return _table(columns, sizes=sizes, ids=[row[0] for row in rows], groups=[row[1] for row in rows], path=path)
 
 
-def _pyarrow(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(
-            "Parquet needs pyarrow: pip install 'spinlock[parquet]', or write the tokens as .h5 or .csv."
-        ) from error
-
-
 def _to_parquet(tokens: TokenTable) -> bytes:
-    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
     columns = tokens.to_columns().astype(np.int32)
     arrays = [arrow.array(tokens.ids, arrow.string()), arrow.array(tokens.groups, arrow.string())]
     arrays += [arrow.array(np.ascontiguousarray(column)) for column in columns.T]
@@ -184,11 +175,7 @@ def _to_parquet(tokens: TokenTable) -> bytes:
 
 
 def _from_parquet(path: Path) -> TokenTable:
-    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
-    try:
-        table = parquet.read_table(path)
-    except (arrow.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path} is not a Parquet file that can be read: {' '.join(str(error).split())}.") from error
+    arrow, table = pyarrow(), read_parquet(path)
     sizes = (table.schema.metadata or {}).get(b"codebook_sizes")
     if sizes is None or table.column_names[:2] != ["id", "group"]:
         raise InputError(f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group.")

@@ -1,7 +1,6 @@
 """Rollouts from plain arrays: `.npy`, `.npz`, or a data set in an HDF5 file, with a letter for each axis."""
 
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from spinlock.core.errors import InputError, UsageError, did_you_mean, listed
 from spinlock.store.atomic import human_size
 from spinlock.store.guarded_hdf5 import MAX_READ, GuardedFile, open_guarded
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, rollout_of
+from spinlock.store.npy_header import ARCHIVE_DAMAGE, DAMAGE
 
 AXES = {"n": "sample", "m": "realization", "t": "time", "c": "channel", "h": "height", "w": "width"}
-_DAMAGE = (ValueError, OSError, EOFError, SyntaxError, TypeError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +159,7 @@ def _npy(path: Path) -> _LazyArray:
     _check_file(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is not a .npy file of numbers: {' '.join(str(error).split())}.") from error
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path} is not a .npy file; an archive of arrays ends in .npz.")
@@ -180,7 +179,7 @@ def _npz(path: Path, key: str | None) -> _LazyArray:
             array = arrays[name]
     except InputError:
         raise
-    except (*_DAMAGE, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except ARCHIVE_DAMAGE as error:
         raise InputError(f"{path} is not an .npz file of numbers: {' '.join(str(error).split())}.") from error
     return _in_memory(array, f"{path}: {name}")
 
