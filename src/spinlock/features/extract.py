@@ -1,5 +1,6 @@
 """Rollouts, or plain arrays of states, → features."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +33,8 @@ class SampleFeatures:
         per_trajectory: one row a realization; NaN in the rows of diverged ones.
     """
 
-    per_timestep: Float[Tensor, "time feature"]
-    per_trajectory: Float[Tensor, "realization feature"]
+    per_timestep: Float[Tensor, "time frame_feature"]
+    per_trajectory: Float[Tensor, "realization run_feature"]
 
 
 def extract_rollout(
@@ -134,10 +135,13 @@ def extract_features(
         InputError: if the array, its axes, `dt` or `dx` break a rule.
     """
     array = _checked_array(states, axes)
-    _check_finite(array)
-    if not dt > 0 or not dx > 0:
-        raise InputError(f"`dt` and `dx` must be greater than 0; got dt={dt} and dx={dx}.")
+    if not 0 < dt < math.inf or not 0 < dx < math.inf:
+        raise InputError(f"`dt` and `dx` must be finite and greater than 0; got dt={dt} and dx={dx}.")
     names = _row_names("ids", ids, len(array)) or tuple(str(row) for row in range(len(array)))
+    if len(set(names)) != len(names):
+        raise InputError("`ids` must be unique: one name a sample.")
+    group_names = _row_names("groups", groups, len(array))
+    _check_finite(array)
     rows = [
         extract_rollout(
             Rollout(
@@ -158,7 +162,7 @@ def extract_features(
         values=aggregate(torch.stack(rows)).float(),
         registry=SDF.aggregated(),
         ids=names,
-        groups=_row_names("groups", groups, len(array)),
+        groups=group_names,
     )
 
 
