@@ -26,7 +26,7 @@ def smooth(*shape: int, length: float = 0.08, seed: int = 0, dtype=torch.float64
     kx = torch.fft.rfftfreq(width, 1 / width, dtype=dtype)
     gain = torch.exp(-((2 * math.pi * length) ** 2) * (ky**2 + kx**2) / 4)
     field = torch.fft.irfft2(torch.fft.rfft2(white) * gain, s=(height, width))
-    return field / field.std()
+    return field / field.square().mean().sqrt()
 
 
 def still(frame: torch.Tensor, **settings) -> Fields:

@@ -149,7 +149,8 @@ class Fields:
         A domain that does not wrap around is multiplied by a Hann window of unit mean square, else its edges would look
         like energy at all wavenumbers; `low_modes` are those of the field itself.
         """
-        frames = spectral_statistics(self.u.flatten(0, 1), self.norms.mean, self.plane)
+        size = torch.where(self.total_std > 0, self.total_std, 1).flatten()
+        frames = spectral_statistics(self.u.flatten(0, 1), self.norms.mean, size, self.plane)
         return SpectralStatistics(*(self._apart(column) for column in frames))
 
     @cached_property

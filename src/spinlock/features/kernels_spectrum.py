@@ -17,9 +17,9 @@ class SpectralStatistics(NamedTuple):
     """Statistics of the power spectrum P(k) = Σ_channel |û(k)|², k ≠ 0, of each frame; k in cycles per domain."""
 
     radial: Float[Tensor, "frame band"]  # power in shells round(|k|) = 0, 1, 2, …
-    angular: Float[Tensor, "frame 3 2"]  # Σ P e^{i m θ} for m = 2, 4, 6: real and imaginary part
-    along_y: Float[Tensor, "frame height"]  # Σ over kx of the full plane, ky in FFT order
-    along_x: Float[Tensor, "frame kx"]  # Σ over ky, both halves counted
+    angular: Float[Tensor, "frame 3 2"]  # Σ P e^{i m θ} / Σ P for m = 2, 4, 6: real and imaginary part
+    along_y: Float[Tensor, "frame height"]  # shares of the power of each ky, FFT order, times any factor
+    along_x: Float[Tensor, "frame kx"]  # and of each kx, both halves counted
     peak: Float[
         Tensor, "frame 4"
     ]  # ky and kx of the strongest wave, its share of the power; Σ p² of all modes' shares p
@@ -89,22 +89,33 @@ def _low_rows(height: int, most: int, like: Tensor) -> Int[Tensor, " row"]:
 
 
 def spectral_statistics(
-    u: Float[Tensor, "frame channel height width"], mean: Float[Tensor, "frame channel"], plane: Plane
+    u: Float[Tensor, "frame channel height width"],
+    mean: Float[Tensor, "frame channel"],
+    size: Float[Tensor, " frame"],
+    plane: Plane,
 ) -> SpectralStatistics:
-    """Every spectral statistic of each frame; the spectrum is of u - mean, windowed if the plane has a window."""
-    size = max(1, CHUNK_PIXELS // u[0].numel())
+    """Every spectral statistic of each frame; the spectrum is of u - mean, windowed if the plane has a window.
+
+    Frames are divided by their `size` first, so that squares of powers neither vanish nor overflow, whatever the field's
+    strength; `radial` and `low_modes` come back in the units of u.
+    """
+    step = max(1, CHUNK_PIXELS // u[0].numel())
     parts = [
-        _chunk_statistics(part, centre, plane) for part, centre in zip(u.split(size), mean.split(size), strict=True)
+        _chunk_statistics(part, centre, width, plane)
+        for part, centre, width in zip(u.split(step), mean.split(step), size.split(step), strict=True)
     ]
     return SpectralStatistics(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def _chunk_statistics(
-    u: Float[Tensor, "frame channel height width"], mean: Float[Tensor, "frame channel"], plane: Plane
+    u: Float[Tensor, "frame channel height width"],
+    mean: Float[Tensor, "frame channel"],
+    size: Float[Tensor, " frame"],
+    plane: Plane,
 ) -> SpectralStatistics:
-    centred = u - mean[:, :, None, None]
+    centred = (u - mean[:, :, None, None]).div_(size[:, None, None, None])
     spectrum = torch.fft.rfft2(centred, norm="forward")
-    low_modes = spectrum[..., plane.low_rows, : plane.num_low_columns].contiguous()
+    low_modes = spectrum[..., plane.low_rows, : plane.num_low_columns] * size[:, None, None, None]
     zero = int((plane.low_rows == 0).nonzero()[0])
     low_modes[..., zero, 0] = mean.to(low_modes.dtype)
     if plane.window is not None:
@@ -115,8 +126,8 @@ def _chunk_statistics(
     columns = power.sum(-2) * plane.weight
     peak, harmonics = _strongest_wave(power, columns.sum(-1), plane)
     return SpectralStatistics(
-        radial=flat @ plane.shells,
-        angular=(flat @ plane.angles).unflatten(-1, (3, 2)),
+        radial=(flat @ plane.shells) * size.square()[:, None],
+        angular=((flat @ plane.angles) / columns.sum(-1)[:, None]).unflatten(-1, (3, 2)),
         along_y=power @ plane.weight,
         along_x=columns,
         peak=peak,

@@ -250,7 +250,7 @@ def dominant_diagonal(fields: Fields) -> PerTimestep:
 def _angular_order(fields: Fields, index: int) -> PerTimestep:
     """|Σ P e^{imθ}| / Σ P of the index-th of m = 2, 4, 6."""
     moment = fields.spectra.angular[..., index, :]
-    return _where_varied(fields, moment[..., 0].hypot(moment[..., 1]) / fields.radial_power.sum(-1))
+    return _where_varied(fields, moment[..., 0].hypot(moment[..., 1]))
 
 
 @feature(category="spectral")

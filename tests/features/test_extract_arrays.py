@@ -1,0 +1,206 @@
+"""Features of plain arrays and of rollouts, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from feature_samples import smooth
+
+from spinlock.core.errors import InputError
+from spinlock.core.rollout import Rollout
+from spinlock.features.aggregate import aggregate
+from spinlock.features.extract import compute, extract_features, extract_rollout
+from spinlock.features.feature import feature
+from spinlock.features.fields import Fields
+from spinlock.features.sdf import SDF
+
+NAMES = SDF.aggregated().names
+
+
+def states(*shape: int) -> np.ndarray:
+    """(n, m, t, c, h, w) of drifting fields."""
+    n, m, t, c, h, w = shape
+    frames = smooth(n * m, t, c, h, w, dtype=torch.float32).cumsum(1)
+    return frames.reshape(shape).numpy()
+
+
+def test_a_table_is_the_aggregated_features_of_every_sample():
+    array = states(2, 3, 30, 1, 12, 12)
+    table = extract_features(array, axes="nmtchw", dt=0.5, dx=0.25)
+    assert table.names == NAMES
+    sample = Rollout(states=torch.from_numpy(array[1]), system="x", dt=0.5, dx=0.25, channel_names=("u",))
+    torch.testing.assert_close(table.values[1], aggregate(extract_rollout(sample).per_trajectory), equal_nan=True)
+
+
+@pytest.mark.parametrize("axes", ["nmtchw", "wthcmn", "tnmwhc"])
+def test_axes_may_come_in_any_order(axes):
+    array = states(2, 2, 24, 1, 8, 12)
+    expected = extract_features(array, axes="nmtchw")
+    turned = array.transpose(["nmtchw".index(axis) for axis in axes])
+    torch.testing.assert_close(extract_features(turned, axes=axes).values, expected.values, equal_nan=True)
+    torch.testing.assert_close(
+        extract_features(torch.from_numpy(turned.copy()), axes=axes).values, expected.values, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("axes", "index"),
+    [
+        ("t", (0, 0, slice(None), 0, 0, 0)),
+        ("tw", (0, 0, slice(None), 0, 0)),
+        ("nthw", (slice(None), 0, slice(None), 0)),
+    ],
+)
+def test_axes_that_are_missing_stand_for_one(axes, index):
+    array = states(2, 1, 40, 1, 8, 8)[index]
+    full = array.reshape([array.shape[axes.index(axis)] if axis in axes else 1 for axis in "nmtchw"])
+    table = extract_features(array, axes=axes)
+    torch.testing.assert_close(table.values, extract_features(full, axes="nmtchw").values, equal_nan=True)
+    assert table.mask.any()
+
+
+def test_one_realization_masks_std_and_cv_and_no_operator_masks_its_category():
+    table = extract_features(states(1, 1, 40, 1, 16, 16)[:, 0], axes="ntchw")
+    registry = SDF.aggregated()
+    for spec, present in zip(registry.specs, table.mask[0].tolist(), strict=True):
+        if spec.aggregation != "mean" or spec.category == "operator_sensitivity":
+            assert not present, spec.name
+    assert table.mask[0, 0::3].float().mean() > 0.6
+
+
+def test_a_step_operator_fills_its_category():
+    def halve(frame: torch.Tensor) -> torch.Tensor:
+        return 0.5 * frame
+
+    start = smooth(1, 1, 1, 16, 16, dtype=torch.float32)
+    array = (start * 0.5 ** torch.arange(12)[:, None, None, None]).numpy()
+    table = extract_features(array, axes="ntchw", step=halve)
+    columns = [
+        i
+        for i, s in enumerate(table.registry.specs)
+        if s.category == "operator_sensitivity" and s.aggregation == "mean"
+    ]
+    assert table.mask[0, columns].float().mean() > 0.8
+
+
+def test_float64_stays_exact_where_float32_would_not():
+    array = states(1, 1, 40, 1, 8, 8)
+    low, high = (extract_features(array.astype(np.float64) + offset, axes="nmtchw") for offset in (0.0, 1e7))
+    name = "peak_variance_growth_rate__mean"
+    assert high.values[0, NAMES.index(name)] == pytest.approx(low.values[0, NAMES.index(name)].item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float16, bool])
+def test_other_numbers_become_float32(dtype):
+    array = (states(1, 1, 20, 1, 8, 8) * 3).astype(dtype)
+    torch.testing.assert_close(
+        extract_features(array, axes="nmtchw").values,
+        extract_features(array.astype(np.float32), axes="nmtchw").values,
+        equal_nan=True,
+    )
+
+
+def test_ids_and_groups_come_along():
+    table = extract_features(states(2, 1, 10, 1, 4, 4), axes="nmtchw", ids=["a", "b"], groups=[7, 7])
+    assert (table.ids, table.groups) == (("a", "b"), ("7", "7"))
+
+
+def test_features_of_a_sample_do_not_depend_on_its_batch():
+    array = states(3, 1, 30, 1, 8, 8)
+    together = extract_features(array, axes="nmtchw").values
+    assert torch.equal(together[1].nan_to_num(), extract_features(array[1:2], axes="nmtchw").values[0].nan_to_num())
+
+
+FINE = np.zeros((2, 5, 1, 4, 4), dtype=np.float32)
+HOLED = FINE.copy()
+HOLED[1, 3, 0, 2, 1] = np.inf
+
+
+@pytest.mark.parametrize(
+    ("array", "settings", "message"),
+    [
+        (FINE, {"axes": "ntcxy"}, r"letters n, m, t, c, h, w, one an axis; 'ntcxy' has x, y\."),
+        (FINE, {"axes": "nttch"}, r"`axes` takes each letter once; got 'nttch'\."),
+        (FINE, {"axes": "nmchw"}, r"`axes` needs a time axis 't'; got 'nmchw'\."),
+        (FINE, {"axes": "tchw"}, r"names 4 axes, but `states` has the shape \(2, 5, 1, 4, 4\)\."),
+        (FINE[:0], {}, r"must not be empty; it has the shape \(0, 5, 1, 4, 4\)"),
+        (FINE, {"dt": 0.0}, r"greater than 0; got dt=0.0 and dx=1.0\."),
+        (FINE, {"dt": float("nan")}, r"greater than 0; got dt=nan"),
+        (FINE, {"dx": -1.0}, r"greater than 0; got dt=1.0 and dx=-1.0\."),
+        (FINE, {"dt": float("inf")}, r"finite"),
+        (HOLED, {}, r"finite; sample 1 is not at realization 0, time 3, channel 0, row 2, column 1: cut the run"),
+        (FINE.astype(object), {}, r"array of real numbers; its dtype is object\."),
+        (FINE.astype(complex), {}, r"complex128; give real and imaginary part as two channels\."),
+        (torch.zeros(2, 5, 1, 4, 4, dtype=torch.complex64), {}, r"complex64; give real and imaginary part"),
+        (np.full((2, 5), "a"), {"axes": "nt"}, r"array of real numbers; its dtype is <U1"),
+        ([[1.0, 2.0], [1.0]], {"axes": "nt"}, r"one array with the axes 'nt'"),
+        (FINE, {"ids": ["a"]}, r"`ids` must have one entry for each of the 2 samples; got 1\."),
+        (FINE, {"ids": ["a", "a"]}, r"`ids` must be unique"),
+        (FINE, {"groups": [1, 2, 3]}, r"`groups` must have one entry for each of the 2 samples; got 3\."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(array, settings, message):
+    with pytest.raises(InputError, match=message) as caught:
+        extract_features(array, **settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_growth_beyond_the_range_of_float32_is_refused():
+    array = smooth(1, 1, 1, 8, 8).numpy() * np.array([1.0, 1e17])[:, None, None, None]
+    with pytest.raises(
+        InputError, match=r"sample 0 \(imported\) reaches .* beyond 1e\+15; cut the run before it explodes"
+    ):
+        extract_features(array)
+
+
+@feature(category="temporal")
+def of_another_shape(fields: Fields) -> torch.Tensor:
+    """A value a time step.
+
+    It should be one a trajectory.
+    """
+    return fields.l1
+
+
+@feature(category="temporal")
+def a_count(fields: Fields) -> torch.Tensor:
+    """A whole number.
+
+    It should be real.
+    """
+    return torch.ones(fields.u.shape[0], dtype=torch.int64)
+
+
+@feature(category="temporal")
+def endless(fields: Fields) -> torch.Tensor:
+    """An infinite number.
+
+    It should be NaN.
+    """
+    return fields.scale / 0
+
+
+@feature(category="temporal")
+def broken(fields: Fields) -> torch.Tensor:
+    """A sum of what does not fit.
+
+    Raises.
+    """
+    return fields.u + torch.zeros(3, 7)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            of_another_shape,
+            r"'of_another_shape' must return real numbers of the shape \(1,\); on sample 7 it returned .* \(1, 4\)",
+        ),
+        (a_count, r"'a_count' must return real numbers .* it returned torch.int64"),
+        (endless, r"'endless' is infinite on sample 7; where it is undefined it must be NaN"),
+        (broken, r"feature 'broken' failed on sample 7: The size of tensor"),
+    ],
+)
+def test_a_feature_that_fails_is_named_with_its_sample(wrong, message):
+    fields = Fields(smooth(1, 4, 1, 8, 8), dt=1.0)
+    with pytest.raises(InputError, match=message):
+        compute(wrong, fields, sample="sample 7")
