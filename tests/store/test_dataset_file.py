@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 
 import h5py
 import numpy as np
@@ -226,3 +227,54 @@ def test_arrays_that_do_not_fit_the_registry_are_refused(tmp_path):
     write_shard(tmp_path, DatasetBlock(**(values | {"aggregated": block.aggregated[:, :5]})))
     with pytest.raises(InputError, match="`aggregated` must have 6 columns, as its registry says; got 5"):
         merge_shards(tmp_path, tmp_path / "x.h5", description=DESCRIPTION, num_samples=2)
+
+
+def test_a_file_written_from_the_document_alone_has_no_problems(tmp_path):
+    """As docs/data_format.md describes it, without any of our writers."""
+    word = np.dtype("S64")
+    features = [
+        {"name": "roughness", "category": "spatial", "scope": "per_timestep"},
+        {"name": "decay", "category": "temporal", "scope": "per_trajectory"},
+    ]
+    names = {"per_timestep": ["roughness"], "per_trajectory": ["decay"]}
+    names["aggregated"] = ["decay__mean", "decay__std", "decay__cv"]
+    arrays = {
+        "/features/sdf/aggregated/features": np.ones((2, 3), "<f4"),
+        "/features/sdf/per_timestep/features": np.ones((2, 4, 1), "<f4"),
+        "/features/sdf/per_trajectory/features": np.ones((2, 3, 1), "<f4"),
+        "/inputs/fields": np.ones((2, 1, 1, 8), "<f4"),
+        "/parameters/dt": np.array([0.1, 0.1]),
+        "/parameters/dx": np.array([0.5, 0.5]),
+        "/parameters/group": np.array([0, 1], "<i8"),
+        "/parameters/index": np.array([0, 1], "<i8"),
+        "/parameters/initial_condition": np.array([b"noise", b""], word),
+        "/parameters/num_channels": np.array([1, 1], "<i4"),
+        "/parameters/params": np.array([[0.5], [0.7]]),
+        "/parameters/system": np.array([b"wave", b"wave"], word),
+        "/quality/diverged_at": np.full((2, 3), -1, "<i4"),
+        "/quality/valid": np.ones((2, 3), "|u1"),
+    }
+    lines = [
+        f"{name} {values.dtype.str} {'x'.join(map(str, values.shape))} {sha256(values.tobytes()).hexdigest()}\n"
+        for name, values in sorted(arrays.items())
+    ]
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for name, values in arrays.items():
+            file[name] = values
+        for scope, columns in names.items():
+            file[f"/features/sdf/{scope}/features"].attrs["column_names"] = columns
+        file["/features/sdf"].attrs["feature_registry"] = json.dumps({"version": "1", "features": features})
+        file["/features/sdf"].attrs["num_features"] = 2
+        file["/features/summary"] = file["/features/sdf"]
+        params = file["/parameters/params"].attrs
+        params["names"], params["units"], params["choices"] = ["wave.speed"], ["length/time"], "{}"
+        params["ranges"] = np.array([[0.0, 1.0]])
+        about = file.create_group("/metadata").attrs
+        about["format"], about["format_version"] = "spinlock dataset", 1
+        about["created"], about["seed"], about["periodic"] = "2026-01-31T12:00:00Z", -1, 1
+        about["configuration"] = about["software"] = "{}"
+        about["content_sha256"] = sha256("".join(lines).encode()).hexdigest()
+    with open_dataset(tmp_path / "x.h5") as data:
+        assert check_dataset(data, contents=True) == []
+        assert data.feature_table().names == tuple(names["aggregated"])
+        assert data.parameters.of_sample(1) == {"speed": 0.7}

@@ -83,7 +83,7 @@ def write_text(path: AnyPath, text: str) -> None:
 
 
 def write_folder(folder: AnyPath, files: dict[str, bytes]) -> None:
-    """Writes a new folder of files whole or not at all.
+    """Writes a new folder of files whole or not at all; nobody else may be writing that folder.
 
     Raises:
         ResourceError: out of disk.
@@ -92,8 +92,9 @@ def write_folder(folder: AnyPath, files: dict[str, bytes]) -> None:
     folder = Path(folder)
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.parent.glob(f".{folder.name}.partial-*"):  # of a writer that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         temporary = temporary_name(folder)
-        shutil.rmtree(temporary, ignore_errors=True)
         try:
             temporary.mkdir()
             for name, data in files.items():

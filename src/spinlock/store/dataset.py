@@ -177,13 +177,12 @@ class Dataset:
             array.shape[1],
             where=where,
         )
-        ids = self._per_row("index", len(array))
-        return FeatureTable(
-            values=torch.from_numpy(array.read().astype(np.float32, copy=False)),
-            registry=registry,
-            ids=ids,
-            groups=self._per_row("group", len(array)),
-        )
+        ids, groups = self._per_row("index", len(array)), self._per_row("group", len(array))
+        values = torch.from_numpy(array.read().astype(np.float32, copy=False))
+        try:
+            return FeatureTable(values=values, registry=registry, ids=ids, groups=groups)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
     def _per_row(self, name: str, rows: int) -> tuple[str, ...]:
         if self._file.kind(ARRAYS[name].path) is None:
