@@ -27,6 +27,9 @@ from spinlock.vqvae.tokenizer import FittedTokenizer
 log = logging.getLogger(__name__)
 BACKEND_NAMES = ("vqvae", "classical", "auto")
 
+REFIT_ROUNDS = 8
+"""Most rounds of fitting the classical codewords together; it stops at the first that does not help validation rows."""
+
 OnProgress = Callable[[Mapping[str, float]], None]
 
 
@@ -140,10 +143,11 @@ def _check(train: FeatureTable, validation: FeatureTable, category_map: Category
 
 
 def _fit_classical(data: TrainingData, *, config: TokenizerConfig, settings: TrainingSettings) -> ClassicalBackend:
+    """Residual codebooks, then rounds of fitting them together for as long as validation rows gain."""
     how = ResidualFit(
         beam=settings.training_beam, num_neighbors=settings.num_neighbors, mixing_reach=settings.mixing_reach
     )
-    return ClassicalBackend.fit(
+    backend = ClassicalBackend.fit(
         *data.train,
         packing=data.packing,
         num_tokens=[level.num_tokens for level in config.levels],
@@ -151,6 +155,15 @@ def _fit_classical(data: TrainingData, *, config: TokenizerConfig, settings: Tra
         how=how,
         search_beam=settings.beam,
     )
+    best = reconstruction_mse(backend, data.validation)
+    for number in range(REFIT_ROUNDS):
+        candidate = backend.refit(*data.train, seed=settings.seed + number + 1, how=how)
+        mse = reconstruction_mse(candidate, data.validation)
+        log.debug("round %d of fitting all codewords together: validation error %.4f, before %.4f.", number, mse, best)
+        if mse >= best:
+            break
+        backend, best = candidate, mse
+    return backend
 
 
 def start_run(

@@ -1,7 +1,7 @@
 """Residual k-means of every category: nothing learned by gradients, hard to beat on few rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from spinlock.core.seeds import torch_stream
 from spinlock.vqvae.backend import Backend, blank_absent, mark_absent
 from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums, extend_beams, start_beams
+from spinlock.vqvae.codebook_refit import refit_codebooks
 from spinlock.vqvae.kmeans import kmeans
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 from spinlock.vqvae.packing import Packing
@@ -54,8 +55,7 @@ def fit_residual_codebooks(
         seed: for the starts and the mixing.
         fit: how.
     """
-    if fit.num_neighbors > 0:
-        targets, present = _with_mixed_rows(targets, present, seed=seed, fit=fit)
+    targets, present = mixed_rows(targets, present, seed=seed, fit=fit)
     beams = start_beams(targets)
     codebooks = []
     for level, tokens in enumerate(num_tokens):
@@ -73,14 +73,23 @@ def fit_residual_codebooks(
     return tuple(codebooks)
 
 
-def _with_mixed_rows(
+def mixed_rows(
     targets: Float[Tensor, "category row latent"],
     present: Bool[Tensor, "category row"],
     *,
     seed: int,
     fit: ResidualFit,
 ) -> tuple[Float[Tensor, "category pool latent"], Bool[Tensor, "category pool"]]:
-    """The rows themselves and mixed copies, `POOL_ROWS` together where that takes at least one copy."""
+    """The rows themselves and mixed copies, `POOL_ROWS` together where that takes at least one copy.
+
+    Args:
+        targets: rows of every category.
+        present: False for rows that lack the category.
+        seed: for the mixing.
+        fit: number of neighbours and reach; the rows alone where `num_neighbors` is 0.
+    """
+    if fit.num_neighbors == 0:
+        return targets, present
     copies = max(1, POOL_ROWS // targets.shape[1] - 1)
     neighbors = nearest_neighbors(targets, num_neighbors=fit.num_neighbors, present=present)
     generator = torch_stream(seed, "mixing")
@@ -133,6 +142,29 @@ class ClassicalBackend(Backend):
             fit=how or ResidualFit(),
         )
         return cls(packing=packing, codebooks=codebooks, beam=search_beam)
+
+    def refit(
+        self,
+        x: Float[Tensor, "sample column"],
+        mask: Bool[Tensor, "sample column"],
+        *,
+        seed: int,
+        how: ResidualFit | None = None,
+    ) -> "ClassicalBackend":
+        """The backend after one more round of "encode by beam search, then fit all codewords together".
+
+        Args:
+            x: standardised training rows, missing entries filled in.
+            mask: True where a value was present.
+            seed: for the mixing.
+            how: the defaults of `ResidualFit` when not given.
+        """
+        how = how or ResidualFit()
+        rows = self.packing.pack(x).transpose(0, 1).contiguous()
+        targets, present = mixed_rows(rows, self.packing.present(mask).T, seed=seed, fit=how)
+        codes = beam_search(targets.transpose(0, 1), self.codebooks, beam=how.beam)
+        codebooks = refit_codebooks(targets, present, codes, self.codebooks)
+        return replace(self, codebooks=codebooks)
 
     @property
     def codebook_sizes(self) -> Int[Tensor, "category level"]:

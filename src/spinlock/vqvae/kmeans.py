@@ -9,6 +9,8 @@ from torch import Tensor
 DISTANCES_AT_ONCE = 8_000_000
 """Entries of one block of distances: about 32 MB in float32."""
 
+NUM_TRIALS = 4
+
 
 class Clusters(NamedTuple):
     """Centres of every category.
@@ -65,24 +67,33 @@ def starting_centers(
     num_centers: int,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "category token latent"], Bool[Tensor, "category token"]]:
-    """Rows drawn one after another with probability ∝ weight x squared distance to those drawn before (k-means++)."""
-    categories, _, latent = rows.shape
+    """Rows drawn one after another with probability ∝ weight x squared distance to those drawn before (k-means++).
+
+    Of `NUM_TRIALS` rows drawn each time, the one that leaves the smallest error is kept (greedy k-means++).
+    """
+    categories, count, latent = rows.shape
     centers = rows.new_zeros((categories, num_centers, latent))
     is_used = torch.zeros((categories, num_centers), dtype=torch.bool, device=rows.device)
-    draws = torch.rand((num_centers, categories, 1), generator=generator, dtype=torch.float64).to(rows.device)
+    shape = (num_centers, categories, NUM_TRIALS)
+    draws = torch.rand(shape, generator=generator, dtype=torch.float64).to(rows.device)
     norms = rows.square().sum(dim=2)
-    tiny = 1e-6 * norms.amax(dim=1, keepdim=True)
-    distance = torch.ones_like(norms)
+    tiny = 1e-6 * norms.amax(dim=1)[:, None, None]
+    distance = rows.new_full((categories, count, 1), torch.inf)
+    chances = weights.double()
     for k in range(num_centers):
-        cumulative = (weights * distance).double().cumsum(dim=1)
+        cumulative = chances.cumsum(dim=1)
         total = cumulative[:, -1:]
-        chosen = torch.searchsorted(cumulative, draws[k] * total, right=True).clamp(max=rows.shape[1] - 1)
-        center = rows.gather(1, chosen[..., None].expand(-1, -1, latent))  # (category, 1, latent)
+        drawn = torch.searchsorted(cumulative, draws[k] * total, right=True).clamp(max=count - 1)
+        candidates = rows.gather(1, drawn[..., None].expand(-1, -1, latent))  # (category, trial, latent)
+        offsets = norms[..., None] + candidates.square().sum(dim=2)[:, None, :]
+        to_each = torch.baddbmm(offsets, rows, candidates.mT, alpha=-2)
+        to_each = torch.minimum(torch.where(to_each <= tiny, 0.0, to_each), distance)  # (category, row, trial)
+        best = (to_each * weights[..., None]).sum(dim=1).argmin(dim=1)[:, None, None]
+        distance = to_each.gather(2, best.expand(-1, count, 1))
         is_used[:, k] = total[:, 0] > 0
-        centers[:, k] = torch.where(is_used[:, k, None], center[:, 0], 0.0)
-        to_center = norms - 2 * (rows @ center.mT)[..., 0] + center.square().sum(dim=2)
-        to_center = torch.where(to_center <= tiny, 0.0, to_center)
-        distance = to_center if k == 0 else torch.minimum(distance, to_center)
+        center = candidates.gather(1, best.expand(-1, 1, latent))[:, 0]
+        centers[:, k] = torch.where(is_used[:, k, None], center, 0.0)
+        chances = (weights * distance[..., 0]).double()
     return centers, is_used
 
 
