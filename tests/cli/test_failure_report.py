@@ -1,7 +1,9 @@
 """Every way to end has an exit code and a sentence."""
 
 import errno
+import multiprocessing
 import shlex
+from concurrent.futures import ProcessPoolExecutor
 
 import click
 import pytest
@@ -43,6 +45,14 @@ def test_a_mistake_of_spinlock_itself_names_its_place_and_how_to_see_more(capsys
         to_plain(object())
     assert report_failure(caught.value) == 70
     assert capsys.readouterr().err.startswith("spinlock: a mistake of spinlock itself: TypeError in cli/output.py:")
+
+
+def test_a_mistake_in_a_worker_process_names_its_place_there(capsys):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool, pytest.raises(TypeError) as caught:
+        pool.submit(to_plain, {1, 2j}).result()
+    assert report_failure(caught.value) == 70
+    assert "TypeError in cli/output.py:" in capsys.readouterr().err
 
 
 def test_its_traceback_is_shown_with_debug(capsys):

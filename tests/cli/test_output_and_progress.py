@@ -41,7 +41,7 @@ def test_people_get_aligned_lines_and_tables():
         "passed": True,
         "mean_error": 0.123456,
         "rows": [{"name": "ab", "n": 1}, {"name": "c", "n": 20}],
-        "in": {"x": None},
+        "in": {"gray_scott": None},
     }
     assert list(lines(value)) == [
         "passed      yes",
@@ -51,8 +51,13 @@ def test_people_get_aligned_lines_and_tables():
         "  ab     1",
         "  c     20",
         "in",
-        "  x  -",
+        "  gray_scott  -",
     ]
+
+
+def test_a_long_list_takes_a_line_for_each_entry():
+    assert list(lines({"missing": ["a", "b"]})) == ["missing  a, b"]
+    assert list(lines({"missing": list("abcdefghi")})) == ["missing", *(f"  {name}" for name in "abcdefghi")]
 
 
 def test_a_table_has_a_column_for_every_key_that_a_row_has():

@@ -1,15 +1,18 @@
 """How a command that failed says so: one sentence, one exit code, a traceback only when it was asked for."""
 
 import errno
+import re
 import shlex
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from spinlock.core.errors import SpinlockError
 
 USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED = 2, 4, 5, 70, 130
+_HOME = Path(__file__).parents[1]
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 
 
@@ -86,13 +89,11 @@ def _where(error: OSError) -> str:
 
 
 def _origin(error: BaseException) -> str:
-    """File and line of the innermost frame inside spinlock."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/spinlock/" in frame.filename.replace("\\", "/")] or frames
-    if not ours:
-        return "an unknown place"
-    name = ours[-1].filename.replace("\\", "/").rpartition("/spinlock/")[2]
-    return f"{name}:{ours[-1].lineno}"
+    """File and line of the innermost frame inside spinlock, also of an error that comes from a worker process."""
+    from_worker = type(error.__cause__).__name__ == "_RemoteTraceback"
+    trace = str(error.__cause__) if from_worker else "".join(traceback.format_tb(error.__traceback__))
+    places = re.findall(rf'File "{re.escape(str(_HOME))}[/\\](.+)", line (\d+)', trace)
+    return ":".join(places[-1]) if places else "an unknown place"
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+LONG_LIST = 8
+"""Entries above which a list takes a line for each."""
+
 
 def to_plain(value: Any) -> Any:
     """A result in the values that JSON has; a number that is not finite is None.
@@ -46,22 +49,25 @@ def show(result: Any, *, as_json: bool) -> None:
 
 
 def lines(value: Any, *, indent: str = "") -> Iterator[str]:
-    """A mapping as `name  value` lines, mappings inside it indented, lists of mappings as tables."""
+    """A mapping as `name  value` lines, mappings inside it indented, lists of mappings as tables, long lists by line.
+
+    Keys of the outermost mapping are words for people; further in they are names, which stay as they are.
+    """
     if not isinstance(value, Mapping):
         yield f"{indent}{_text(value)}"
         return
-    simple = {key.replace("_", " "): _text(entry) for key, entry in value.items() if _is_simple(entry)}
-    width = max(map(len, simple), default=0)
+    titles = {key: key if indent else key.replace("_", " ") for key in value}
+    width = max((len(titles[key]) for key, entry in value.items() if _is_simple(entry)), default=0)
     for key, entry in value.items():
-        title = key.replace("_", " ")
         if _is_simple(entry):
-            yield f"{indent}{title:<{width}}  {simple[title]}".rstrip()
-        elif isinstance(entry, Mapping):
-            yield f"{indent}{title}"
+            yield f"{indent}{titles[key]:<{width}}  {_text(entry)}".rstrip()
+            continue
+        yield f"{indent}{titles[key]}"
+        if isinstance(entry, Mapping):
             yield from lines(entry, indent=f"{indent}  ")
         else:
-            yield f"{indent}{title}"
-            yield from (f"{indent}  {line}" for line in table(entry))
+            rows = table(entry) if all(isinstance(row, Mapping) for row in entry) else map(_text, entry)
+            yield from (f"{indent}  {row}" for row in rows)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -85,7 +91,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_simple(value: Any) -> bool:
     if isinstance(value, list):
-        return not value or not all(isinstance(entry, Mapping) for entry in value)
+        return not value or not (len(value) > LONG_LIST or all(isinstance(entry, Mapping) for entry in value))
     return not isinstance(value, Mapping)
 
 

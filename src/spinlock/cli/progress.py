@@ -31,11 +31,17 @@ def progress() -> Iterator[Progress]:
 def _bars() -> Iterator[Progress]:
     from rich import progress as bars
     from rich.console import Console
+    from rich.text import Text
+
+    class Rate(bars.ProgressColumn):
+        def render(self, task: bars.Task) -> Text:
+            return Text(f"{task.speed:.3g}/s" if task.speed else "")
 
     columns = (
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
+        Rate(),
         bars.TimeElapsedColumn(),
         bars.TextColumn("left"),
         bars.TimeRemainingColumn(),
@@ -45,7 +51,7 @@ def _bars() -> Iterator[Progress]:
 
         def listen(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = display.add_task(stage, total=total)
+                tasks[stage] = display.add_task(stage, total=total, completed=done)
             display.update(tasks[stage], completed=done, total=total)
 
         yield listen
