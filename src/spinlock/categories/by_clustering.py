@@ -29,7 +29,7 @@ class ClusteringResult:
         scores: number of groups → best silhouette of a cut with that many; the map has the highest.
         stability: mean adjusted Rand index between groupings of disjoint random halves of the rows, with this number
             of groups; 1 = the same groups every time, 0 = chance; NaN where there is one group.
-        linkage: scipy's average-linkage matrix over `leaves`, for a dendrogram; empty where fewer than two columns vary.
+        linkage: scipy's matrix of Ward's linkage over `leaves`, for a dendrogram; empty where fewer than two columns vary.
         leaves: names of the columns in the linkage, which are those that vary.
         constant_columns: names of the columns that do not vary; they are in the largest category.
         orphans: names of the columns whose own group was too small, and that went to the nearest one.
@@ -69,8 +69,10 @@ def cluster_categories(
     """Categories of columns that rank the samples alike, with their number chosen by the silhouette.
 
     1. Distance between two columns: 1 - |Spearman r| over the rows that have both; 1 where r is undefined.
-    2. Average linkage. Every cut of the tree is a candidate: its groups of at least `min_features_per_category`
-       columns stay, the columns of smaller ones ("orphans") join the group at the smallest mean distance.
+    2. Ward's linkage of the chords √(2 (1 - |r|)), the distances of standardised columns up to their sign. (Average
+       linkage peels off pairs of near-copies and leaves nearly all columns in one group.) Every cut of the tree is a
+       candidate: its groups of at least `min_features_per_category` columns stay, the columns of smaller ones
+       ("orphans") join the group at the smallest mean distance.
     3. Of the candidates with at most `max_clusters` groups the one with the highest mean silhouette is taken, the
        coarsest of equals; where none exceeds 0.05 all columns stay in one category.
 
@@ -97,7 +99,7 @@ def cluster_categories(
     tree, best, scores = np.empty((0, 4)), None, {}
     if len(varying) >= 2:
         distance = _filled(distance[np.ix_(varying, varying)])
-        tree = linkage(squareform(distance, checks=False), method="average")
+        tree = _tree(distance)
         candidates = _candidates(tree, distance, min_features=min_features_per_category, max_clusters=max_clusters)
         scores = {number: grouping.score for number, grouping in sorted(candidates.items())}
         best = max(candidates.values(), key=lambda g: g.score, default=None)  # the first of equals: fewest groups
@@ -133,6 +135,14 @@ def _filled(distance: Float[np.ndarray, "column column"]) -> Float[np.ndarray, "
     distance = np.where(np.isnan(distance), 1.0, distance)
     np.fill_diagonal(distance, 0.0)
     return distance
+
+
+def _tree(distance: Float[np.ndarray, "column column"]) -> Float[np.ndarray, "merge 4"]:
+    """Ward's linkage of the chords that belong to 1 - |r|.
+
+    Source: Ward 1963, J. Am. Stat. Assoc. 58, 236.
+    """
+    return linkage(squareform(np.sqrt(2.0 * distance.clip(min=0.0)), checks=False), method="ward")
 
 
 def _candidates(
@@ -190,7 +200,7 @@ def _stability(
         labels = []
         for half in (order[: rows // 2], order[rows // 2 :]):
             distance = _filled(_distances(ranks[half]))
-            tree = linkage(squareform(distance, checks=False), method="average")
+            tree = _tree(distance)
             found = _candidates(tree, distance, min_features=min_features, max_clusters=num_groups)
             labels.append(found[max(found)].labels if found else np.zeros(len(distance), dtype=np.int64))
         agreements.extend(adjusted_rand_score(one, other) for one, other in pairwise(labels))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
@@ -20,6 +19,7 @@ from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import BlockTask, Recipe, make_block, write_block
 from spinlock.pipeline.software import software
+from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.workers import map_in_workers, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
@@ -91,17 +91,13 @@ def estimate(config: GenerateConfig) -> Estimate:
     recipe = _recipe(config, plan)
     first = [next(p for p in plan.plans if p.system == system) for system in plan.report]
     per_system = {p.system: sum(q.system == p.system for q in plan.plans) for p in first}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     seconds, num_bytes = 0.0, 0
-    try:
+    with one_thread():
         for sample in first:
             start = time.perf_counter()
             block = make_block(BlockTask(plans=(sample,), recipe=recipe))
             seconds += (time.perf_counter() - start) * per_system[sample.system]
             num_bytes += sum(array.nbytes for array in block.arrays().values()) * per_system[sample.system]
-    finally:
-        torch.set_num_threads(threads)
     workers = _num_workers(config)
     return Estimate(
         num_samples=config.num_samples,
@@ -159,7 +155,7 @@ def _check_target(target: Path, fingerprint: str) -> None:
         made_from = dataset.metadata.get("extra", {}).get("fingerprint")
     if made_from != fingerprint:
         raise InputError(
-            f"{target} exists and was made from another configuration; remove it or choose another --output."
+            f"{target} exists and was made from another configuration or version of spinlock; remove it or choose another --output."
         )
 
 

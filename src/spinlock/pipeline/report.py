@@ -12,6 +12,7 @@ from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
+from spinlock.pipeline.threads import one_thread
 from spinlock.plots.content import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine
 from spinlock.plots.page import render_page
 from spinlock.store.atomic import write_text
@@ -35,6 +36,7 @@ class Written:
     tokens_shown: int
 
 
+@one_thread()
 def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress = silent) -> Written:
     """Write the page on a tokenizer, with rollouts of `dataset` that share a token.
 

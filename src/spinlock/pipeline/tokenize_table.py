@@ -7,6 +7,7 @@ from spinlock.core.tokens import MISSING
 from spinlock.pipeline.artefact import load_artefact
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
+from spinlock.pipeline.threads import one_thread
 from spinlock.store.token_file import save_tokens
 
 
@@ -33,6 +34,7 @@ class Tokenized:
     absent: float
 
 
+@one_thread()
 def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress = silent) -> Tokenized:
     """Encode every sample of a data set and write the tokens.
 

@@ -18,6 +18,7 @@ from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.software import software
 from spinlock.pipeline.tables import LoadedTable, family_path, load_table
+from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.verdict import verdict
 from spinlock.store.category_file import load_category_map, save_category_map
 from spinlock.training.checkpoint import CheckpointFolder
@@ -39,6 +40,7 @@ class Trained:
     report: Report
 
 
+@one_thread()
 def train(config: TrainConfig, *, resume: bool = False, progress: Progress = silent) -> Trained:
     """Fit a tokenizer, judge it on rows that it never saw, and write its folder, `checkpoint_dir`.
 

@@ -12,6 +12,7 @@ from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table, rows_by_id
+from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.verdict import verdict
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
@@ -38,6 +39,7 @@ class DatasetVerdict:
     twins: tuple[dict[str, Any], ...]
 
 
+@one_thread()
 def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVerdict:
     """Check a data-set file against its format and its checksum, and its columns against each other."""
     with open_dataset(dataset) as opened:
@@ -57,6 +59,7 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     )
 
 
+@one_thread()
 def validate(tokenizer: Path, dataset: Path, *, split: str = "test", progress: Progress = silent) -> dict[str, Any]:
     """Judge a tokenizer again, from its folder and a data set; `passed` says whether the split meets every threshold.
 
