@@ -1,14 +1,10 @@
 """How a stage says how far it is, without knowing who listens."""
 
-from typing import Protocol
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage in words, how many of its parts are complete, and how many there are."""
 
 
-class Progress(Protocol):
-    """Called with a stage in words, what is done and what there is to do."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Take note that `done` of `total` parts of `stage` are complete."""
-
-
-def silent(stage: str, done: int, total: int) -> None:  # noqa: ARG001 (it listens to nothing)
+def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody wants to hear of."""
