@@ -28,7 +28,7 @@ from spinlock.features.low_pass import block_means
 from spinlock.features.once import once
 from spinlock.features.transport import displacements, half_cover, swept_area
 
-MOST_PAIRS = 64
+MOST_PAIRS = 32
 """Pairs of successive frames, evenly spread over the run, that transport is measured on."""
 MOST_FRAMES = 64
 """Frames, evenly spread over the run, that the swept area is measured on."""
@@ -65,7 +65,7 @@ class ChannelInfluence(NamedTuple):
 
 @once
 def motion(fields: Fields) -> Motion:
-    """Displacement of up to 64 pairs of successive frames over dt."""
+    """Displacement of up to 32 pairs of successive frames over dt."""
     batch, time = fields.u.shape[:2]
     first = torch.linspace(0, max(time - 2, 0), min(MOST_PAIRS, max(time - 1, 0))).round().long()
     if len(first) == 0:
@@ -86,7 +86,8 @@ def block_series(fields: Fields) -> Float[Tensor, "batch series time"]:
     """Standardised averages over 4 x 4 blocks of up to 4 channels, channel by channel, row by row."""
     rows, columns = lattice(fields)
     modes = fields.low_modes[:, :, :MOST_CHANNELS]
-    means = block_means(modes, fields.low_ky, fields.low_kx, rows=rows, columns=columns)
+    height, width = fields.u.shape[-2:]
+    means = block_means(modes, fields.low_ky, fields.low_kx, rows=rows, columns=columns, height=height, width=width)
     return standardize(means.flatten(2).mT)
 
 
@@ -148,8 +149,8 @@ def channel_influence(fields: Fields) -> ChannelInfluence:
 def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along x with which the pattern moves.
 
-    The median over pairs of successive frames of d_x/dt, where d maximises the half-whitened correlation of the two
-    frames' Fourier modes up to 8 cycles per domain (`transport.displacements`; sub-pixel). Positive towards growing
+    The median over up to 32 pairs of successive frames, evenly spread, of d_x/dt, where d maximises the half-whitened
+    correlation of the two frames' Fourier modes up to 8 cycles per domain (`transport.displacements`; sub-pixel). Positive towards growing
     column numbers. A pattern that repeats itself is known to have moved only modulo its period: |d_x| is at most half
     the domain.
 
@@ -185,18 +186,21 @@ def transport_speed(fields: Fields) -> Float[Tensor, " batch"]:
     return _or_nan(motion(fields).velocity.norm(dim=-1).nanmedian(-1).values, fields.u[0, 0, 0].numel() > 1)
 
 
-@feature(category="causality", unit="length/time", source="definition")
-def transport_speed_spread(fields: Fields) -> Float[Tensor, " batch"]:
-    """Unsteadiness of the pattern's velocity.
+@feature(category="causality", source="definition")
+def transport_spread(fields: Fields) -> Float[Tensor, " batch"]:
+    """Unsteadiness of the pattern's velocity, relative to its speed.
 
-    The mean over pairs of frames of |v - v̄|, with v̄ the mean velocity: 0 for uniform advection.
+    ⟨|v - v̄|⟩ / (⟨|v|⟩ + c/10) over pairs of frames, v̄ the mean velocity, c = dx/dt one cell a step: the tenth of a
+    cell keeps a resting pattern, whose velocity is rounding, at 0.
 
     Returns:
-        Length over time, >= 0; NaN where `transport_speed` is, and with fewer than three steps.
+        A pure number in [0, 2): 0 for uniform advection, about 1 where the direction is random; NaN where
+        `transport_speed` is, and with fewer than three steps.
     """
     velocity = motion(fields).velocity
     spread = (velocity - velocity.nanmean(1, keepdim=True)).norm(dim=-1).nanmean(-1)
-    return _or_nan(spread, fields.u.shape[1] > 2 and fields.u[0, 0, 0].numel() > 1)
+    relative = spread / (velocity.norm(dim=-1).nanmean(-1) + 0.1 * fields.dx / fields.dt)
+    return _or_nan(relative, fields.u.shape[1] > 2 and fields.u[0, 0, 0].numel() > 1)
 
 
 @feature(category="causality", source="definition")
@@ -241,7 +245,7 @@ def spreading_speed(fields: Fields) -> Float[Tensor, " batch"]:
 def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality between neighbouring blocks.
 
-    log(σ²_own/σ²_both) - p/N: by how much the neighbour's last p = 2 steps lower the error of predicting a block's
+    log(σ²_own/σ²_both) - p/(N - 2p - 1): by how much the neighbour's last p = 2 steps lower the error of predicting a block's
     next average beyond its own last 2 steps, corrected for its mean without influence, averaged over all neighbours
     in both directions. Series are standardised without their trend and see noise of 10⁻⁶ of their variance.
 
@@ -406,7 +410,7 @@ CAUSALITY = (
     transport_x,
     transport_y,
     transport_speed,
-    transport_speed_spread,
+    transport_spread,
     transport_share,
     spreading_speed,
     granger_neighbours,

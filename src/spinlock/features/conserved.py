@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spinlock.features.low_pass import synthesize
 
-CHUNK_VALUES = 1 << 16
+CHUNK_VALUES = 1 << 17
 """Values of a chunk of frames: what stays in the cache while all sums are taken."""
 LOW_POINTS = 16
 """Most points along an axis at which the low-passed field is looked at."""
@@ -121,7 +121,15 @@ def increment_variance(series: Float[Tensor, "batch time"], time: Float[Tensor, 
 
 
 def monotonicity(series: Float[Tensor, "batch time"], *, least: float) -> Float[Tensor, " batch"]:
-    """Net change over the sum of absolute changes, in [-1, 1]; NaN where that sum is at most `least` a step."""
-    steps = series.diff(dim=1)
-    path = steps.abs().sum(1)
-    return torch.where(path > least * steps.shape[1], steps.sum(1) / path, torch.nan)
+    """Kendall's rank correlation with time: pairs of times that rise less those that fall, over all pairs, in [-1, 1].
+
+    Changes of at most `least` count as none. NaN with fewer than two times or where nothing else changes.
+
+    Source: Kendall 1938; Mann 1945 (as a test for trend).
+    """
+    count = series.shape[1]
+    change = series[:, None, :] - series[:, :, None]  # (batch, earlier, later)
+    real = (change.abs() > least).triu(1)
+    score = (change.sign() * real).sum((1, 2)) / max(1, count * (count - 1) // 2)
+    missing = series.isnan().any(1) | ~real.any(2).any(1)
+    return score.masked_fill(missing, torch.nan)

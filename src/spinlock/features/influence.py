@@ -45,9 +45,10 @@ def standardize(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "ba
 def granger(series: Float[Tensor, "batch series time"], pairs: Pairs) -> Float[Tensor, "batch pair"]:
     """How much the source's past lowers the error of predicting the target beyond the target's own past, in nats.
 
-    log(σ²_own / σ²_both) - p/N of least-squares predictions from p = 2 past steps; p/N is its mean without influence.
+    log(σ²_own / σ²_both) - p/(N - 2p - 1) of least-squares predictions of N steps from p = 2 past steps; what is taken away
+    is the mean without influence.
 
-    Source: Granger 1969; Geweke 1982, section 2. The ridge and the correction for p/N are ours.
+    Source: Granger 1969; Geweke 1982, section 2. The ridge and the correction are ours.
 
     Args:
         series: standardised (see `standardize`).
@@ -61,9 +62,10 @@ def granger(series: Float[Tensor, "batch series time"], pairs: Pairs) -> Float[T
     gram.diagonal(dim1=-2, dim2=-1).add_(RIDGE)
     stride, past = ORDER + 1, torch.arange(1, ORDER + 1, device=series.device)
     now = pairs.target[:, None] * stride
+    bias = ORDER / (num_rows - 2 * ORDER - 1)
     own = torch.cat((now + past, now), 1)  # the target's present last: its pivot is the error variance
     both = torch.cat((now + past, pairs.source[:, None] * stride + past, now), 1)
-    return _log_error_variance(gram, own) - _log_error_variance(gram, both) - ORDER / num_rows
+    return _log_error_variance(gram, own) - _log_error_variance(gram, both) - bias
 
 
 def _log_error_variance(
@@ -81,7 +83,8 @@ def transfer_entropy(series: Float[Tensor, "batch series time"], pairs: Pairs) -
     """Information that the source's state adds about the target's next state beyond the target's own, in nats.
 
     H(y', y) + H(y, x) - H(y) - H(y', y, x) over 3 states of equal frequency, each entropy with the Miller-Madow term
-    (occupied cells - 1)/(2N), so that it is near 0, and can be a little below, without influence.
+    (occupied cells - 1)/(2N), so that it is near 0, and can be a little below, without influence (.03 are left of its bias
+    in 64 steps of white noise, .001 in 250).
 
     Source: Schreiber 2000, eq. 4; Miller 1955.
     """

@@ -238,19 +238,6 @@ def dynamic_mode_residual(fields: Fields) -> Float[Tensor, " batch"]:
     return linear_map(fields).left_over.to(fields.u.dtype)
 
 
-@feature(category="integrated", unit="time", source="definition")
-def frame_correlation_time(fields: Fields) -> Float[Tensor, " batch"]:
-    """Time for which frames stay correlated.
-
-    dt ∫ C(τ) dτ to the first zero crossing of C(τ) = Σ_t G(t, t+τ)/Σ_t G(t, t), G the inner products of frames less
-    their mean over time.
-
-    Returns:
-        Time, at least dt/2; NaN with fewer than two steps or where nothing changes.
-    """
-    return (integral_scale(frame_correlation(fields)) * fields.dt).to(fields.u.dtype)
-
-
 @feature(category="integrated", unit="length", source="definition")
 def fluctuation_length(fields: Fields) -> Float[Tensor, " batch"]:
     """Mean wavelength of what changes in time.
@@ -270,7 +257,8 @@ def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     """How well the pattern survives twice its correlation time when one moves along with it.
 
     The largest correlation over all shifts in space of the fluctuation at t and at t + τ, averaged over t, in modes up
-    to 8 cycles per domain without the mean; τ is twice `frame_correlation_time`, at most half the run.
+    to 8 cycles per domain without the mean. τ is twice the frames' correlation time, the area under C(τ) = Σ_t G(t, t+τ)
+    /Σ_t G(t, t) up to its first zero (G the inner products of frames less their mean over time), at most half the run.
 
     Returns:
         In [0, 1] up to sampling: 1 for a pattern that moves unchanged; NaN where `omega_centroid` is.
@@ -382,7 +370,6 @@ INTEGRATED = (
     dynamic_mode_growth,
     dynamic_mode_frequency,
     dynamic_mode_residual,
-    frame_correlation_time,
     fluctuation_length,
     comoving_correlation,
     coverage,

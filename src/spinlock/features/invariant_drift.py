@@ -1,21 +1,16 @@
 """Invariant drift: what the system keeps, what it loses, and how steadily.
 
 Six quantities are followed: mass, L1, L2 and L∞ norm, entropy of the energy over cells, and total variation, of the raw
-field, of its low-passed part (at most 4 cycles per domain along each axis) and of the rest, the high-passed part.
-States
-are in units of frame 0's standard deviation. Norms and variation enter by their logarithm, mass and entropy as they
-are.
-Of the combinations with the four statistics those stand here that are no twins of another on simulated data: the
-norms of
-one part drift together, so L1 speaks for the low-passed and L2 for the raw and the high-passed field.
+field, of its low-passed part (at most 4 cycles per domain along each axis) and of the rest, the high-passed part. States
+are in units of frame 0's standard deviation. Norms and variation enter by their logarithm, mass and entropy as they are.
+Of the combinations with the four statistics those stand here that are no twins of another on simulated data: the norms
+of one part drift together, so L1 speaks for the low-passed and L2 for the raw and the high-passed field.
 
-Statistics of a series q(t): net drift q(T) - q(0); rate, its least-squares slope; increment variance, Var((q(t') -
-q(t))
-/√(t' - t)), the diffusivity of a random walk; monotonicity, net change over the sum of absolute changes. Up to 64
-frames,
-evenly spread, first and last included, are looked at. A variation or a low- or high-passed norm below 10⁻⁶ of the raw
-L2
-norm is rounding of float32 and counts as 10⁻⁶ of it.
+Statistics of a series q(t): net drift q(T) - q(0); rate, its least-squares slope; increment variance, the variance of
+(q(t') - q(t))/√(t' - t), the diffusivity of a random walk; monotonicity, Kendall's rank correlation with time.
+
+Up to 64 frames, evenly spread, first and last included, are looked at. A variation or a low- or high-passed norm below
+10⁻⁶ of the raw L2 norm is rounding of float32 and counts as 10⁻⁶ of it.
 """
 
 from typing import NamedTuple
@@ -121,16 +116,16 @@ def mass_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).mass, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def mass_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the spatial mean drifts one way.
 
-    m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; net change over the sum of
-    absolute changes.
+    m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; Kendall's rank correlation
+    with time: the share of pairs of times that rise less the share that fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step.
+        steps, or where it nowhere changes by more than 10⁻⁶.
     """
     return monotonicity(series(fields).mass, least=RESOLUTION).to(fields.u.dtype)
 
@@ -173,15 +168,16 @@ def l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).log_l2, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the L2 norm drifts one way.
 
-    q(t) = log of the root mean square of u; net change over the sum of absolute changes.
+    q(t) = log of the root mean square of u; Kendall's rank correlation with time: the share of pairs of times that
+    rise less the share that fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step, and where the field is zero at some time.
+        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
     """
     return monotonicity(series(fields).log_l2, least=RESOLUTION).to(fields.u.dtype)
 
@@ -211,15 +207,16 @@ def linf_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).log_linf, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def linf_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the largest absolute value drifts one way.
 
-    q(t) = log max|u|; net change over the sum of absolute changes.
+    q(t) = log max|u|; Kendall's rank correlation with time: the share of pairs of times that rise less the share that
+    fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step, and where the field is zero at some time.
+        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
     """
     return monotonicity(series(fields).log_linf, least=RESOLUTION).to(fields.u.dtype)
 
@@ -249,15 +246,16 @@ def variation_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).log_variation, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def variation_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the total variation drifts one way.
 
-    q(t) = log of the mean absolute step from a cell to the next ones; net change over the sum of absolute changes.
+    q(t) = log of the mean absolute step from a cell to the next ones; Kendall's rank correlation with time: the share
+    of pairs of times that rise less the share that fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step, and where the field is constant in space at all times.
+        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is constant in space at all times.
     """
     return monotonicity(series(fields).log_variation, least=RESOLUTION).to(fields.u.dtype)
 
@@ -288,16 +286,16 @@ def entropy_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).entropy, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the entropy of the energy over cells drifts one way.
 
     H(t) = -Σ p log p with p = u²/Σu² over channel and cell, in nats: it grows where energy spreads over the domain;
-    net change over the sum of absolute changes.
+    Kendall's rank correlation with time: the share of pairs of times that rise less the share that fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step, and where the field is zero at some time.
+        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
     """
     return monotonicity(series(fields).entropy, least=RESOLUTION).to(fields.u.dtype)
 
@@ -339,16 +337,16 @@ def high_l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).log_high_l2, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def high_l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the L2 norm of the high-passed field drifts one way.
 
-    q(t) = log of the root mean square of the field above 4 cycles per domain; net change over the sum of absolute
-    changes.
+    q(t) = log of the root mean square of the field above 4 cycles per domain; Kendall's rank correlation with time:
+    the share of pairs of times that rise less the share that fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step, and where that is rounding at all times.
+        steps, or where it nowhere changes by more than 10⁻⁶, and where that is rounding at all times.
     """
     return monotonicity(series(fields).log_high_l2, least=RESOLUTION).to(fields.u.dtype)
 
@@ -366,16 +364,17 @@ def high_entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     return net_drift(series(fields).high_entropy).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
 def high_entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the entropy of the high-passed energy over cells drifts one way.
 
     H(t) = -Σ p log p with p the energy shares of cells above 4 cycles per domain, in nats: it falls where small
-    scales gather in places; net change over the sum of absolute changes.
+    scales gather in places; Kendall's rank correlation with time: the share of pairs of times that rise less the
+    share that fall.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it changes by less than 10⁻⁶ a step, and where there is rounding only at some time.
+        steps, or where it nowhere changes by more than 10⁻⁶, and where there is rounding only at some time.
     """
     return monotonicity(series(fields).high_entropy, least=RESOLUTION).to(fields.u.dtype)
 
@@ -384,12 +383,12 @@ def high_entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
 def cascade_direction(fields: Fields) -> Float[Tensor, " batch"]:
     """Direction in which energy travels between scales.
 
-    q(t) = log of the spectral centroid, the mean wavenumber of the power spectrum; net change over the sum of absolute
-    changes: positive where energy moves to small scales (direct), negative where to large ones (inverse).
+    q(t) = log of the spectral centroid, the mean wavenumber of the power spectrum; Kendall's rank correlation with
+    time: positive where energy moves to small scales (direct), negative where to large ones (inverse).
 
     Returns:
         In [-1, 1]; NaN with fewer than two steps, where the field is constant in space at some time, or where the
-        centroid changes by less than 10⁻⁶ a step.
+        centroid nowhere changes by more than 10⁻⁶.
     """
     return monotonicity(series(fields).log_centroid, least=RESOLUTION).to(fields.u.dtype)
 

@@ -47,15 +47,19 @@ def block_means(
     *,
     rows: int,
     columns: int,
+    height: int,
+    width: int,
 ) -> Float[Tensor, "*batch row column"]:
     """Averages of the field over a lattice of `rows` x `columns` equal blocks that tile the domain.
 
-    The average of exp(2πikx) over a block of length 1/n around its centre c is sinc(k/n) exp(2πikc).
+    The average of exp(2πikx) over a block of length 1/n around its centre c is sinc(k/n) exp(2πikc). Blocks start at the
+    outer edge of the first cell, half a cell before the point that stands for it.
     """
     real = modes.real.dtype
     damped = modes * torch.sinc(ky.to(real) / rows)[:, None] * torch.sinc(kx.to(real) / columns)
-    half = torch.exp(1j * math.pi * (ky[:, None] / rows + kx / columns).to(real))  # from corners to centres
-    return synthesize(damped * half, ky, kx, height=rows, width=columns)
+    turns = ky[:, None].to(real) * (1 / rows - 1 / height) + kx.to(real) * (1 / columns - 1 / width)
+    centred = torch.polar(torch.ones_like(turns), math.pi * turns)
+    return synthesize(damped * centred, ky, kx, height=rows, width=columns)
 
 
 def _angles(length: int, wavenumber: Int[Tensor, " mode"], dtype: torch.dtype) -> Float[Tensor, "point mode"]:

@@ -135,8 +135,9 @@ def twins(fields: Fields) -> Twins:
 def local_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest factor by which one saved step stretches a small perturbation of any shape.
 
-    The largest singular value σ of the Jacobian of F, from 4 steps of Lanczos bidiagonalisation. Where torch cannot differentiate F: the largest gain in the span of a uniform offset and three bands of
-    noise (below 2, 2 to 4, above 4 cycles per domain) by central differences of 0.002 s, a lower bound.
+    The largest singular value of the Jacobian of F, from 4 steps of Lanczos bidiagonalisation, which stays 1 to
+    15 % below it on simulated systems. Where torch cannot differentiate F: the largest gain in the span of a uniform offset and three bands
+    of noise (below 2, 2 to 4, above 4 cycles per domain) by central differences of 0.002 s, a lower bound.
 
     Returns:
         A pure number, >= 0, per saved step; NaN as said at the top of the module.

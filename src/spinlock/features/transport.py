@@ -9,7 +9,7 @@ from torch import Tensor
 
 COARSE_POINTS = 32
 """Trial displacements along each axis before the refinement."""
-NEWTON_STEPS = 4
+NEWTON_STEPS = 3
 LEAST_ENERGY = 1e-12
 """Share of a frame's mean square below which its pattern is rounding: (1e-6)², float32's resolution."""
 
