@@ -1,6 +1,5 @@
 """Stochastic CNN neural operators: random convolutional networks iterated on a field."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -139,8 +138,8 @@ class StochasticCNN(System):
 class _Network:
     """G and the update rule, for one draw of parameters."""
 
-    weights: tuple[Float[Tensor, "out in kernel kernel"], ...]
-    offsets: tuple[Float[Tensor, " out"], ...]
+    weights: tuple[Float[Tensor, "_ _ _ _"], ...]
+    offsets: tuple[Float[Tensor, " _"], ...]
     activation: Callable[[Tensor], Tensor]
     is_normalized: bool
     update: str
@@ -222,8 +221,9 @@ def _kernels(
     kernels = rng.standard_normal((num_out, num_in, size, size)) * window
     turned = [np.rot90(kernels, turns, axes=(2, 3)) for turns in range(4)]
     even = sum(turn + turn[..., ::-1] for turn in turned) / 8
-    # The average of 8 independent values has 1/√8 of their spread; without the factor `asymmetry` would act as a gain.
-    return asymmetry * kernels + (1 - asymmetry) * math.sqrt(8) * even
+    # Averages are smaller than what they average: without the same size `asymmetry` would act as a gain.
+    even *= np.linalg.norm(kernels) / np.linalg.norm(even)
+    return asymmetry * kernels + (1 - asymmetry) * even
 
 
 def _blurred(kernels: np.ndarray) -> np.ndarray:

@@ -11,9 +11,11 @@ states of its own units (`System.frame_zero`), so what a kind looks like is the 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import j0
 
 from spinlock.core.errors import ConfigError
 from spinlock.core.registry import Registry
@@ -70,11 +72,13 @@ def draw_fields(
         length: correlation length in domains; ignored by a kind that has none to choose.
 
     Raises:
-        ConfigError: for a kind that is not in the table, or a length that is not positive.
+        ConfigError: for a kind that is not in the table, or a length outside its range.
     """
     condition = INITIAL_CONDITIONS[kind]()
-    if condition.length is not None and not length > 0:
-        raise ConfigError(f"initial condition '{kind}' needs a correlation length > 0; got {length:g}.")
+    if condition.length is not None and not condition.low <= length <= condition.high:
+        raise ConfigError(
+            f"initial condition '{kind}' has correlation lengths from {condition.low:g} to {condition.high:g}; got {length:g}."
+        )
     fields = np.stack([condition.draw(rng, size, length) for _ in range(num_channels)])
     fields -= fields.mean(axis=(1, 2), keepdims=True)
     return fields / fields.std(axis=(1, 2), keepdims=True)
@@ -111,8 +115,28 @@ def _band_limited(rng: np.random.Generator, size: int, length: float) -> np.ndar
 
 
 def _power_law(rng: np.random.Generator, size: int, length: float) -> np.ndarray:
-    """Matérn field with ν = 1/2: correlation exp(−r/(2ℓ)), power ∝ k⁻³ at small scales."""
-    return _filtered(rng, (1 + (4 * math.pi * _wavenumber(size) * length) ** 2) ** -0.75)
+    """Matérn field with ν = 1/2: power (1 + (2πks)²)^{-3/2}, which falls as k⁻³ at small scales."""
+    return _filtered(rng, (1 + (2 * math.pi * _wavenumber(size) * _matern_scale(length)) ** 2) ** -0.75)
+
+
+@lru_cache
+def _matern_scale(length: float) -> float:
+    """s of a Matérn field on the unit square whose correlation length is `length` once its mean is taken out.
+
+    On the plane the correlation exp(−r/s) has ℓ = s/2; without the mean s is larger, and ℓ cannot exceed 0.11.
+    """
+    k = _wavenumber(128)
+    excess = j0(2 * math.pi * k * length) - math.exp(-0.5)
+    excess[0, 0] = 0.0
+
+    def misfit(log_scale: float) -> float:
+        return float((excess * (1 + (2 * math.pi * k * math.exp(log_scale)) ** 2) ** -1.5).sum())
+
+    low, high = math.log(length / 4), math.log(100.0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if misfit(middle) < 0 else (low, middle)
+    return math.exp(low)
 
 
 def _blobs(rng: np.random.Generator, size: int, length: float) -> np.ndarray:
@@ -171,7 +195,7 @@ _TABLE = {
         draw=_band_limited, low=0.03, high=0.1, description="random waves of about one length, in all directions"
     ),
     "power_law": InitialCondition(
-        draw=_power_law, low=0.03, high=0.15, description="rough landscape, power falling as k^-3 (Matérn, ν = 1/2)"
+        draw=_power_law, low=0.03, high=0.1, description="rough landscape, power falling as k^-3 (Matérn, ν = 1/2)"
     ),
     "blobs": InitialCondition(draw=_blobs, low=0.05, high=0.1, description="Gaussian bumps of either sign"),
     "stripes": InitialCondition(draw=_stripes, low=0.03, high=0.2, description="one plane wave in a random direction"),

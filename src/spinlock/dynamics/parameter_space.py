@@ -39,10 +39,10 @@ class Parameter:
     description: str
     kind: Kind = "real"
     unit: str = "1"
-    low: float = 0.0
-    high: float = 1.0
+    low: float | int = 0.0
+    high: float | int = 1.0
     choices: tuple[Value, ...] = ()
-    weights: tuple[float, ...] = ()
+    weights: tuple[float | int, ...] = ()
 
     def __post_init__(self) -> None:
         numeric = self.kind in ("real", "integer", "log")
@@ -84,8 +84,10 @@ class Parameter:
     def narrowed(self, override: Override) -> "Parameter":
         """The same parameter fixed to one value, on the range `[low, high]`, or with fewer choices.
 
+        A range may reach beyond the shipped one: that is where patterns were seen, not what the equation allows.
+
         Raises:
-            ConfigError: if the override does not fit the parameter's kind, or leaves its range.
+            ConfigError: if the override does not fit the parameter's kind.
         """
         if self.kind in ("choice", "boolean"):
             wanted = (
@@ -106,7 +108,7 @@ class Parameter:
         low, high = float(ends[0]), float(ends[1])
         return replace(self, low=low, high=high)
 
-    def _weights_of(self, wanted: tuple[Value, ...]) -> tuple[float, ...]:
+    def _weights_of(self, wanted: tuple[Value, ...]) -> tuple[float | int, ...]:
         if not self.weights:
             return ()
         by_choice = dict(zip(self.choices, self.weights, strict=True))

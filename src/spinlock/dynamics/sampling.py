@@ -77,9 +77,9 @@ def plan_samples(
     *,
     num_samples: int,
     seed: int,
-    systems: Sequence[str] | Mapping[str, float] | None = None,
+    systems: Sequence[str] | Mapping[str, float | int] | None = None,
     parameters: Mapping[str, Mapping[str, Override]] | None = None,
-    initial_conditions: Mapping[str, float] | None = None,
+    initial_conditions: Mapping[str, float | int] | None = None,
     samples_per_group: int = 1,
 ) -> SamplingPlan:
     """The plans of `num_samples` samples, and the report on how evenly they fill the spaces.
@@ -131,7 +131,7 @@ class _Space:
 
     @classmethod
     def of(
-        cls, system: str, overrides: Mapping[str, Override], initial_conditions: Mapping[str, float] | None
+        cls, system: str, overrides: Mapping[str, Override], initial_conditions: Mapping[str, float | int] | None
     ) -> "_Space":
         built = SYSTEMS[system]()
         weights = built.initial_conditions if initial_conditions is None else initial_conditions
@@ -165,9 +165,9 @@ class _Space:
         return SamplePlan(index=index, system=self.system, group=group, parameters=values, initial_condition=kind)
 
 
-def _system_weights(systems: Sequence[str] | Mapping[str, float] | None) -> dict[str, float]:
+def _system_weights(systems: Sequence[str] | Mapping[str, float | int] | None) -> dict[str, float | int]:
     """Systems and their weights, in the order of the table, so that the order of writing changes nothing."""
-    given = dict.fromkeys(SYSTEMS if systems is None else systems, 1.0)
+    given: dict[str, float | int] = dict.fromkeys(SYSTEMS if systems is None else systems, 1.0)
     if isinstance(systems, Mapping):
         given.update(systems)
     for name, weight in given.items():
@@ -179,7 +179,7 @@ def _system_weights(systems: Sequence[str] | Mapping[str, float] | None) -> dict
     return {name: given[name] for name in SYSTEMS if name in given}
 
 
-def _interleave(weights: Mapping[str, float], count: int) -> list[str]:
+def _interleave(weights: Mapping[str, float | int], count: int) -> list[str]:
     """A system for each of `count` draws: every stretch holds the systems in about the proportion of their weights."""
     names, shares = list(weights), np.array(list(weights.values()))
     shares = shares / shares.sum()

@@ -29,7 +29,7 @@ class ComplexGinzburgLandau(SpectralSystem):
     name = "complex_ginzburg_landau"
     channel_names = ("real", "imaginary")
     dt = 0.5
-    num_substeps = 4
+    num_substeps = 2
     domain_length = 48.0
     grows_with_grid = True
     bound = 100.0

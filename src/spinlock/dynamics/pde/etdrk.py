@@ -1,4 +1,4 @@
-"""Exponential time differencing: stiff linear parts exactly, the rest by a Runge-Kutta scheme of order 2."""
+"""Exponential time differencing: stiff linear parts exactly, the rest by a Runge-Kutta scheme of order 4."""
 
 import math
 from collections.abc import Callable
@@ -12,30 +12,38 @@ CONTOUR_POINTS = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ETDRK2:
+class ETDRK4:
     """One step of  du/dt = L u + N(u)  for a diagonal L in Fourier space.
 
-        a = e^{Lh} u + h φ₁(Lh) N(u)
-        u⁺ = a + h φ₂(Lh) (N(a) − N(u))
+        a = e^{Lh/2} u + (h/2) φ₁(Lh/2) N(u)
+        b = e^{Lh/2} u + (h/2) φ₁(Lh/2) N(a)
+        c = e^{Lh/2} a + (h/2) φ₁(Lh/2) (2 N(b) − N(u))
+        u⁺ = e^{Lh} u + h f₁ N(u) + 2 h f₂ (N(a) + N(b)) + h f₃ N(c)
 
-    with φ₁(z) = (e^z − 1)/z and φ₂(z) = (e^z − 1 − z)/z². N comes back dealiased: its coefficients are 0 outside `keep`.
+        f₁ = φ₁ − 3 φ₂ + 4 φ₃,  f₂ = φ₂ − 2 φ₃,  f₃ = −φ₂ + 4 φ₃  at z = Lh
+        φ₁(z) = (e^z − 1)/z,  φ₂(z) = (φ₁(z) − 1)/z,  φ₃(z) = (φ₂(z) − 1/2)/z
 
-    Source: Cox & Matthews (2002), J. Comput. Phys. 176, section 2.1, eq. 20; contour means: Kassam & Trefethen (2005),
-    SIAM J. Sci. Comput. 26, section 2.
+    N is dealiased: its coefficients are 0 outside `keep`.
+
+    Source: Cox & Matthews (2002), J. Comput. Phys. 176, 430, eqs 26-29; coefficients as contour means: Kassam & Trefethen
+    (2005), SIAM J. Sci. Comput. 26, 1214, section 2.
 
     Attributes:
-        propagator: e^{Lh}, over (row, channel, wavenumber…); a real L has a last axis of 2, equal for the real and
-            the imaginary part, so that the products stay real.
-        first: h φ₁(Lh).
-        second: h φ₂(Lh).
+        whole, half: e^{Lh} and e^{Lh/2}, over (row, channel, wavenumber…); for a real L with a last axis of 2, equal for
+            the real and the imaginary part, so that the products stay real.
+        to_middle: (h/2) φ₁(Lh/2).
+        first, second, third: h f₁, 2 h f₂, h f₃.
     """
 
-    propagator: Tensor
+    whole: Tensor
+    half: Tensor
+    to_middle: Tensor
     first: Tensor
     second: Tensor
+    third: Tensor
 
     @classmethod
-    def of(cls, linear: Tensor, *, step: float, keep: Tensor, dtype: torch.dtype) -> "ETDRK2":
+    def of(cls, linear: Tensor, *, step: float, keep: Tensor, dtype: torch.dtype) -> "ETDRK4":
         """The scheme for a linear part, its coefficients computed in float64.
 
         Args:
@@ -44,39 +52,54 @@ class ETDRK2:
             keep: 1 for the modes that the nonlinear term may feed, 0 for those that dealiasing removes.
             dtype: float32 or float64, of the states.
         """
+
+        def ready(part: Tensor) -> Tensor:
+            if linear.is_complex():
+                return part.to(dtype.to_complex())
+            return part.to(dtype)[..., None].expand(*part.shape, 2).contiguous()
+
         z = linear * step
-        first, second = _phi(z)
-        parts = (torch.exp(z), step * first * keep, step * second * keep)
-        if linear.is_complex():
-            ready = [part.to(dtype.to_complex()) for part in parts]
-        else:
-            ready = [part.to(dtype)[..., None].expand(*part.shape, 2).contiguous() for part in parts]
-        return cls(propagator=ready[0], first=ready[1], second=ready[2])
+        one, two, three = _phi(z)
+        return cls(
+            whole=ready(torch.exp(z)),
+            half=ready(torch.exp(z / 2)),
+            to_middle=ready(step / 2 * _phi(z / 2)[0] * keep),
+            first=ready(step * (one - 3 * two + 4 * three) * keep),
+            second=ready(2 * step * (two - 2 * three) * keep),
+            third=ready(step * (4 * three - two) * keep),
+        )
 
     def __call__(self, spectrum: Tensor, nonlinear: NonlinearTerm | None) -> Tensor:
         """The spectrum one step later; without a nonlinear term the step is exact."""
         if nonlinear is None:
-            return self._times(self.propagator, spectrum)
-        slope = nonlinear(spectrum)
-        middle = self._times(self.propagator, spectrum).add_(self._times(self.first, slope))
-        change = nonlinear(middle).sub_(slope)
-        return middle.add_(self._times(self.second, change))
+            return _times(self.whole, spectrum)
+        at_start = nonlinear(spectrum)
+        carried = _times(self.half, spectrum)
+        a = _times(self.to_middle, at_start).add_(carried)
+        at_a = nonlinear(a)
+        b = _times(self.to_middle, at_a).add_(carried)
+        at_b = nonlinear(b)
+        c = _times(self.to_middle, (2 * at_b).sub_(at_start)).add_(_times(self.half, a))
+        forward = _times(self.whole, spectrum).add_(_times(self.first, at_start))
+        return forward.add_(_times(self.second, at_a + at_b)).add_(_times(self.third, nonlinear(c)))
 
-    def _times(self, coefficient: Tensor, spectrum: Tensor) -> Tensor:
-        if coefficient.is_complex():
-            return coefficient * spectrum
-        return torch.view_as_complex(coefficient * torch.view_as_real(spectrum))
+
+def _times(coefficient: Tensor, spectrum: Tensor) -> Tensor:
+    if coefficient.is_complex():
+        return coefficient * spectrum
+    return torch.view_as_complex(coefficient * torch.view_as_real(spectrum))
 
 
-def _phi(z: Tensor) -> tuple[Tensor, Tensor]:
-    """φ₁ and φ₂ as means over a circle of radius 1 around z, where the closed forms lose all digits near z = 0."""
+def _phi(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """φ₁, φ₂ and φ₃ as means over a circle of radius 1 around z, where the closed forms lose all digits near z = 0."""
     angle = 2 * math.pi * (torch.arange(CONTOUR_POINTS, dtype=torch.float64, device=z.device) + 0.5) / CONTOUR_POINTS
-    first = torch.zeros_like(z, dtype=torch.complex128)
-    second = torch.zeros_like(first)
+    one, two, three = (torch.zeros_like(z, dtype=torch.complex128) for _ in range(3))
     for offset in torch.polar(torch.ones_like(angle), angle):
         w = z + offset
-        grown = torch.exp(w)
-        first += (grown - 1) / w
-        second += (grown - 1 - w) / w**2
-    first, second = first / CONTOUR_POINTS, second / CONTOUR_POINTS
-    return (first, second) if z.is_complex() else (first.real, second.real)
+        phi = (torch.exp(w) - 1) / w
+        one += phi
+        phi = (phi - 1) / w
+        two += phi
+        three += (phi - 0.5) / w
+    means = (one / CONTOUR_POINTS, two / CONTOUR_POINTS, three / CONTOUR_POINTS)
+    return means if z.is_complex() else (means[0].real, means[1].real, means[2].real)

@@ -29,7 +29,7 @@ class FitzHughNagumo(SpectralSystem):
     name = "fitzhugh_nagumo"
     channel_names = ("activator", "inhibitor")
     dt = 1.0
-    num_substeps = 10
+    num_substeps = 5
     domain_length = 64.0
     grows_with_grid = True
     bound = 100.0

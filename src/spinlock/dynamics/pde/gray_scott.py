@@ -23,7 +23,7 @@ class GrayScott(SpectralSystem):
     v = 0. So k is sampled as the position p in the band:  k = √F/2 − F − 0.002 + (0.012 − 0.12 F) p.
     One cell is 1.5 units of length at every grid size: larger grids hold more spots.
 
-    Frame 0: v = 0.1 + 0.1 f, u = 1 − 2 v, with f the field of the first channel, so that high places are seeds.
+    Frame 0: v = 0.1 + 0.08 f, u = 1 − v, with f the field of the first channel, so that high places are seeds.
 
     Source: Pearson (1993), Science 261, 189; Gray & Scott (1984), Chem. Eng. Sci. 39, 1087.
     """
@@ -31,7 +31,7 @@ class GrayScott(SpectralSystem):
     name = "gray_scott"
     channel_names = ("u", "v")
     dt = 20.0
-    num_substeps = 10
+    num_substeps = 6
     domain_length = 48.0
     grows_with_grid = True
     bound = 10.0
@@ -55,9 +55,9 @@ class GrayScott(SpectralSystem):
     def frame_zero(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """v = 0.1 + 0.1 f and u = 1 − 2 v, with f the first field."""
-        v = 0.1 + 0.1 * fields[:, 0:1]
-        return torch.cat((1 - 2 * v, v), dim=1)
+        """v = 0.1 + 0.08 f and u = 1 − v, with f the first field."""
+        v = 0.1 + 0.08 * fields[:, 0:1]
+        return torch.cat((1 - v, v), dim=1)
 
     def linear(self, parameters: Columns, grid: Grid) -> Tensor:
         """Diffusion, and the decay at the rates F and F + k."""

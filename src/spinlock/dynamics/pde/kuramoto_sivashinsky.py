@@ -30,7 +30,7 @@ class KuramotoSivashinsky(SpectralSystem):
     name = "kuramoto_sivashinsky"
     channel_names = ("height",)
     dt = 1.0
-    num_substeps = 8
+    num_substeps = 4
     domain_length = 32.0
     grows_with_grid = True
     bound = 1e3

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spinlock.core.rollout import StepOperator
 from spinlock.dynamics.parameter_space import Columns
-from spinlock.dynamics.pde.etdrk import ETDRK2, NonlinearTerm
+from spinlock.dynamics.pde.etdrk import ETDRK4, NonlinearTerm
 from spinlock.dynamics.system import System
 
 
@@ -69,14 +69,14 @@ class SpectralSystem(System):
         """N as a map of spectra, without dealiasing; None for a linear equation."""
 
     def flow(self, parameters: Columns, like: Float[Tensor, "batch channel height width"]) -> StepOperator:
-        """The map of states by one saved step without noise: `num_substeps` steps of ETDRK2.
+        """The map of states by one saved step without noise: `num_substeps` steps of ETDRK4.
 
         The step starts and ends on the grid. That also drops the part of an `rfft2` spectrum that belongs to no real
         field: the nonlinear term cannot see it, so unstable modes would let it grow out of rounding without end.
         """
         grid = Grid.of(like, length=self.length(like.shape[-1]), half=not self.is_complex)
         linear = self.linear(parameters, grid)
-        scheme = ETDRK2.of(linear, step=self.dt / self.num_substeps, keep=grid.keep, dtype=like.dtype)
+        scheme = ETDRK4.of(linear, step=self.dt / self.num_substeps, keep=grid.keep, dtype=like.dtype)
         nonlinear = self.nonlinear(parameters, grid, like)
 
         def advance(states: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class SwiftHohenberg(SpectralSystem):
     name = "swift_hohenberg"
     channel_names = ("u",)
     dt = 1.0
-    num_substeps = 8
+    num_substeps = 4
     domain_length = 32.0
     grows_with_grid = True
     bound = 100.0
