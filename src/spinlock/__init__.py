@@ -36,6 +36,7 @@ _HOMES = {
     "CategoryMap": "spinlock.core.category_map",
     "Level": "spinlock.core.tokens",
     "TokenTable": "spinlock.core.tokens",
+    "open_rollouts": "spinlock.store.importers",
     "extract_features": "spinlock.features.extract",
     "Tokenizer": "spinlock.training.estimator",
     "SpinlockError": "spinlock.core.errors",

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from spinlock.cli.app import COMMANDS
+
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "h5py", "pydantic", "yaml", "matplotlib", "rich", "jaxtyping")
 
 SCRIPT = """
@@ -26,9 +28,7 @@ def loaded(*arguments, heavy=HEAVY):
     return done.stderr.rpartition("HEAVY:")[2].strip()
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--help",), ("--version",), ("generate", "--help"), ("train-vqvae", "--help"), ("config", "--help")]
-)
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), *((name, "--help") for name in COMMANDS)])
 def test_help_and_version_load_nothing_heavy(arguments):
     assert loaded(*arguments) == ""
 
