@@ -53,7 +53,7 @@ class Fields:
     ) -> None:
         if not dt > 0 or not dx > 0:
             raise ValueError(f"`dt` and `dx` must be greater than 0; got dt={dt} and dx={dx}.")
-        self.u, self.dt, self.dx, self.periodic, self.step, self.seed = u, dt, dx, periodic, step, seed
+        self.u, self.dt, self.dx, self.periodic, self.step, self.seed = u.contiguous(), dt, dx, periodic, step, seed
         self.scale = u.new_ones(u.shape[0]) if scale is None else scale
 
     @classmethod
@@ -156,7 +156,7 @@ class Fields:
     @cached_property
     def radial_wavenumber(self) -> Float[Tensor, " band"]:
         """Centres 0, 1, 2, … of the shells, cycles per domain (its longer side); corners of the plane included."""
-        return torch.arange(self.plane.shells.shape[1], dtype=self.u.dtype, device=self.u.device)
+        return torch.arange(self.plane.sums.shape[1] - 6, dtype=self.u.dtype, device=self.u.device)
 
     @cached_property
     def radial_power(self) -> Float[Tensor, "batch time band"]:
