@@ -70,5 +70,6 @@ def one_way_share(
     power: Float[Tensor, "batch frequency mode"], frequency: Float[Tensor, " frequency"]
 ) -> Float[Tensor, " batch"]:
     """Σ_k |P(forward) - P(backward)| / Σ_k (P(forward) + P(backward)): 1 for running, 0 for standing waves."""
-    forward, backward = power[:, frequency > 0].sum(1), power[:, frequency < 0].sum(1)
+    reversible = frequency > -0.5  # the Nyquist frequency of an even number of times has no partner
+    forward, backward = power[:, frequency > 0].sum(1), power[:, (frequency < 0) & reversible].sum(1)
     return (forward - backward).abs().sum(-1) / (forward + backward).sum(-1)

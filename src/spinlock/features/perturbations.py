@@ -73,8 +73,10 @@ def translated(states: States, *, rows: float, columns: float) -> States:
 
 
 def root_mean_square(states: States) -> Float[Tensor, " batch"]:
-    """Over channel, height and width."""
-    return states.square().mean((1, 2, 3)).sqrt()
+    """Over channel, height and width; of numbers of any size, squares of which may not fit the dtype."""
+    largest = states.abs().amax((1, 2, 3))
+    unit = states / torch.where(largest > 0, largest, 1)[:, None, None, None]
+    return largest * unit.square().mean((1, 2, 3)).sqrt()
 
 
 def pattern_size(states: States) -> Float[Tensor, " batch"]:
