@@ -150,9 +150,9 @@ def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along x with which the pattern moves.
 
     The median over up to 32 pairs of successive frames, evenly spread, of d_x/dt, where d maximises the half-whitened
-    correlation of the two frames' Fourier modes up to 8 cycles per domain (`transport.displacements`; sub-pixel). Positive towards growing
-    column numbers. A pattern that repeats itself is known to have moved only modulo its period: |d_x| is at most half
-    the domain.
+    correlation of the two frames' Fourier modes up to 8 cycles per domain (`transport.displacements`; sub-pixel).
+    Positive towards growing column numbers. A pattern that repeats itself is known to have moved only modulo its
+    period: |d_x| is at most half the domain.
 
     Returns:
         Length over time; NaN with fewer than two steps, one column of cells, or frames that are constant in space.
@@ -207,8 +207,9 @@ def transport_spread(fields: Fields) -> Float[Tensor, " batch"]:
 def transport_share(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the change from frame to frame that moving the pattern explains.
 
-    1 - Σ‖u(t+dt) - S_d u(t)‖² / Σ‖u(t+dt) - u(t)‖² over pairs of frames, S_d the shift by the displacement found, both
-    in modes up to 8 cycles per domain without the mean. 1 for pure transport, near 0 where the pattern changes in place.
+    1 - Σ‖u(t+dt) - S_d u(t)‖² / Σ‖u(t+dt) - u(t)‖² over pairs of frames, S_d the shift by the displacement found,
+    both in modes up to 8 cycles per domain without the mean. 1 for pure transport, near 0 where the pattern changes
+    in place.
 
     Returns:
         At most 1, a little below 0 at worst; NaN with fewer than two steps or where nothing changes.
@@ -245,9 +246,10 @@ def spreading_speed(fields: Fields) -> Float[Tensor, " batch"]:
 def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality between neighbouring blocks.
 
-    log(σ²_own/σ²_both) - p/(N - 2p - 1): by how much the neighbour's last p = 2 steps lower the error of predicting a block's
-    next average beyond its own last 2 steps, corrected for its mean without influence, averaged over all neighbours
-    in both directions. Series are standardised without their trend and see noise of 10⁻⁶ of their variance.
+    log(σ²_own/σ²_both) - p/(N - 2p - 1): by how much the neighbour's last p = 2 steps lower the error of predicting a
+    block's next average beyond its own last 2 steps, corrected for its mean without influence, averaged over all
+    neighbours in both directions. Series are standardised without their trend and see noise of 10⁻⁶ of their
+    variance.
 
     Returns:
         Nats, about 0 where blocks do not influence each other; NaN with fewer than 16 steps, fewer than two blocks, or

@@ -9,7 +9,7 @@ from torch import Tensor
 ORDER = 2
 """Past steps that a linear prediction uses."""
 RIDGE = 1e-6
-"""Variance of white noise that is added to every standardised series, so that smooth series are not foretold exactly."""
+"""Variance of the white noise added to every standardised series, so that smooth series are not foretold exactly."""
 SYMBOLS = 3
 """Equally likely states that a series is cut into for transfer entropy."""
 FEWEST_STEPS = 16
@@ -45,8 +45,8 @@ def standardize(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "ba
 def granger(series: Float[Tensor, "batch series time"], pairs: Pairs) -> Float[Tensor, "batch pair"]:
     """How much the source's past lowers the error of predicting the target beyond the target's own past, in nats.
 
-    log(σ²_own / σ²_both) - p/(N - 2p - 1) of least-squares predictions of N steps from p = 2 past steps; what is taken away
-    is the mean without influence.
+    log(σ²_own / σ²_both) - p/(N - 2p - 1) of least-squares predictions of N steps from p = 2 past steps; what is
+    taken away is the mean without influence.
 
     Source: Granger 1969; Geweke 1982, section 2. The ridge and the correction are ours.
 
@@ -83,8 +83,8 @@ def transfer_entropy(series: Float[Tensor, "batch series time"], pairs: Pairs) -
     """Information that the source's state adds about the target's next state beyond the target's own, in nats.
 
     H(y', y) + H(y, x) - H(y) - H(y', y, x) over 3 states of equal frequency, each entropy with the Miller-Madow term
-    (occupied cells - 1)/(2N), so that it is near 0, and can be a little below, without influence (.03 are left of its bias
-    in 64 steps of white noise, .001 in 250).
+    (occupied cells - 1)/(2N), so that it is near 0, and can be a little below, without influence (.03 are left of its
+    bias in 64 steps of white noise, .001 in 250).
 
     Source: Schreiber 2000, eq. 4; Miller 1955.
     """

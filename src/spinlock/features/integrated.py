@@ -1,7 +1,7 @@
 """Integrated: the space-time field as one object.
 
-Frequencies are in cycles per unit time, lengths in units of `dx`. "Modes" of the ω-k spectrum are the Fourier modes up to
-8 cycles per domain, each less its mean over time, with a Hann window in time.
+Frequencies are in cycles per unit time, lengths in units of `dx`. "Modes" of the ω-k spectrum are the Fourier modes
+up to 8 cycles per domain, each less its mean over time, with a Hann window in time.
 """
 
 import torch
@@ -256,9 +256,10 @@ def fluctuation_length(fields: Fields) -> Float[Tensor, " batch"]:
 def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     """How well the pattern survives twice its correlation time when one moves along with it.
 
-    The largest correlation over all shifts in space of the fluctuation at t and at t + τ, averaged over t, in modes up
-    to 8 cycles per domain without the mean. τ is twice the frames' correlation time, the area under C(τ) = Σ_t G(t, t+τ)
-    /Σ_t G(t, t) up to its first zero (G the inner products of frames less their mean over time), at most half the run.
+    The largest correlation over all shifts in space of the fluctuation at t and at t + τ, averaged over t, in modes
+    up to 8 cycles per domain without the mean. τ is twice the frames' correlation time, the area under C(τ) = Σ_t
+    G(t, t+τ) /Σ_t G(t, t) up to its first zero (G the inner products of frames less their mean over time), at most
+    half the run.
 
     Returns:
         In [0, 1] up to sampling: 1 for a pattern that moves unchanged; NaN where `omega_centroid` is.

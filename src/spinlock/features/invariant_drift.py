@@ -1,10 +1,11 @@
 """Invariant drift: what the system keeps, what it loses, and how steadily.
 
-Six quantities are followed: mass, L1, L2 and L∞ norm, entropy of the energy over cells, and total variation, of the raw
-field, of its low-passed part (at most 4 cycles per domain along each axis) and of the rest, the high-passed part. States
-are in units of frame 0's standard deviation. Norms and variation enter by their logarithm, mass and entropy as they are.
-Of the combinations with the four statistics those stand here that are no twins of another on simulated data: the norms
-of one part drift together, so L1 speaks for the low-passed and L2 for the raw and the high-passed field.
+Six quantities are followed: mass, L1, L2 and L∞ norm, entropy of the energy over cells, and total variation, of the
+raw field, of its low-passed part (at most 4 cycles per domain along each axis) and of the rest, the high-passed part.
+States are in units of frame 0's standard deviation. Norms and variation enter by their logarithm, mass and entropy as
+they are. Of the combinations with the four statistics those stand here that are no twins of another on simulated
+data: the norms of one part drift together, so L1 speaks for the low-passed and L2 for the raw and the high-passed
+field.
 
 Statistics of a series q(t): net drift q(T) - q(0); rate, its least-squares slope; increment variance, the variance of
 (q(t') - q(t))/√(t' - t), the diffusivity of a random walk; monotonicity, Kendall's rank correlation with time.

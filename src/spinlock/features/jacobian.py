@@ -24,7 +24,7 @@ class LeadingGain(NamedTuple):
 def leading_gain(
     step: Map, states: States, start: Float[Tensor, "1 channel height width"], size: Float[Tensor, " batch"]
 ) -> LeadingGain | None:
-    """Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation; None where torch cannot differentiate `step`.
+    """Golub-Kahan-Lanczos bidiagonalisation, fully reorthogonalised; None where torch cannot differentiate `step`.
 
     Products with the transposed Jacobian are exact (reverse mode over one graph), those with the Jacobian are central
     differences, which cost two steps instead of the many of forward mode. The value converges to the largest singular

@@ -52,8 +52,8 @@ def block_means(
 ) -> Float[Tensor, "*batch row column"]:
     """Averages of the field over a lattice of `rows` x `columns` equal blocks that tile the domain.
 
-    The average of exp(2πikx) over a block of length 1/n around its centre c is sinc(k/n) exp(2πikc). Blocks start at the
-    outer edge of the first cell, half a cell before the point that stands for it.
+    The average of exp(2πikx) over a block of length 1/n around its centre c is sinc(k/n) exp(2πikc). Blocks start at
+    the outer edge of the first cell, half a cell before the point that stands for it.
     """
     real = modes.real.dtype
     damped = modes * torch.sinc(ky.to(real) / rows)[:, None] * torch.sinc(kx.to(real) / columns)

@@ -135,9 +135,10 @@ def twins(fields: Fields) -> Twins:
 def local_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest factor by which one saved step stretches a small perturbation of any shape.
 
-    The largest singular value of the Jacobian of F, from 4 steps of Lanczos bidiagonalisation, which stays 1 to
-    15 % below it on simulated systems. Where torch cannot differentiate F: the largest gain in the span of a uniform offset and three bands
-    of noise (below 2, 2 to 4, above 4 cycles per domain) by central differences of 0.002 s, a lower bound.
+    The largest singular value of the Jacobian of F, from 4 steps of Lanczos bidiagonalisation, which stays 1 to 15 %
+    below it on simulated systems. Where torch cannot differentiate F: the largest gain in the span of a uniform offset
+    and three bands of noise (below 2, 2 to 4, above 4 cycles per domain) by central differences of 0.002 s, a lower
+    bound.
 
     Returns:
         A pure number, >= 0, per saved step; NaN as said at the top of the module.
@@ -219,8 +220,8 @@ def growth_unsteadiness(fields: Fields) -> Float[Tensor, " batch"]:
 def noise_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Factor by which one step changes the size of weak white noise.
 
-    |F(u + δ) - F(u)|/|δ| for white noise δ of 0.01 s: about ‖Jacobian‖_F/√n. Near 1 where small scales pass, small where
-    they are smoothed away.
+    |F(u + δ) - F(u)|/|δ| for white noise δ of 0.01 s: about ‖Jacobian‖_F/√n. Near 1 where small scales pass, small
+    where they are smoothed away.
 
     Returns:
         A pure number, >= 0; NaN as said at the top of the module.
@@ -293,13 +294,13 @@ def superposition_error(fields: Fields) -> Float[Tensor, " batch"]:
 def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far moving the state and stepping it are from being interchangeable.
 
-    |F(S u) - S F(u)| / |S F(u) - mean|, S the shift by a quarter of the height and a third of the width and half a cell,
-    interpolated by Fourier series. It sees places that are not alike and, by the half cell, what the grid cannot
-    resolve.
+    |F(S u) - S F(u)| / |S F(u) - mean|, S the shift by a quarter of the height and a third of the width and half a
+    cell, interpolated by Fourier series. It sees places that are not alike and, by the half cell, what the grid
+    cannot resolve.
 
     Returns:
-        >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system; NaN as said at the top of the module, where the
-        image is constant in space, and in domains that do not wrap around.
+        >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system; NaN as said at the top of the module, where
+        the image is constant in space, and in domains that do not wrap around.
     """
 
     def value() -> Tensor:
@@ -332,8 +333,8 @@ def rotation_error(fields: Fields) -> Float[Tensor, " batch"]:
 def influence_radius(fields: Fields) -> Float[Tensor, " batch"]:
     """Distance to which one changed cell is felt after one step.
 
-    √(Σ r² δ²/Σ δ²), δ the change of the image when the middle cell is raised by s in all channels, r the distance to it,
-    around the edge where that is shorter.
+    √(Σ r² δ²/Σ δ²), δ the change of the image when the middle cell is raised by s in all channels, r the distance to
+    it, around the edge where that is shorter.
 
     Returns:
         Length, >= 0, in units of `dx`; NaN as said at the top of the module, without extent in space, and where the
@@ -351,8 +352,8 @@ def influence_radius(fields: Fields) -> Float[Tensor, " batch"]:
 def influence_growth(fields: Fields) -> Float[Tensor, " batch"]:
     """How the reach of one changed cell grows from one step to six.
 
-    log₂ of the ratio of its radius (`influence_radius`) after six steps to that after one, over log₂ 6: 0 where influence
-    stays, 1/2 where it diffuses, 1 where it travels.
+    log₂ of the ratio of its radius (`influence_radius`) after six steps to that after one, over log₂ 6: 0 where
+    influence stays, 1/2 where it diffuses, 1 where it travels.
 
     Returns:
         A pure number; NaN where `influence_radius` is or is 0.

@@ -48,7 +48,7 @@ def scale_free_direction(white: Direction) -> Direction:
 
 
 def band_directions(white: Direction) -> list[Direction]:
-    """A uniform offset, and white noise below 2, from 2 to 4, and above 4 cycles per domain; empty bands are left out."""
+    """A uniform offset, and white noise below 2, from 2 to 4 and above 4 cycles per domain; without empty bands."""
     height, width = white.shape[-2:]
     ky = torch.fft.fftfreq(height, 1 / height, dtype=white.dtype, device=white.device)
     kx = torch.fft.rfftfreq(width, 1 / width, dtype=white.dtype, device=white.device)
@@ -94,6 +94,6 @@ def distance_from(row: int, column: int, *, height: int, width: int, periodic: b
 
 
 def radius_of_gyration(response: States, squared_distance: Float[Tensor, "height width"]) -> Float[Tensor, " batch"]:
-    """Root mean square distance of the response's energy, in the unit of the distance; NaN where there is no response."""
+    """Root mean square distance of the response's energy, in the distance's unit; NaN where there is no response."""
     energy = (response / response.abs().amax((1, 2, 3), keepdim=True)).square().sum(1)
     return ((energy * squared_distance).sum((1, 2)) / energy.sum((1, 2))).sqrt()
