@@ -16,6 +16,9 @@ from spinlock.features.kernels_values import ValueStatistics, value_statistics
 LOW_CUTOFF = 8
 """Largest wavenumber kept in `low_modes`, in cycles per domain along each axis."""
 
+NEAR_CUTOFF = 16
+"""The same for the modes that distances of frames are taken from, where they hold all but 1e-3 of what changes."""
+
 LOG_FLOOR = 1e-6
 """Smallest standard deviation that a logarithm sees, in units of frame 0's: the resolution of float32."""
 
@@ -140,14 +143,14 @@ class Fields:
     @cached_property
     def plane(self) -> Plane:
         """The wavenumbers of the grid, and the Hann window of a domain that is not periodic."""
-        return make_plane(self.u, low_cutoff=LOW_CUTOFF, window=None if self.periodic else hann_window(self.u))
+        return make_plane(self.u, cutoff=NEAR_CUTOFF, window=None if self.periodic else hann_window(self.u))
 
     @cached_property
     def spectra(self) -> SpectralStatistics:
         """Statistics of the power spectra with (batch, time) apart; power summed over channels.
 
         A domain that does not wrap around is multiplied by a Hann window of unit mean square, else its edges would look
-        like energy at all wavenumbers; `low_modes` are those of the field itself.
+        like energy at all wavenumbers; `near_modes` are those of the field itself.
         """
         size = torch.where(self.total_std > 0, self.total_std, 1).flatten()
         frames = spectral_statistics(self.u.flatten(0, 1), self.norms.mean, size, self.plane)
@@ -186,7 +189,8 @@ class Fields:
     @cached_property
     def low_modes(self) -> Complex[Tensor, "batch time channel ky kx"]:
         """Fourier coefficients (norm="forward") of the low wavenumbers `low_ky` x `low_kx`, mean included."""
-        return self.spectra.low_modes
+        most, middle = len(self.low_ky) // 2, self.spectra.near_modes.shape[-2] // 2
+        return self.spectra.near_modes[..., middle - most : middle + most + 1, : len(self.low_kx)].contiguous()
 
     @cached_property
     def probe_lattice(self) -> tuple[int, int]:
@@ -213,9 +217,22 @@ class Fields:
         """Mean product over channel and pixel of frames i and j, each less the time-average; float64.
 
         Squared distances of frames follow as G_ii + G_jj - 2 G_ij, POD energies as eigenvalues over the number of times.
+        Of a large periodic grid the modes up to 16 cycles are enough where they hold all but 1e-3 of the fluctuation's
+        power; otherwise, realization by realization, the pixels are taken.
         """
-        frames = (self.u - self.u.mean(1, keepdim=True)).flatten(2)
-        return (frames @ frames.mT).double() / frames.shape[-1]
+        pixels = self.u.flatten(2)
+        near = torch.view_as_real(self.spectra.near_modes) if self.periodic else None
+        grams = []
+        for number in range(len(self.u)):
+            if near is not None and 2 * near[0, 0].numel() < pixels.shape[-1]:
+                weight = torch.where(torch.arange(near.shape[-2], device=near.device) == 0, 1, 2).to(near.dtype).sqrt()
+                gram = _gram((near[number] * weight[:, None]).flatten(1)) / self.u.shape[2]
+                beyond = self.radial_power[number, :, NEAR_CUTOFF + 1 :].sum() / self.u.shape[2]
+                if beyond <= 1e-3 * gram.trace():
+                    grams.append(gram)
+                    continue
+            grams.append(_gram(pixels[number]) / pixels.shape[-1])
+        return torch.stack(grams)
 
     @cached_property
     def scalars(self) -> Float[Tensor, "batch time 4"]:
@@ -233,3 +250,9 @@ class Fields:
     def _apart(self, frames: Tensor) -> Tensor:
         """(batch x time, …) → (batch, time, …)."""
         return frames.unflatten(0, self.u.shape[:2])
+
+
+def _gram(frames: Float[Tensor, "time value"]) -> Float[Tensor, "time time"]:
+    """Inner products of the frames less their mean, in float64."""
+    centred = frames - frames.mean(0)
+    return (centred @ centred.T).double()

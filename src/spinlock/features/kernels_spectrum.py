@@ -24,7 +24,7 @@ class SpectralStatistics(NamedTuple):
         Tensor, "frame 4"
     ]  # ky and kx of the strongest wave, its share of the power; Σ p² of all modes' shares p
     harmonics: Float[Tensor, "frame 2"]  # P(2k)/P(k) and P(3k)/P(k) at the strongest wave; NaN beyond Nyquist
-    low_modes: Complex[Tensor, "frame channel low_ky low_kx"]
+    near_modes: Complex[Tensor, "frame channel near_ky near_kx"]  # û in ascending order of ky, mean included
     coherence: Float[Tensor, "frame 2"]  # squared, between channels: of the low and the high band
     correlation: Float[Tensor, " frame"]  # between channels, over the pixels
 
@@ -43,13 +43,13 @@ class Plane(NamedTuple):
     ]  # weight where a mode lies in shell 0, 1, …; then weighted cos and sin of 2θ, 4θ, 6θ
     band_rows: Int[Tensor, " band_ky"]  # of the modes that coherence looks at
     bands: Float[Tensor, "2 band_ky band_kx"]  # weight of each of those modes in the low and the high band
-    low_rows: Int[Tensor, " low_ky"]
-    num_low_columns: int
+    near_rows: Int[Tensor, " near_ky"]
+    num_near_columns: int
     window: Float[Tensor, "height width"] | None
 
 
 def make_plane(
-    like: Float[Tensor, "*batch height width"], *, low_cutoff: int, window: Float[Tensor, "height width"] | None
+    like: Float[Tensor, "*batch height width"], *, cutoff: int, window: Float[Tensor, "height width"] | None
 ) -> Plane:
     """The wavenumbers of a grid; on an oblong one in cycles per its longer side, so that shells are round."""
     height, width = like.shape[-2:]
@@ -67,7 +67,7 @@ def make_plane(
     row = torch.arange(height, device=like.device)
     own_y, own_x = (2 * row) % height == 0, (2 * column) % width == 0
     reach = HIGH_BAND[1] + 1
-    band_rows = _low_rows(height, reach, like)
+    band_rows = _rows_below(height, reach, like)
     band_columns = min(reach, (width - 1) // 2) + 1
     near = shell[band_rows, :band_columns]
     return Plane(
@@ -80,13 +80,13 @@ def make_plane(
         sums=torch.cat((shells, angles), -1) * weights[:, None],
         band_rows=band_rows,
         bands=torch.stack([((near >= a) & (near <= b)) * weight[:band_columns] for a, b in (LOW_BAND, HIGH_BAND)]),
-        low_rows=_low_rows(height, low_cutoff, like),
-        num_low_columns=min(low_cutoff, (width - 1) // 2) + 1,
+        near_rows=_rows_below(height, cutoff, like),
+        num_near_columns=min(cutoff, (width - 1) // 2) + 1,
         window=window,
     )
 
 
-def _low_rows(height: int, most: int, like: Tensor) -> Int[Tensor, " row"]:
+def _rows_below(height: int, most: int, like: Tensor) -> Int[Tensor, " row"]:
     """Rows of `rfft2` with ky = -most … most in ascending order, or as far as below Nyquist."""
     most = min(most, (height - 1) // 2)
     return torch.arange(-most, most + 1, device=like.device) % height
@@ -101,7 +101,7 @@ def spectral_statistics(
     """Every spectral statistic of each frame; the spectrum is of u - mean, windowed if the plane has a window.
 
     Frames are divided by their `size` first, so that squares of powers neither vanish nor overflow, whatever the field's
-    strength; `radial` and `low_modes` come back in the units of u.
+    strength; `radial` and `near_modes` come back in the units of u.
     """
     step = max(1, CHUNK_PIXELS // u[0].numel())
     parts = [
@@ -119,9 +119,8 @@ def _chunk_statistics(
 ) -> SpectralStatistics:
     centred = (u - mean[:, :, None, None]).div_(size[:, None, None, None])
     spectrum = torch.fft.rfft2(centred, norm="forward")
-    low_modes = spectrum[..., plane.low_rows, : plane.num_low_columns] * size[:, None, None, None]
-    zero = int((plane.low_rows == 0).nonzero()[0])
-    low_modes[..., zero, 0] = mean.to(low_modes.dtype)
+    near_modes = spectrum[..., plane.near_rows, : plane.num_near_columns] * size[:, None, None, None]
+    near_modes[..., len(plane.near_rows) // 2, 0] = mean.to(near_modes.dtype)
     if plane.window is not None:
         spectrum = torch.fft.rfft2(centred * plane.window, norm="forward")
     spectrum[..., 0, 0] = 0
@@ -138,7 +137,7 @@ def _chunk_statistics(
         along_x=columns,
         peak=peak,
         harmonics=harmonics,
-        low_modes=low_modes,
+        near_modes=near_modes,
         coherence=_coherence(spectrum, plane),
         correlation=_correlation(centred),
     )
