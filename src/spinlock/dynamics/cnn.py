@@ -70,7 +70,13 @@ class StochasticCNN(System):
     }
     parameters = (
         Parameter(name="num_layers", kind="integer", low=2, high=4, description="L, convolutions."),
-        Parameter(name="num_channels", kind="choice", choices=(8, 16, 24), description="Width between the layers."),
+        Parameter(
+            name="num_channels",
+            kind="choice",
+            choices=(8, 16, 32),
+            weights=(2.0, 2.0, 1.0),
+            description="Width between the layers.",
+        ),
         Parameter(
             name="kernel_size",
             kind="choice",

@@ -113,10 +113,10 @@ class System(ABC):
     def rows_per_call(self, grid_size: int, num_realizations: int) -> int:
         """Rows that are simulated in one call: always that many, so that bits never depend on company.
 
-        Samples run together where `shares_calls`, in numbers that stay in the cache; else a call is one sample.
+        Rows run together in numbers that stay in the cache; where not `shares_calls`, rows of one sample only.
         """
         if not self.shares_calls:
-            return num_realizations
+            return num_realizations if grid_size <= REFERENCE_GRID else 1
         return max(1, min(8, ROW_CELLS // grid_size**2))
 
     def _check(self, initial: Tensor, parameters: Columns, *, is_noisy: bool) -> None:

@@ -53,7 +53,7 @@ class AdvectionDiffusion(SpectralSystem):
             high=3e-3,
             description="D, blurs small scales first.",
         ),
-        Parameter(name="damping", unit="1/time", low=0.0, high=0.5, description="γ, fades all scales alike."),
+        Parameter(name="damping", unit="1/time", low=0.0, high=0.25, description="γ, fades all scales alike."),
         *noise_parameters(0.01, 0.5, unit="1/√time"),
     )
 
