@@ -16,7 +16,7 @@ from spinlock.features.temporal import TEMPORAL
 WHOLE_FIELD = {
     "peak_variance_growth_rate",
     "early_energy_growth_rate",
-    "late_variance_growth_rate",
+    "variance_growth_rate_change",
     "roughening_rate",
     "relative_activity_growth_rate",
     "transient_gain",
@@ -28,7 +28,11 @@ WHOLE_FIELD = {
 }
 LOCAL = tuple(feature for feature in TEMPORAL if feature.name not in WHOLE_FIELD)
 IN_TIME = {"settling_time", "first_crossing_time", "autocorrelation_time"}
-PER_TIME = {"dominant_frequency", *(feature.name for feature in TEMPORAL if feature.name.endswith("_rate"))}
+PER_TIME = {
+    "dominant_frequency",
+    "variance_growth_rate_change",
+    *(feature.name for feature in TEMPORAL if feature.name.endswith("_rate")),
+}
 
 
 def value(feature, fields) -> float:
@@ -54,17 +58,18 @@ def test_growth_rates_of_an_exponential_are_its_rate(rate):
     fields = standing(np.exp(rate * 0.5 * np.arange(50)), dt=0.5)
     assert value(temporal.peak_variance_growth_rate, fields) == pytest.approx(2 * rate)
     assert value(temporal.early_energy_growth_rate, fields) == pytest.approx(2 * rate)
-    assert value(temporal.late_variance_growth_rate, fields) == pytest.approx(2 * rate)
+    assert value(temporal.variance_growth_rate_change, fields) == pytest.approx(0, abs=1e-9)
     assert value(temporal.roughening_rate, fields) == pytest.approx(0, abs=1e-6)
     assert value(temporal.relative_activity_growth_rate, fields) == pytest.approx(0, abs=1e-6)
     assert value(temporal.transient_gain, fields) == pytest.approx(max(0, rate) * 0.5 * 49)
 
 
-def test_growth_that_saturates_is_seen_at_its_peak_and_not_late():
+def test_growth_that_saturates_half_way_has_its_rate_at_the_peak_and_loses_it():
     t = np.arange(200)
     fields = standing(1 / (1 + 1e5 * np.exp(-0.2 * t)))  # logistic growth
     assert value(temporal.peak_variance_growth_rate, fields) == pytest.approx(0.4, rel=0.01)
-    assert value(temporal.late_variance_growth_rate, fields) == pytest.approx(0, abs=1e-3)
+    broken = standing(np.exp(0.03 * np.minimum(np.arange(100), 50)))
+    assert value(temporal.variance_growth_rate_change, broken) == pytest.approx(-0.06)
 
 
 def test_relative_activity_falls_at_the_rate_of_approach_to_a_fixed_point():

@@ -62,14 +62,16 @@ def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
 
 
 @feature(category="temporal", unit="1/time")
-def late_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
-    """Exponential rate at which the spatial variance of the whole field still grows in the second half of the run.
+def variance_growth_rate_change(fields: Fields) -> Float[Tensor, " batch"]:
+    """How much faster the spatial variance of the whole field grows in the second half of the run than in the first.
 
-    Least-squares slope of log σ²(t) over the last T/2 saved times; 0 once the amplitude has saturated.
+    Least-squares slope of log σ²(t) over the last T/2 saved times less that over the first T/2: negative for growth that
+    saturates, positive for a decay that levels off, 0 for one exponential rate throughout.
     NaN with fewer than 6 saved times or where no frame varies in space.
     """
     curve = whole_field_series.log_spread(fields)
-    return 2 * slope(curve[:, curve.shape[1] // 2 :]) / fields.dt if curve.shape[1] >= 6 else missing(fields)
+    half = curve.shape[1] // 2
+    return 2 * (slope(curve[:, -half:]) - slope(curve[:, :half])) / fields.dt if half >= 3 else missing(fields)
 
 
 @feature(category="temporal", unit="1/time")
@@ -425,7 +427,7 @@ def temporal_spread(fields: Fields) -> Float[Tensor, " batch"]:
 TEMPORAL = (
     peak_variance_growth_rate,
     early_energy_growth_rate,
-    late_variance_growth_rate,
+    variance_growth_rate_change,
     roughening_rate,
     relative_activity_growth_rate,
     transient_gain,
