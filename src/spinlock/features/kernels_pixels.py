@@ -1,6 +1,7 @@
 """One pass over the pixels of standardised frames, chunk by chunk in the cache: moments, gradients, curvature, level set."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -79,46 +80,35 @@ def _moments(z: Float[Tensor, "frame height width"]) -> tuple[Float[Tensor, " fr
 
 def _gradients(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
     """Mean squares and product of the slopes, mean |∇z|⁴ and mean |∇z|."""
-    across, down = _step_x(z, periodic=periodic).neg_().add_(z), _step_y(z, periodic=periodic).neg_().add_(z)
-    if not periodic:  # the edges that leave the domain
-        across[:, :, -1:], down[:, -1:] = 0, 0
     height, width = z.shape[-2:]
-    inner_y = height if periodic or height == 1 else height - 1
-    inner_x = width if periodic or width == 1 else width - 1
-    twice_gx, twice_gy = _step_y(across, periodic=periodic).add_(across), _step_x(down, periodic=periodic).add_(down)
-    if not periodic and height == 1:
-        twice_gx = 2 * across
-    if not periodic and width == 1:
-        twice_gy = 2 * down
-    product = _cells(twice_gx, inner_y, inner_x), _cells(twice_gy, inner_y, inner_x)
+    rows, columns = (size if periodic or size == 1 else size - 1 for size in (height, width))  # of cells
+    across, down = _along_x(torch.sub, z, periodic=periodic), _along_y(torch.sub, z, periodic=periodic)
+    gx, gy = _along_y(torch.add, across, periodic=periodic), _along_x(torch.add, down, periodic=periodic)  # doubled
+    product = _mean_product(gx[:, :rows, :columns], gy[:, :rows, :columns]) / 4
     across, down = across.square_(), down.square_()
-    xx, yy = across.sum((-2, -1)) / (height * inner_x), down.sum((-2, -1)) / (width * inner_y)
-    square = _step_y(across, periodic=periodic or height == 1).add_(across).add_(down)
-    square = _cells(square.add_(_step_x(down, periodic=periodic or width == 1)), inner_y, inner_x)
+    xx, yy = across.sum((-2, -1)) / (height * columns), down.sum((-2, -1)) / (width * rows)
+    square = _along_y(torch.add, across, periodic=periodic).add_(_along_x(torch.add, down, periodic=periodic))
+    square = square[:, :rows, :columns]  # twice |∇z|² of the cells
     fourth = _mean_product(square, square) / 4
     magnitude = square.sqrt().mean((-2, -1)) / 2**0.5
-    return xx, yy, _mean_product(*product) / 4, fourth, magnitude
+    return xx, yy, product, fourth, magnitude
 
 
-def _step_x(z: Float[Tensor, "frame height width"], *, periodic: bool) -> Float[Tensor, "frame height width"]:
-    """The right neighbour of every pixel; of the last column the first one, or 0 if the domain does not wrap around."""
-    moved = torch.empty_like(z)
-    # One contiguous copy of the whole frame, then the last column: many times faster than row by row.
-    moved.flatten(1)[:, :-1] = z.flatten(1)[:, 1:]
-    moved[:, :, -1] = z[:, :, 0] if periodic else 0
-    return moved
+def _along_x(combine: Callable[..., Tensor], z: Float[Tensor, "frame height width"], *, periodic: bool) -> Tensor:
+    """combine(right neighbour, pixel) everywhere; right of the last column is the first one, or itself if not periodic."""
+    result, flat = torch.empty_like(z), z.flatten(1)
+    # Whole frames in one contiguous sweep, then the last column: many times faster than row by row.
+    combine(flat[:, 1:], flat[:, :-1], out=result.flatten(1)[:, :-1])
+    result[:, :, -1] = combine(z[:, :, 0] if periodic else z[:, :, -1], z[:, :, -1])
+    return result
 
 
-def _step_y(z: Float[Tensor, "frame height width"], *, periodic: bool) -> Float[Tensor, "frame height width"]:
-    """The neighbour below every pixel; of the last row the first one, or 0 if the domain does not wrap around."""
-    moved = torch.empty_like(z)
-    moved[:, :-1] = z[:, 1:]
-    moved[:, -1] = z[:, 0] if periodic else 0
-    return moved
-
-
-def _cells(values: Float[Tensor, "frame height width"], rows: int, columns: int) -> Tensor:
-    return values if (rows, columns) == tuple(values.shape[-2:]) else values[:, :rows, :columns]
+def _along_y(combine: Callable[..., Tensor], z: Float[Tensor, "frame height width"], *, periodic: bool) -> Tensor:
+    """combine(neighbour below, pixel) everywhere; below the last row is the first one, or itself if not periodic."""
+    result = torch.empty_like(z)
+    combine(z[:, 1:], z[:, :-1], out=result[:, :-1])
+    result[:, -1] = combine(z[:, 0] if periodic else z[:, -1], z[:, -1])
+    return result
 
 
 def _curvature(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
@@ -137,12 +127,15 @@ def _level_set(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tup
     """Occupied share, interface edges per pixel and Euler number of {z > 0}, from counts of pairs and quads of pixels."""
     height, width = z.shape[-2:]
     mask = torch.gt(z, 0, out=torch.empty_like(z))
+    pairs_x, pairs_y = (along(torch.mul, mask, periodic=True) for along in (_along_x, _along_y))
+    quads = _along_y(torch.mul, pairs_x, periodic=True)
     # An axis of one pixel does not wrap around: a row of pixels is a line, not a ring of rings.
-    pairs_x = _step_x(mask, periodic=periodic and width > 1).mul_(mask)
-    below = _step_y(mask, periodic=periodic and height > 1)
-    quads = _mean_product(pairs_x, _step_y(pairs_x, periodic=periodic and height > 1))
-    occupied = mask.mean((-2, -1))
-    pairs = pairs_x.mean((-2, -1)) + _mean_product(mask, below)
+    if not periodic or width == 1:
+        pairs_x[:, :, -1], quads[:, :, -1] = 0, 0
+    if not periodic or height == 1:
+        pairs_y[:, -1], quads[:, -1] = 0, 0
+    occupied, quads = mask.mean((-2, -1)), quads.mean((-2, -1))
+    pairs = pairs_x.mean((-2, -1)) + pairs_y.mean((-2, -1))
     ends = 4 * occupied - 2 * pairs  # of all edges, those that have one end inside
     if not periodic or width == 1:
         ends = ends - (mask[:, :, 0] + mask[:, :, -1]).sum(-1) / (height * width)
