@@ -36,7 +36,7 @@ from spinlock.features.perturbations import (
     white_direction,
 )
 
-TINY, SMALL, MEDIUM, LARGE = 0.002, 0.01, 0.3, 1.0
+TINY, SMALL, MEDIUM, LARGE = 0.002, 0.01, 0.15, 0.4
 """Root mean squares of perturbations, in units of s."""
 TWIN_STEPS = 6
 """Steps that twin trajectories are followed for."""
@@ -242,31 +242,37 @@ def offset_gain(fields: Fields) -> Float[Tensor, " batch"]:
 
 
 @feature(category="operator_sensitivity", source="definition")
-def medium_gain_ratio(fields: Fields) -> Float[Tensor, " batch"]:
-    """How the gain changes when a perturbation grows to 0.3 of the state's size.
+def medium_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
+    """How the gain changes when a perturbation grows from 0.01 to 0.15 of the state's size.
 
-    log(g(0.3 s)/g(0.01 s)), g(a) = |F(u + δ) - F(u)|/|δ| for a smooth δ of size a (equal energy in every octave, no
-    mean): 0 for a linear map, negative where large perturbations saturate.
-
-    Returns:
-        A pure number of either sign; NaN as said at the top of the module and where small perturbations vanish.
-    """
-    return _measured(fields, lambda: _gain_ratio(fields, answers(fields).medium, MEDIUM))
-
-
-@feature(category="operator_sensitivity", source="definition")
-def large_gain_ratio(fields: Fields) -> Float[Tensor, " batch"]:
-    """How the gain changes when a perturbation grows from 0.3 of the state's size to its size.
-
-    log(g(s)/g(0.3 s)), with g as in `medium_gain_ratio`.
+    (g(0.15 s) - g(0.01 s))/(g(0.15 s) + g(0.01 s)), g(a) = |F(u + δ) - F(u)|/|δ| for a smooth δ of size a (equal energy
+    in every octave, no mean): 0 for a linear map, negative where larger perturbations saturate.
 
     Returns:
-        A pure number of either sign; NaN as said at the top of the module and where perturbations vanish.
+        In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
     """
 
     def value() -> Tensor:
-        both = answers(fields)
-        return (_response(fields, both.large, LARGE) / _response(fields, both.medium, MEDIUM)).log()
+        images = answers(fields)
+        return _contrast(_response(fields, images.small, SMALL), _response(fields, images.medium, MEDIUM))
+
+    return _measured(fields, value)
+
+
+@feature(category="operator_sensitivity", source="definition")
+def large_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
+    """How the gain changes when a perturbation grows from 0.15 to 0.4 of the state's size.
+
+    (g(0.4 s) - g(0.15 s))/(g(0.4 s) + g(0.15 s)), with g as in `medium_gain_change`. Larger ones take some systems out of
+    the range in which their scheme is stable.
+
+    Returns:
+        In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
+    """
+
+    def value() -> Tensor:
+        images = answers(fields)
+        return _contrast(_response(fields, images.medium, MEDIUM), _response(fields, images.large, LARGE))
 
     return _measured(fields, value)
 
@@ -390,8 +396,9 @@ def _response(fields: Fields, image: Tensor, amplitude: float) -> Float[Tensor, 
     return root_mean_square(image - answers(fields).plain) / (amplitude * setting(fields).size.flatten())
 
 
-def _gain_ratio(fields: Fields, image: Tensor, amplitude: float) -> Float[Tensor, " batch"]:
-    return (_response(fields, image, amplitude) / _response(fields, answers(fields).small, SMALL)).log()
+def _contrast(first: Float[Tensor, " batch"], second: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    """Difference over sum: how much larger the second is, in [-1, 1]."""
+    return (second - first) / (second + first)
 
 
 def _resolved_size(state: Tensor) -> Float[Tensor, " batch"]:
@@ -430,8 +437,8 @@ OPERATOR_SENSITIVITY = (
     growth_unsteadiness,
     noise_gain,
     offset_gain,
-    medium_gain_ratio,
-    large_gain_ratio,
+    medium_gain_change,
+    large_gain_change,
     superposition_error,
     translation_error,
     rotation_error,
