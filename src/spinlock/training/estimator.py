@@ -23,7 +23,7 @@ ROWS_PER_TOKEN = 16
 AUTOMATIC_LATENT_DIMS = (32, 16, 8)
 
 Table = FeatureTable | np.ndarray | Tensor
-LevelLike = Level | tuple[int, int] | Mapping[str, int]
+LevelLike = Level | Sequence[int] | Mapping[str, int]
 
 
 class Tokenizer(BaseEstimator):

@@ -20,11 +20,11 @@ class History:
         """The newest value of a curve; NaN where there is none."""
         return self.curves[name][-1][1] if name in self.curves else math.nan
 
-    def to_json(self) -> dict[str, list[list[float]]]:
+    def to_json(self) -> dict[str, list[list[int | float]]]:
         """The curves as plain lists, fit for JSON; `from_json` reads them."""
         return {name: [[epoch, value] for epoch, value in points] for name, points in self.curves.items()}
 
     @classmethod
-    def from_json(cls, curves: Mapping[str, list[list[float]]]) -> "History":
+    def from_json(cls, curves: Mapping[str, list[list[int | float]]]) -> "History":
         """The history that `to_json` came from."""
         return cls({name: [(int(epoch), float(value)) for epoch, value in points] for name, points in curves.items()})

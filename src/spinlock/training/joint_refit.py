@@ -12,7 +12,7 @@ from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of the ridge, in units of a standardised column's variance; validation rows choose one, or none."""
-POOL_ROWS = 4000
+ROWS_PER_INPUT = 10
 NUM_NEIGHBORS = 15
 
 
@@ -37,7 +37,8 @@ def refit_joint_decoders(
         validation: rows that choose the strength.
         settings: seed and reach of the mixing.
     """
-    pool = _pool(train, settings=settings)
+    num_inputs = backend.packing.num_categories * backend.config.group_embedding_dim
+    pool = _pool(train, num_rows=ROWS_PER_INPUT * num_inputs, settings=settings)
     rows = [pool, validation]
     codes = [backend.encode(*part) for part in rows]
     packing = backend.packing
@@ -59,14 +60,14 @@ def refit_joint_decoders(
         joint.start_at(joint.linear + candidates[scores.index(min(scores))])
 
 
-def _pool(train: Rows, *, settings: TrainingSettings) -> Rows:
+def _pool(train: Rows, *, num_rows: int, settings: TrainingSettings) -> Rows:
     """Training rows moved towards neighbours, all categories of a row towards the same one."""
     if len(train.x) < 2 or settings.num_neighbors == 0 or settings.mixing_reach == 0:
         return train
     everyone = torch.ones((1, len(train.x)), dtype=torch.bool)
     neighbors = nearest_neighbors(train.x[None], num_neighbors=NUM_NEIGHBORS, present=everyone)
     generator = torch_stream(settings.seed, "joint")
-    copies = max(1, POOL_ROWS // len(train.x))
+    copies = max(1, num_rows // len(train.x))
     mixed = [
         mix_with_neighbors(train.x[None], neighbors, reach=settings.mixing_reach, generator=generator)[0]
         for _ in range(copies)

@@ -29,7 +29,7 @@ def split_by_group(
 ) -> Split:
     """Rows for training, validation and test, all rows of one group on the same side.
 
-    The groups are shuffled and dealt out one after another, each to the part that lacks most rows of what it is to have.
+    The groups are shuffled and, large ones first, dealt out one after another, each to the part that lacks most rows of what it is to have.
 
     Args:
         groups: the parameter draw of each row.
@@ -51,6 +51,7 @@ def split_by_group(
     lacking = np.asarray(fractions) * len(members)
     owner = np.empty(len(names), dtype=int)
     order = stream(seed, "split").permutation(len(names))
+    order = order[np.argsort(-sizes[order], kind="stable")]  # large groups first: small ones even out what they leave
     for place, group in enumerate(order):
         empty = [part for part in parts if not (owner[order[:place]] == part).any()]
         # Towards the end every part must still get a group.

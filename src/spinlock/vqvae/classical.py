@@ -16,8 +16,9 @@ from spinlock.vqvae.kmeans import kmeans
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 from spinlock.vqvae.packing import Packing
 
+ROWS_PER_TOKEN = 128
 POOL_ROWS = 4000
-"""Rows that the neighbour mixing aims at: beyond, it costs time and gains little."""
+"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, 4000 at most; beyond, little is gained."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ def fit_residual_codebooks(
         seed: for the starts and the mixing.
         fit: how.
     """
-    targets, present = mixed_rows(targets, present, seed=seed, fit=fit)
+    targets, present = mixed_rows(targets, present, num_tokens=num_tokens, seed=seed, fit=fit)
     beams = start_beams(targets)
     codebooks = []
     for level, tokens in enumerate(num_tokens):
@@ -77,20 +78,23 @@ def mixed_rows(
     targets: Float[Tensor, "category row latent"],
     present: Bool[Tensor, "category row"],
     *,
+    num_tokens: Sequence[int],
     seed: int,
     fit: ResidualFit,
 ) -> tuple[Float[Tensor, "category pool latent"], Bool[Tensor, "category pool"]]:
-    """The rows themselves and mixed copies, `POOL_ROWS` together where that takes at least one copy.
+    """The rows themselves and mixed copies, as many as the codebooks can use, but at least one copy of each row.
 
     Args:
         targets: rows of every category.
         present: False for rows that lack the category.
+        num_tokens: codebook sizes.
         seed: for the mixing.
         fit: number of neighbours and reach; the rows alone where `num_neighbors` is 0.
     """
     if fit.num_neighbors == 0:
         return targets, present
-    copies = max(1, POOL_ROWS // targets.shape[1] - 1)
+    aim = min(POOL_ROWS, ROWS_PER_TOKEN * max(num_tokens))
+    copies = max(1, aim // targets.shape[1] - 1)
     neighbors = nearest_neighbors(targets, num_neighbors=fit.num_neighbors, present=present)
     generator = torch_stream(seed, "mixing")
     mixed = [mix_with_neighbors(targets, neighbors, reach=fit.mixing_reach, generator=generator) for _ in range(copies)]
@@ -161,7 +165,8 @@ class ClassicalBackend(Backend):
         """
         how = how or ResidualFit()
         rows = self.packing.pack(x).transpose(0, 1).contiguous()
-        targets, present = mixed_rows(rows, self.packing.present(mask).T, seed=seed, fit=how)
+        num_tokens = [book.codewords.shape[1] for book in self.codebooks]
+        targets, present = mixed_rows(rows, self.packing.present(mask).T, num_tokens=num_tokens, seed=seed, fit=how)
         codes = beam_search(targets.transpose(0, 1), self.codebooks, beam=how.beam)
         codebooks = refit_codebooks(targets, present, codes, self.codebooks)
         return replace(self, codebooks=codebooks)

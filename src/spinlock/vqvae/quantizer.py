@@ -17,7 +17,7 @@ class Quantized(NamedTuple):
     Attributes:
         codes: the chosen codewords.
         codewords: the chosen codewords themselves; without gradient where they follow moving averages.
-        commitment: mean squared distance of the residuals to their codewords in the level's latent space; moves the encoder.
+        commitment: mean squared distance of the residuals to their codewords; moves the encoder.
         codebook_loss: the same distance, moving the codewords; 0 where they follow moving averages.
     """
 
@@ -30,7 +30,7 @@ class Quantized(NamedTuple):
 class CategoricalQuantizer(nn.Module):
     """Nearest codewords of every category, which follow moving averages of what they are chosen for.
 
-    A codeword is a vector of the embedding space; it is looked up by its first `latent_dim` coordinates along `axes`.
+    A codeword is a vector of the embedding space; it is looked up by its `latent_dim` coordinates along `axes`.
     With moving averages (van den Oord et al. 2017, arXiv:1711.00937, appendix A.1; Razavi et al. 2019, arXiv:1906.00446):
     n ← decay n + (1 - decay) count,  s ← decay s + (1 - decay) Σ residual,  codeword = s / n, with n smoothed on a copy.
 
@@ -112,13 +112,13 @@ class CategoricalQuantizer(nn.Module):
         keys = self.codewords.detach() @ self.axes
         codes = self._nearest(latent.detach(), keys)
         words = self.codewords.gather(1, codes[..., None].expand(-1, -1, residuals.shape[2]))
-        keys = keys.gather(1, codes[..., None].expand(-1, -1, latent.shape[2]))
         weight = present.to(latent.dtype)[..., None]
-        rows = weight.sum().clamp(min=1.0)
-        commitment = ((latent - keys).square() * weight).sum() / (rows * latent.shape[2])
+        entries = weight.sum().clamp(min=1.0) * residuals.shape[2]
+        # Over all coordinates, not only those of the look-up: the others would grow without anything to hold them.
+        commitment = ((residuals - words.detach()).square() * weight).sum() / entries
         codebook_loss = commitment.new_zeros(())
         if not self.use_ema:
-            codebook_loss = ((residuals.detach() - words).square() * weight).sum() / (rows * residuals.shape[2])
+            codebook_loss = ((residuals.detach() - words).square() * weight).sum() / entries
         elif self.training:
             self._follow(residuals.detach(), codes, weight, generator)
         return Quantized(codes, words, commitment, codebook_loss)

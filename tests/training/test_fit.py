@@ -1,0 +1,209 @@
+from dataclasses import asdict, fields, replace
+
+import pytest
+import torch
+from training_samples import CATEGORIES, CONFIG, SETTINGS, quick_fit, sample_table, sample_values
+
+from spinlock.core.category_map import CategoryMap
+from spinlock.core.errors import ConfigError, InputError, NamesDifferError
+from spinlock.core.feature_table import FeatureTable
+from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.training.fit import fit_tokenizer
+from spinlock.training.rows import masked_mse
+
+
+@pytest.fixture(scope="module")
+def automatic():
+    return quick_fit()
+
+
+def validation_error(tokenizer):
+    table = sample_table(rows=60, seed=7)
+    x, mask = tokenizer.normalize(table)
+    return masked_mse(tokenizer.decode_normalized(tokenizer.encode(table)), x, mask)
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_backend_is_scored_and_the_best_on_validation_rows_is_kept(automatic):
+    scores = {score.backend: score for score in automatic.comparison}
+    assert set(scores) == {"classical", "vqvae start", "vqvae"}
+    kept = [score for score in automatic.comparison if score.is_kept]
+    assert len(kept) == 1
+    assert kept[0].validation_mse == min(score.validation_mse for score in automatic.comparison)
+    assert automatic.kept == automatic.tokenizer.backend.name
+    assert validation_error(automatic.tokenizer) == pytest.approx(kept[0].validation_mse, rel=1e-5)
+
+
+def test_the_learned_backend_is_never_worse_than_its_start_nor_that_than_classical(automatic):
+    scores = {score.backend: score.validation_mse for score in automatic.comparison}
+    assert scores["vqvae"] <= scores["vqvae start"] + 1e-6
+    assert scores["vqvae start"] <= scores["classical"] + 1e-6
+
+
+def test_every_backend_can_be_asked_for():
+    assert [score.backend for score in quick_fit(backend="classical").comparison] == ["classical"]
+    assert quick_fit(backend="vqvae").kept == "vqvae"
+
+
+def test_training_lowers_the_loss(automatic):
+    curve = [value for _, value in automatic.history.curves["reconstruction"]]
+    assert sum(curve[-3:]) < sum(curve[:3])
+    epochs = [epoch for epoch, _ in automatic.history.curves["validation_mse"]]
+    assert epochs == [0, 3, 6, 9, 12]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(automatic):
+    assert same(quick_fit().tokenizer.tensors(), automatic.tokenizer.tensors())
+    other = quick_fit(settings=replace(SETTINGS, seed=1))
+    assert not torch.equal(
+        other.tokenizer.encode(sample_table()).codes, automatic.tokenizer.encode(sample_table()).codes
+    )
+
+
+def test_values_of_validation_rows_move_no_transform_and_no_codebook():
+    shuffled = sample_table(rows=60, seed=7)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    shuffled = FeatureTable.from_array(shuffled.values[order].flip(1), categories=CATEGORIES)
+    one, two = (quick_fit(validation=v, settings=replace(SETTINGS, num_epochs=0)) for v in (None, shuffled))
+    first, second = one.tokenizer, two.tokenizer
+    assert same(first.transform.tensors(), second.transform.tensors())
+    assert same(first.imputer.tensors(), second.imputer.tensors())
+
+
+@pytest.mark.parametrize("backend", ["classical", "vqvae"])
+def test_missing_values_are_no_obstacle(backend):
+    values = sample_values()
+    gaps = torch.rand(values.shape, generator=torch.Generator().manual_seed(3)) < 0.1
+    values[gaps] = torch.nan
+    values[:20, :4] = torch.nan
+    values[:, 8] = torch.nan
+    values[:, 7] = 5.0
+    table = FeatureTable.from_array(values, categories=CATEGORIES)
+    result = quick_fit(train=table, validation=table.rows(range(40)), backend=backend)
+    tokens = result.tokenizer.encode(table)
+    assert (tokens.codes[:20, 0] == -1).all()
+    assert (tokens.codes[20:] >= 0).all()
+    back = result.tokenizer.decode(tokens).values
+    assert torch.isnan(back[:, 8]).all()
+    assert (back[:, 7] == 5.0).all()
+    assert result.comparison[-1].validation_mse < 0.9
+
+
+def test_codebooks_larger_than_the_training_set_are_no_obstacle():
+    levels = (Level(latent_dim=4, num_tokens=64), Level(latent_dim=4, num_tokens=128))
+    small = sample_table(rows=12)
+    result = quick_fit(train=small, levels=levels)
+    assert result.tokenizer.encode(small).codes.shape == (12, 2, 2)
+
+
+def test_embeddings_smaller_than_a_category_are_no_obstacle():
+    assert quick_fit(backend="vqvae", group_embedding_dim=2).comparison[-1].validation_mse < 1.0
+
+
+CHANGES = {
+    "levels": (Level(latent_dim=1, num_tokens=8), Level(latent_dim=2, num_tokens=4)),
+    "group_embedding_dim": 4,
+    "group_hidden_dim": 7,
+    "encoder": "IdentityEncoder",
+    "encoder_params": {"hidden_dims": (9,), "output_dim": 6},
+    "commitment_cost": 2.0,
+    "use_ema": False,
+    "decay": 0.5,
+    "orthogonality_weight": 3.0,
+    "informativeness_weight": 3.0,
+    "backend": "classical",
+}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return quick_fit(backend="vqvae")
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(TokenizerConfig)])
+def test_every_key_of_the_configuration_acts(name, trained):
+    changes = {"backend": "vqvae", name: CHANGES[name]}
+    if name == "encoder":
+        changes["encoder_params"] = {}
+    changed = quick_fit(**changes)
+    assert changed.history.curves.get("total") != trained.history.curves["total"]
+
+
+SETTING_CHANGES = {
+    "num_epochs": 3,
+    "batch_size": 20,
+    "learning_rate": 1e-4,
+    "seed": 5,
+    "weight_decay": 0.5,
+    "warmup": 0.5,
+    "final_rate": 0.5,
+    "input_noise": 0.5,
+    "mixing_reach": 0.1,
+    "num_neighbors": 2,
+    "training_beam": 1,
+    "beam": 1,
+    "evaluate_every": 2,
+    "restart_threshold": 1.0,
+}
+
+
+@pytest.mark.parametrize("name", list(SETTING_CHANGES))
+def test_every_setting_acts(name, trained):
+    changed = quick_fit(backend="vqvae", settings=replace(SETTINGS, **{name: SETTING_CHANGES[name]}))
+    assert changed.history.curves != trained.history.curves
+
+
+def test_no_setting_is_untested():
+    assert set(asdict(SETTINGS)) - set(SETTING_CHANGES) == {"patience", "checkpoint_every"}  # in test_resume.py
+
+
+def test_patience_ends_a_training_that_gains_nothing():
+    settings = replace(SETTINGS, num_epochs=60, patience=2, learning_rate=0.5)
+    epochs = [epoch for epoch, _ in quick_fit(backend="vqvae", settings=settings).history.curves["total"]]
+    assert epochs[-1] < 60
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(ConfigError, match="unknown backend 'clasical'. Did you mean 'classical'"):
+        quick_fit(backend="clasical")
+
+
+def test_no_level_is_refused():
+    with pytest.raises(ConfigError, match="at least one level"):
+        quick_fit(levels=())
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(InputError, match="at least 2 training rows and 1 validation row; got 1 and 60"):
+        quick_fit(train=sample_table(rows=1))
+
+
+def test_tables_of_other_columns_are_refused():
+    other = FeatureTable.from_array(sample_values(rows=5), names=[f"column {i}" for i in range(9)])
+    with pytest.raises(NamesDifferError, match="the validation table"):
+        quick_fit(validation=other)
+    with pytest.raises(NamesDifferError, match="the category map"):
+        fit_tokenizer(
+            sample_table(),
+            sample_table(),
+            category_map=CategoryMap.from_registry(other.registry),
+            config=CONFIG,
+            settings=SETTINGS,
+        )
+
+
+def test_progress_is_told_of_every_epoch():
+    told = []
+    fit_tokenizer(
+        sample_table(),
+        sample_table(rows=60, seed=7),
+        category_map=CategoryMap.from_registry(sample_table().registry),
+        config=CONFIG,
+        settings=replace(SETTINGS, num_epochs=3),
+        on_progress=told.append,
+    )
+    assert [figures["epoch"] for figures in told] == [1.0, 2.0, 3.0]
+    assert "validation_mse" in told[-1]
