@@ -50,9 +50,9 @@ class Artefact:
 
     @property
     def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """Name → (epoch, value) pairs of the training; empty where nothing was trained."""
+        """Name → (epoch, value) pairs of the training, finite values alone; empty where nothing was trained."""
         return {
-            name: [(epoch, value) for epoch, value in points]
+            name: [(float(epoch), float(value)) for epoch, value in points if value is not None]
             for name, points in self.training.get("curves", {}).items()
         }
 

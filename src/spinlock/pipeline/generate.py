@@ -174,8 +174,8 @@ def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
     return ParameterColumn(
         name=f"{system}.{parameter.name}",
         unit=parameter.unit,
-        low=parameter.low if has_range else np.nan,
-        high=parameter.high if has_range else np.nan,
+        low=float(parameter.low) if has_range else np.nan,
+        high=float(parameter.high) if has_range else np.nan,
         choices=tuple(str(choice) for choice in parameter.choices),
     )
 

@@ -1,6 +1,5 @@
 """`spinlock report`: one static page on a tokenizer, and the same numbers as JSON."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,16 +103,12 @@ def page_content(
         used_train=np.array([usage.used_train for usage in figures.usage]).reshape(shape),
         used_corrected=np.array([usage.corrected for usage in figures.usage]).reshape(shape),
         level_gains=figures.level_gains,
-        curves={name: _finite(points) for name, points in artefact.curves.items()},
+        curves=artefact.curves,
         gallery=gallery,
         rollouts=sheet,
         notes=_notes(figures),
         provenance=judged.provenance,
     )
-
-
-def _finite(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(epoch, value) for epoch, value in points if value is not None and math.isfinite(value)]
 
 
 def _threshold_lines(judged: Report) -> tuple[ThresholdLine, ...]:

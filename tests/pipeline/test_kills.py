@@ -1,0 +1,99 @@
+"""Runs that are killed and resumed end in the same bytes as unbroken ones."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from pipeline_runs import SMALL, generate_config, train_config
+
+from spinlock.pipeline.generate import generate
+from spinlock.pipeline.train import train
+from spinlock.store.dataset import open_dataset
+from spinlock.store.tokenizer_folder import load_tokenizer_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_killed(arguments: list[str], *, after: float, until: Path | None = None) -> int:
+    """Run a command line and kill it and all its workers after some seconds, or when a file has appeared; its exit code."""
+    command = [sys.executable, "-m", "spinlock", "-q", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)  # noqa: S603
+    deadline = time.monotonic() + after
+    while process.poll() is None and time.monotonic() < deadline:
+        if until is not None and until.exists():
+            break
+        time.sleep(0.02)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def content_of(path: Path) -> str:
+    with open_dataset(path) as dataset:
+        return str(dataset.metadata["content_sha256"])
+
+
+@pytest.mark.slow
+def test_a_data_set_that_was_killed_on_the_way_is_byte_equal(dataset, tmp_path):
+    target = tmp_path / "killed.h5"
+    shards = target.with_name("killed.h5.shards")
+    arguments = ["generate", "--config", "configs/generate/tiny.yaml", "--output", str(target)]
+    for override in (*SMALL, "storage.shard_size=4"):
+        arguments += ["-o", override]
+    first = shards / "shard-000000000-000000003.h5.json"
+    assert run_killed(arguments, after=60, until=first) == -signal.SIGKILL
+    assert not target.exists()
+    assert first.exists()
+    for seconds in (2.0, 3.0, 3.5):
+        run_killed(arguments, after=seconds)
+        if target.exists():
+            break
+    assert run_killed(arguments, after=120) == 0
+    assert content_of(target) == content_of(dataset)
+    assert not shards.exists()
+
+
+def test_the_data_do_not_depend_on_shards_and_workers(dataset, tmp_path):
+    config = generate_config(tmp_path / "again.h5", "storage.workers=1", "storage.shard_size=5")
+    assert content_of(generate(config)) == content_of(dataset)
+
+
+def test_another_seed_gives_other_data(dataset, tmp_path):
+    assert content_of(generate(generate_config(tmp_path / "other.h5", "seed=1"))) != content_of(dataset)
+
+
+@pytest.mark.slow
+def test_training_that_was_killed_and_resumed_has_the_weights_of_an_unbroken_run(dataset, tmp_path):
+    overrides = (
+        "model.backend=vqvae",
+        "training.num_epochs=60",
+        "training.checkpoint_every=2",
+        "training.patience=100",
+    )
+    unbroken = train(train_config(dataset, tmp_path / "unbroken", *overrides)).folder
+    broken = tmp_path / "broken"
+    arguments = [
+        "train-vqvae",
+        "--config",
+        "configs/vqvae/tiny.yaml",
+        "--dataset",
+        str(dataset),
+        "--output",
+        str(broken),
+    ]
+    for override in overrides:
+        arguments += ["-o", override]
+    first = broken / "checkpoints" / "LATEST"
+    assert run_killed(arguments, after=120, until=first) == -signal.SIGKILL
+    assert not (broken / "tokenizer.json").exists()
+    assert run_killed([*arguments, "--resume"], after=120) == 0
+    one, other = load_tokenizer_folder(unbroken), load_tokenizer_folder(broken)
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+    assert one.training["curves"] == other.training["curves"]
