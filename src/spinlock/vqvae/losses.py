@@ -13,7 +13,8 @@ def masked_mean_square(
     errors: Float[Tensor, "category row width"], mask: Bool[Tensor, "category row width"]
 ) -> Float[Tensor, ""]:
     """Mean of errors² over the entries that are present."""
-    return (errors.square() * mask).sum() / mask.sum().clamp(min=1)
+    kept = (errors * mask).flatten()
+    return kept.dot(kept) / mask.sum().clamp(min=1)
 
 
 def reconstruction(

@@ -115,7 +115,8 @@ class CategoricalQuantizer(nn.Module):
         weight = present.to(latent.dtype)[..., None]
         entries = weight.sum().clamp(min=1.0) * residuals.shape[2]
         # Over all coordinates, not only those of the look-up: the others would grow without anything to hold them.
-        commitment = ((residuals - words.detach()).square() * weight).sum() / entries
+        missed = ((residuals - words.detach()) * weight).flatten()
+        commitment = missed.dot(missed) / entries
         codebook_loss = commitment.new_zeros(())
         if not self.use_ema:
             codebook_loss = ((residuals.detach() - words).square() * weight).sum() / entries
