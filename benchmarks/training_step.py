@@ -1,6 +1,6 @@
 """Training steps a second: all categories in one model, against the same model built of separate quantiser modules.
 
-    python benchmarks/training_step.py [--json] [--rounds 5]
+    python benchmarks/training_step.py [--json] [--rounds 30]
 
 Three contenders take turns in one process on one thread; times are processor time, so that a busy machine counts less.
 Only ratios travel:

@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(automatic):
     )
 
 
-def test_values_of_validation_rows_move_no_transform_and_no_codebook():
+def test_values_of_validation_rows_move_neither_transform_nor_imputer():
     shuffled = sample_table(rows=60, seed=7)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
     shuffled = FeatureTable.from_array(shuffled.values[order].flip(1), categories=CATEGORIES)
