@@ -49,7 +49,7 @@ _HOMES = {
 }
 """Public name → the module that it lives in."""
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

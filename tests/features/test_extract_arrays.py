@@ -204,3 +204,14 @@ def test_a_feature_that_fails_is_named_with_its_sample(wrong, message):
     fields = Fields(smooth(1, 4, 1, 8, 8), dt=1.0)
     with pytest.raises(InputError, match=message):
         compute(wrong, fields, sample="sample 7")
+
+
+def test_rollouts_have_the_features_of_their_states():
+    states = torch.randn((2, 3, 24, 1, 12, 12), generator=torch.Generator().manual_seed(0)).cumsum(2)
+    rollouts = [
+        Rollout(states=sample, system="test", dt=0.1, dx=0.5, channel_names=("u",), group=7) for sample in states
+    ]
+    from_rollouts = extract_features(rollouts)
+    from_array = extract_features(states, axes="nmtchw", dt=0.1, dx=0.5)
+    torch.testing.assert_close(from_rollouts.values, from_array.values, equal_nan=True, rtol=0, atol=0)
+    assert from_rollouts.groups == ("7", "7")

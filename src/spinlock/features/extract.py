@@ -1,7 +1,7 @@
 """Rollouts, or plain arrays of states, → features."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ def _check_growth(fields: Fields, sample: str) -> None:
 
 
 def extract_features(
-    states: np.ndarray | Tensor | Sequence[object],
+    states: np.ndarray | Tensor | Sequence[object] | Iterable[Rollout],
     *,
     axes: str = "ntchw",
     dt: float = 1.0,
@@ -114,10 +114,11 @@ def extract_features(
     groups: Sequence[object] = (),
     step: StepOperator | None = None,
 ) -> FeatureTable:
-    """The aggregated features of any array of states, one row a sample.
+    """The aggregated features of any array of states, or of rollouts, one row a sample.
 
     Args:
-        states: real numbers, finite; float64 is kept, everything else becomes float32. A memory map is read sample by sample.
+        states: rollouts, as `spinlock.open_rollouts` reads them (they bring `dt`, `dx`, `periodic`, `groups` and `step` of their
+            own, and are read one by one), or an array of real numbers, finite; float64 is kept, everything else becomes float32. A memory map is read sample by sample.
         axes: one letter an axis, in the array's order: n sample, m realization, t time, c channel, h height, w width. Time is
             needed; a letter that is missing stands for one (1-D data has no h, 0-D data neither h nor w).
         dt: time between saved states.
@@ -134,7 +135,9 @@ def extract_features(
     Raises:
         InputError: if the array, its axes, `dt` or `dx` break a rule.
     """
-    array = _checked_array(states, axes)
+    if not isinstance(states, np.ndarray | Tensor) and isinstance(next(iter(states), None), Rollout):
+        return _features_of_rollouts(states, ids=ids, groups=groups)  # pyright: ignore[reportArgumentType]
+    array = _checked_array(states, axes)  # pyright: ignore[reportArgumentType]
     if not 0 < dt < math.inf or not 0 < dx < math.inf:
         raise InputError(f"`dt` and `dx` must be finite and greater than 0; got dt={dt} and dx={dx}.")
     names = _row_names("ids", ids, len(array)) or tuple(str(row) for row in range(len(array)))
@@ -163,6 +166,22 @@ def extract_features(
         registry=SDF.aggregated(),
         ids=names,
         groups=group_names,
+    )
+
+
+def _features_of_rollouts(
+    rollouts: Iterable[Rollout], *, ids: Sequence[object], groups: Sequence[object]
+) -> FeatureTable:
+    """The same from rollouts, of which one is held at a time."""
+    rows, own_groups = [], []
+    for number, rollout in enumerate(rollouts):
+        rows.append(extract_rollout(rollout, per_timestep=(), name=str(number)).per_trajectory)
+        own_groups.append(str(rollout.group))
+    return FeatureTable(
+        values=torch.stack([aggregate(row) for row in rows]).float(),
+        registry=SDF.aggregated(),
+        ids=_row_names("ids", ids, len(rows)),
+        groups=_row_names("groups", groups, len(rows)) or tuple(own_groups),
     )
 
 

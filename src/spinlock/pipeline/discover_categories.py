@@ -64,6 +64,7 @@ def discover_categories(
     Raises:
         InputError: if the columns do not add up, feature by feature.
     """
+    progress("discover categories", 0, 1)
     table = load_table(dataset, feature_path).table
     if method == "semantic":
         category_map, stability = semantic_categories(table.registry), None

@@ -51,6 +51,7 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         InputError: if the tokenizer was never judged.
         NamesDifferError: if the data set has other columns.
     """
+    progress("report", 0, 3)
     artefact = load_artefact(tokenizer)
     if artefact.report is None:
         raise InputError(
@@ -140,6 +141,8 @@ def _notes(figures: SplitFigures) -> tuple[str, ...]:
     notes = [
         "Errors are in units of each column's spread on training rows, after winsorising at their 0.5 and 99.5 % quantiles; "
         "1 is what the column means reach.",
+        "Orthogonality is the mean squared correlation between the embeddings of different categories; among "
+        f"{figures.num_samples} rows chance alone gives about {1 / max(1, figures.num_samples - 1):.3f}.",
     ]
     if scarce:
         notes.append(

@@ -49,6 +49,7 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
     """
     artefact = load_artefact(tokenizer)
     loaded = load_table(dataset, artefact.feature_path)
+    progress("tokenize", 0, len(loaded.table))
     tokens = artefact.tokenizer.encode(loaded.table)
     progress("tokenize", len(loaded.table), len(loaded.table))
     save_tokens(tokens, output)

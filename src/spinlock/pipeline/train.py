@@ -78,6 +78,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     facts = _facts(config, loaded, tables)
     tokenizer = replace(result.tokenizer, provenance={**result.tokenizer.provenance, **_provenance(facts)})
     result = replace(result, tokenizer=tokenizer)
+    progress("judge", 0, 1)
     report = judge(
         tokenizer,
         tables,

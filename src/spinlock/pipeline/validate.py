@@ -42,9 +42,11 @@ class DatasetVerdict:
 @one_thread()
 def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVerdict:
     """Check a data-set file against its format and its checksum, and its columns against each other."""
+    progress("check the file", 0, 1)
     with open_dataset(dataset) as opened:
         problems = tuple(check_dataset(opened, contents=True))
     progress("check the file", 1, 1)
+    progress("compare the columns", 0, 1)
     table = load_table(dataset).table
     found = degenerate_columns(table.values, table.names)
     progress("compare the columns", 1, 1)
@@ -65,17 +67,18 @@ def validate(tokenizer: Path, dataset: Path, *, split: str = "test", progress: P
 
     Args:
         tokenizer: a tokenizer's folder.
-        dataset: the data set that it was fitted to or, with split "all", any data set with its columns.
-        split: "train", "validation", "test", or "all" rows of the file.
+        dataset: the data set that it was fitted to.
+        split: "train", "validation", "test", or "all" of its rows.
         progress: is told of the steps.
 
     Raises:
-        UsageError: if a split is asked for of data that the tokenizer was not fitted to.
+        UsageError: if the tokenizer was not fitted to these data: its training and test rows are not among them.
         NamesDifferError: if the data set has other columns.
     """
     artefact = load_artefact(tokenizer)
     table = load_table(dataset, artefact.feature_path)
     tables = _tables(artefact, table.table, content=table.content, split=split, names=(str(tokenizer), str(dataset)))
+    progress("judge", 0, 1)
     report = judge_again(artefact, tables)
     progress("judge", 1, 1)
     return verdict(report, split=split)
