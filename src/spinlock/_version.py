@@ -1,3 +1,3 @@
-"""The version, read by the build and by every file that spinlock writes."""
+"""The version, read without loading anything, and written into every file that spinlock makes."""
 
 __version__ = "0.1.0"

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from spinlock.core.errors import InputError
-from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report, SplitFigures
+from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report
 from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.threads import one_thread
+from spinlock.pipeline.verdict import notes
 from spinlock.plots.content import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine
 from spinlock.plots.page import render_page
 from spinlock.store.atomic import write_text
@@ -107,7 +108,7 @@ def page_content(
         curves=artefact.curves,
         gallery=gallery,
         rollouts=sheet,
-        notes=_notes(figures),
+        notes=notes(figures),
         provenance=judged.provenance,
     )
 
@@ -132,21 +133,3 @@ def _coder_lines(judged: Report) -> tuple[CoderLine, ...]:
         CoderLine(name=f"this tokenizer ({judged.backend})", bits=judged.bits, errors=ours, is_ours=True),
         *(CoderLine(name=b.name, bits=b.bits, errors=b.mse) for b in judged.baselines),
     )
-
-
-def _notes(figures: SplitFigures) -> tuple[str, ...]:
-    """What a careful reader should know and the tables do not say."""
-    usage = figures.usage
-    scarce = sum(u.rows_per_code < 16 for u in usage)
-    notes = [
-        "Errors are in units of each column's spread on training rows, after winsorising at their 0.5 and 99.5 % quantiles; "
-        "1 is what the column means reach.",
-        "Orthogonality is the mean squared correlation between the embeddings of different categories; among "
-        f"{figures.num_samples} rows chance alone gives about {1 / max(1, figures.num_samples - 1):.3f}.",
-    ]
-    if scarce:
-        notes.append(
-            f"{scarce} of {len(usage)} codebooks have fewer than 16 training rows a code: they partly memorise, which the gap "
-            "between training and test error shows."
-        )
-    return tuple(notes)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from spinlock.metrics.report import Report
+from spinlock.metrics.report import Report, SplitFigures
 
 ORDER = ("train", "validation", "test", "all")
 
@@ -31,6 +31,7 @@ def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
             }
             for check in report.checks(split)
         ],
+        "notes": [{"note": note} for note in notes(judged)],
         "splits": [
             {
                 "rows": name,
@@ -77,6 +78,29 @@ def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
             for usage in judged.usage
         ],
     }
+
+
+def notes(figures: SplitFigures) -> tuple[str, ...]:
+    """What a careful reader should know and the tables do not say."""
+    usage = figures.usage
+    scarce = sum(u.rows_per_code < 16 for u in usage)
+    starved = sum(u.rows_per_code < 1 for u in usage)
+    said = [
+        "Errors are in units of each column's spread on training rows, after winsorising at their 0.5 and 99.5 % quantiles; "
+        "1 is what the column means reach.",
+        "Orthogonality is the mean squared correlation between the embeddings of different categories; among "
+        f"{figures.num_samples} rows chance alone gives about {1 / max(1, figures.num_samples - 1):.3f}.",
+    ]
+    if scarce:
+        said.append(
+            f"{scarce} of {len(usage)} codebooks have fewer than 16 training rows a code: they partly memorise, which the gap "
+            "between training and test error shows."
+        )
+    if starved:
+        said.append(
+            f"{starved} of {len(usage)} codebooks have more codes than training rows, so they cannot all be used."
+        )
+    return tuple(said)
 
 
 def _number(value: float) -> float | None:
