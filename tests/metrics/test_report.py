@@ -95,6 +95,15 @@ def test_dead_codes_fail_even_where_the_corrected_use_is_perfect():
     assert "3 of 4 codebooks pass; lowest: a level 1" in failing[0].note
 
 
+def test_category_that_training_never_saw_is_left_out_of_the_use_and_named():
+    judged, _ = figures()
+    unseen = {"rows_per_code": 0.0, "used_train": 0.0, "corrected": math.nan}
+    usage = tuple(replace(u, **unseen) if u.category == "b" else u for u in judged.usage)
+    checks = replace(report(), splits={"test": replace(judged, usage=usage)}).checks()
+    use = [check for check in checks if check.name.startswith("utilization")]
+    assert all(check.passed and "2 left out" in check.note for check in use)
+
+
 def test_held_out_use_is_not_checked_on_training_rows():
     assert len(report().checks("train")) == len(report().checks("test")) - 1
 

@@ -165,14 +165,19 @@ class Report:
 
 
 def _utilization_check(usage: tuple[QuantizerUsage, ...], figure: str, name: str) -> Check:
-    """The lowest codebook's use against the threshold, and which it is."""
-    values = {f"{u.category} level {u.level}": float(getattr(u, figure)) for u in usage}
+    """The lowest codebook's use against the threshold, and which it is; categories that training never saw are left out."""
+    seen = [u for u in usage if u.rows_per_code > 0]
+    if not seen:
+        return Check(name=name, value=math.nan, threshold=UTILIZATION_THRESHOLD, must_be="above", note="not measured")
+    values = {f"{u.category} level {u.level}": float(getattr(u, figure)) for u in seen}
     passing = sum(value > UTILIZATION_THRESHOLD for value in values.values())
     lowest = min(values, key=lambda quantizer: -math.inf if math.isnan(values[quantizer]) else values[quantizer])
-    share = median(u.perplexity_share for u in usage)
+    share = median(u.perplexity_share for u in seen)
     note = (
         f"{passing} of {len(values)} codebooks pass; lowest: {lowest}; median perplexity/K on training rows {share:.2f}"
     )
+    if len(seen) < len(usage):
+        note += f"; {len(usage) - len(seen)} left out: no training row has their category"
     return Check(name=name, value=values[lowest], threshold=UTILIZATION_THRESHOLD, must_be="above", note=note)
 
 

@@ -1,5 +1,7 @@
 """`spinlock validate`: is a data set sound, and is a tokenizer as good as it says?"""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,9 @@ class DatasetVerdict:
         passed: no problem and no degenerate column.
         problems: with the file, one sentence each.
         samples, columns: of the aggregated table.
-        missing, constant: names of the columns that never have a value, or never vary.
+        missing_by_definition: why columns have no value, and how many: one realization has no spread, and without a step
+            operator there is no sensitivity. They do not count against the data set.
+        missing, constant: names of the other columns that never have a value, or never vary.
         twins: pairs of columns with |r| > .99.
     """
 
@@ -34,6 +38,7 @@ class DatasetVerdict:
     problems: tuple[str, ...]
     samples: int
     columns: int
+    missing_by_definition: dict[str, int]
     missing: tuple[str, ...]
     constant: tuple[str, ...]
     twins: tuple[dict[str, Any], ...]
@@ -45,20 +50,35 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     progress("check the file", 0, 1)
     with open_dataset(dataset) as opened:
         problems = tuple(check_dataset(opened, contents=True))
+        realizations = opened.metadata.get("num_realizations")
     progress("check the file", 1, 1)
     progress("compare the columns", 0, 1)
     table = load_table(dataset).table
     found = degenerate_columns(table.values, table.names)
     progress("compare the columns", 1, 1)
+    expected = _missing_by_definition(table, found.missing, one_realization=realizations == 1)
+    missing = tuple(name for name in found.missing if name not in expected)
     return DatasetVerdict(
-        passed=not problems and found.is_clean,
+        passed=not (problems or missing or found.constant or found.twins),
         problems=problems,
         samples=len(table),
         columns=len(table.names),
-        missing=found.missing,
+        missing_by_definition=dict(Counter(expected.values())),
+        missing=missing,
         constant=found.constant,
         twins=tuple(map(Twin._asdict, found.twins)),
     )
+
+
+def _missing_by_definition(table: FeatureTable, missing: Sequence[str], *, one_realization: bool) -> dict[str, str]:
+    """Column → why it can have no value in this data set, of the columns that have none."""
+    lost = set(missing)
+    sensitivity = {spec.name for spec in table.registry.specs if spec.category == "operator_sensitivity"}
+    reasons = dict.fromkeys(sensitivity, "no step operator") if sensitivity <= lost else {}
+    for spec in table.registry.specs:
+        if one_realization and spec.aggregation in ("std", "cv"):
+            reasons.setdefault(spec.name, "one realization")
+    return {name: reason for name, reason in reasons.items() if name in lost}
 
 
 @one_thread()
