@@ -1,0 +1,41 @@
+"""Draw the README's picture from a finished demo: one run of each system over time, with its coarse tokens.
+
+python scripts/draw_readme_picture.py runs/demo docs/images/words.png
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+from spinlock.pipeline.gallery import gallery_rollout
+from spinlock.plots.images import to_png
+from spinlock.plots.rollouts import contact_sheet
+from spinlock.store.dataset import open_dataset
+from spinlock.store.token_file import load_tokens
+
+CHOSEN = (2, 3, 4, 5, 6, 14, 15)
+"""Places among the samples; only the first of each system is drawn."""
+
+
+def main(run: Path, output: Path) -> None:
+    tokens = load_tokens(run / "tokens.csv")
+    with open_dataset(run / "rollouts.h5") as dataset:
+        systems = dataset.systems
+        firsts = {}
+        for sample in (*CHOSEN, *range(len(dataset))):
+            firsts.setdefault(systems[sample], sample)
+        frames, titles = [], []
+        for system, sample in firsts.items():
+            coarse = tokens.codes[tokens.ids.index(str(sample)), :, 0].tolist()
+            frames.append(gallery_rollout(dataset, sample).frames)
+            titles.append(f"{system.replace('_', ' ')}\n{' · '.join(map(str, coarse))}")
+    picture = Image.open(io.BytesIO(to_png(contact_sheet(frames, titles)))).convert("RGB")
+    paper = Image.new("RGB", picture.size, picture.getpixel((0, 0)))
+    left = ImageChops.difference(picture, paper).getbbox()[0]
+    picture.crop((max(0, left - 20), 0, *picture.size)).save(output, optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
