@@ -20,6 +20,7 @@ CHOSEN = (2, 3, 4, 5, 6, 14, 15)
 
 
 def main(run: Path, output: Path) -> None:
+    """Draw the demo in `run` to a PNG file."""
     tokens = load_tokens(run / "tokens.csv")
     with open_dataset(run / "rollouts.h5") as dataset:
         systems = dataset.systems
