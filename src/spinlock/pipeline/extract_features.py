@@ -158,12 +158,14 @@ def _runs(samples: tuple[int, ...]) -> list[tuple[int, ...]]:
 def _described(output: Path, *, format_read: str) -> Extracted:
     with open_dataset(output) as dataset:
         table = dataset.feature_table()
-        diverged = int((~dataset.quality.valid).sum())
+        valid = dataset.quality.valid
+    if not valid.any():
+        log.warning("no realization stays finite to its end, so %s holds no feature at all.", output)
     return Extracted(
         output=output,
         format=format_read,
         samples=len(table),
         columns=len(table.names),
         missing=float((~table.mask).double().mean()),
-        diverged=diverged,
+        diverged=int((~valid).sum()),
     )

@@ -46,7 +46,9 @@ def split_by_group(
     names, members = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
     parts = [part for part, fraction in enumerate(fractions) if fraction > 0]
     if len(names) < len(parts):
-        raise InputError(f"{len(parts)} parts need as many different groups; got {len(names)} groups.")
+        raise InputError(
+            f"training, validation and test rows need {len(parts)} different groups (parameter draws) at least; got {len(names)}. Bring more samples."
+        )
     sizes = np.bincount(members)
     lacking = np.asarray(fractions) * len(members)
     owner = np.empty(len(names), dtype=int)
