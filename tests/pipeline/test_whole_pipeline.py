@@ -102,6 +102,8 @@ def test_the_auto_mode_groups_every_column(dataset, tmp_path):
     found = load_artefact(trained.folder).tokenizer.category_map
     assert all(name.startswith("cluster_") for name in found.categories)
     assert found.feature_names == load_table(dataset).table.names
+    page = report(trained.folder, dataset, tmp_path / "auto.html").report.read_text()
+    assert "groups have the highest silhouette" in page
 
 
 def test_a_resumed_run_takes_the_categories_of_its_checkpoint(dataset, tokenizer, tmp_path):

@@ -167,7 +167,7 @@ def test_panels_without_data_say_so():
         "No training curves",
         "No gallery",
         "No states were kept",
-        "No clustering tree was recorded",
+        "so there is no tree",
         "No provenance was recorded",
         "No other backend was compared",
     ):

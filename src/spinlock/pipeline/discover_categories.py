@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from spinlock.categories.by_clustering import ClusteringResult, cluster_categories
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
+from spinlock.pipeline.clustering import cluster
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import AGGREGATED, load_table
 from spinlock.store.category_file import save_category_map
@@ -80,11 +80,6 @@ def discover_categories(
         total=len(category_map.feature_names),
         stability=stability,
     )
-
-
-def cluster(table: FeatureTable, *, seed: int) -> ClusteringResult:
-    """The "auto" mode: columns that move together; pass training rows only."""
-    return cluster_categories(table, seed=seed)
 
 
 def summary_rows(category_map: CategoryMap, table: FeatureTable) -> tuple[CategoryRow, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from spinlock.core.errors import InputError
 from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report
 from spinlock.pipeline.artefact import Artefact, load_artefact
+from spinlock.pipeline.clustering import tree_of
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
@@ -108,6 +109,7 @@ def page_content(
         curves=artefact.curves,
         gallery=gallery,
         rollouts=sheet,
+        tree=tree_of(artefact.training.get("clustering")),
         notes=notes(figures),
         provenance=judged.provenance,
     )

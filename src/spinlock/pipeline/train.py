@@ -4,8 +4,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from spinlock.categories.by_clustering import ClusteringResult
 from spinlock.config.train import TrainConfig
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError, UsageError
@@ -13,7 +14,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import save_artefact
-from spinlock.pipeline.discover_categories import cluster
+from spinlock.pipeline.clustering import cluster, clustering_facts
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.software import software
@@ -56,7 +57,9 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     loaded = load_table(config.dataset_path, family_path(config.family))
     tables = split_table(loaded.table, config)
     checkpoints = _checkpoint_folder(config, resume=resume)
-    category_map = category_map_of(config, tables["train"], resumed=checkpoints.parent if checkpoints else None)
+    category_map, clustering = categories_of(
+        config, tables["train"], resumed=checkpoints.parent if checkpoints else None
+    )
     folder = config.training.checkpoint_dir
     save_category_map(category_map, folder / MAPPING)
 
@@ -76,6 +79,8 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     scores = ", ".join(f"{score.backend} {score.validation_mse:.4f}" for score in result.comparison)
     log.info("validation MSE at equal bits: %s; kept: %s.", scores, result.kept)
     facts = _facts(config, loaded, tables)
+    if clustering is not None:
+        facts["clustering"] = clustering_facts(clustering)
     tokenizer = replace(result.tokenizer, provenance={**result.tokenizer.provenance, **_provenance(facts)})
     result = replace(result, tokenizer=tokenizer)
     progress("judge", 0, 1)
@@ -114,7 +119,14 @@ def split_table(table: FeatureTable, config: TrainConfig) -> dict[str, FeatureTa
     return tables
 
 
-def category_map_of(config: TrainConfig, train_rows: FeatureTable, *, resumed: Path | None) -> CategoryMap:
+class Categories(NamedTuple):
+    """A category map, and the clustering that it came from, if it came from one."""
+
+    map: CategoryMap
+    clustering: ClusteringResult | None = None
+
+
+def categories_of(config: TrainConfig, train_rows: FeatureTable, *, resumed: Path | None) -> Categories:
     """The categories: from the mapping file, from what is resumed, or by clustering the training rows.
 
     Raises:
@@ -130,12 +142,12 @@ def category_map_of(config: TrainConfig, train_rows: FeatureTable, *, resumed: P
                 f"{file} contradicts the categories that {resumed} was trained with; train into another folder, or resume with the "
                 "mapping file that it was started with."
             )
-        return kept
+        return Categories(kept)
     if given is not None:
-        return given
+        return Categories(given)
     found = cluster(train_rows, seed=config.training.seed)
     log.info("clustered the columns into %d categories (stability %.2f).", found.num_clusters, found.stability)
-    return found.map
+    return Categories(found.map, found)
 
 
 def tokenizer_config(config: TrainConfig) -> TokenizerConfig:
