@@ -43,5 +43,5 @@ def dendrogram(
     axes.set_yticks(places if labelled else [], [shortened(leaves[leaf]) for leaf in order] if labelled else [])
     axes.tick_params(axis="y", labelsize=7)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("distance between columns, 1 - |Spearman r|")
+    axes.set_xlabel("Ward's distance at which groups join")
     return figure
