@@ -12,6 +12,7 @@ import torch
 from pipeline_runs import SMALL, generate_config, train_config
 
 from spinlock.pipeline.generate import generate
+from spinlock.pipeline.sample_block import consecutive_runs
 from spinlock.pipeline.train import train
 from spinlock.store.dataset import open_dataset
 from spinlock.store.tokenizer_folder import load_tokenizer_folder
@@ -56,6 +57,19 @@ def test_a_data_set_that_was_killed_on_the_way_is_byte_equal(dataset, tmp_path):
     assert run_killed(arguments, after=120) == 0
     assert content_of(target) == content_of(dataset)
     assert not shards.exists()
+
+
+@pytest.mark.parametrize(
+    ("samples", "runs"),
+    [
+        ((), []),
+        ((0, 1, 2, 3, 4), [(0, 1), (2, 3), (4,)]),
+        ((1, 2, 5, 6), [(1,), (2,), (5,), (6,)]),
+        ((4, 5, 9), [(4, 5), (9,)]),
+    ],
+)
+def test_missing_samples_are_cut_where_a_whole_run_would_be_cut(samples, runs):
+    assert consecutive_runs(samples, size=2) == runs
 
 
 def test_the_data_do_not_depend_on_shards_and_workers(dataset, tmp_path):

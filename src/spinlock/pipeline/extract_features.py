@@ -11,7 +11,7 @@ from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.sample_block import block_of
+from spinlock.pipeline.sample_block import block_of, consecutive_runs
 from spinlock.pipeline.software import software
 from spinlock.pipeline.workers import map_in_workers, num_cores
 from spinlock.store.dataset import open_dataset
@@ -107,7 +107,7 @@ def extract_features(source: Source, *, output: Path, progress: Progress = silen
     progress("extract features", finished, len(rollouts))
     tasks = [
         ExtractTask(source=source, samples=part, columns=columns, folder=folder, fingerprint=fingerprint)
-        for part in _runs(missing)
+        for part in consecutive_runs(missing, size=SHARD_SIZE)
     ]
     for _, count in map_in_workers(write_extracted, tasks, num_workers=min(num_cores(), max(1, len(tasks)))):
         finished += count
@@ -143,16 +143,6 @@ def _columns(first: Rollout) -> tuple[ParameterColumn, ...]:
         for name, value in first.parameters.items()
         if not isinstance(value, str)
     )
-
-
-def _runs(samples: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Consecutive numbers, cut at multiples of the shard size."""
-    runs: list[list[int]] = []
-    for sample in samples:
-        if not runs or runs[-1][-1] != sample - 1 or sample % SHARD_SIZE == 0:
-            runs.append([])
-        runs[-1].append(sample)
-    return [tuple(run) for run in runs]
 
 
 def _described(output: Path, *, format_read: str) -> Extracted:

@@ -14,10 +14,10 @@ import numpy as np
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import InputError
-from spinlock.dynamics import SYSTEMS, Parameter, SamplePlan, SamplingPlan, plan_samples
+from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, plan_samples
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.sample_block import BlockTask, Recipe, make_block, write_block
+from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, make_block, write_block
 from spinlock.pipeline.software import software
 from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.workers import map_in_workers, num_cores
@@ -65,10 +65,11 @@ def generate(config: GenerateConfig, *, progress: Progress = silent) -> Path:
         log.info("%s is already complete.", target)
         return target
     done = complete_shards(recipe.folder, fingerprint=recipe.fingerprint)
-    missing = set(missing_samples(done, config.num_samples))
+    missing = missing_samples(done, config.num_samples)
     if done:
         log.info("Going on: %d of %d samples are already there.", config.num_samples - len(missing), config.num_samples)
-    tasks = [BlockTask(plans=part, recipe=recipe) for part in _blocks(plan.plans, missing, config.storage.shard_size)]
+    runs = consecutive_runs(missing, size=config.storage.shard_size)
+    tasks = [BlockTask(plans=tuple(plan.plans[sample] for sample in run), recipe=recipe) for run in runs]
     finished = config.num_samples - len(missing)
     progress("generate", finished, config.num_samples)
     for _, count in map_in_workers(write_block, _longest_first(tasks), num_workers=_num_workers(config)):
@@ -178,18 +179,6 @@ def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
         high=float(parameter.high) if has_range else np.nan,
         choices=tuple(str(choice) for choice in parameter.choices),
     )
-
-
-def _blocks(plans: tuple[SamplePlan, ...], missing: set[int], size: int) -> list[tuple[SamplePlan, ...]]:
-    """The missing samples in runs of consecutive numbers, cut where a whole run of the data set would be cut."""
-    blocks: list[list[SamplePlan]] = []
-    for plan in plans:
-        if plan.index not in missing:
-            continue
-        if not blocks or blocks[-1][-1].index != plan.index - 1 or plan.index % size == 0:
-            blocks.append([])
-        blocks[-1].append(plan)
-    return [tuple(block) for block in blocks]
 
 
 def _longest_first(tasks: list[BlockTask]) -> list[BlockTask]:

@@ -110,6 +110,21 @@ def block_of(
     )
 
 
+def consecutive_runs(samples: Iterable[int], *, size: int) -> list[tuple[int, ...]]:
+    """Sample numbers in runs of consecutive ones, cut at multiples of `size`: the same cuts whatever is missing.
+
+    Args:
+        samples: ascending numbers.
+        size: samples in a whole shard.
+    """
+    runs: list[list[int]] = []
+    for sample in samples:
+        if not runs or runs[-1][-1] != sample - 1 or sample % size == 0:
+            runs.append([])
+        runs[-1].append(sample)
+    return [tuple(run) for run in runs]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
     """What stays of a rollout once it was described."""
