@@ -34,11 +34,8 @@ class CategoryMap:
             raise InputError(f"a category needs at least one column; {listed(empty)} has none.")
         owner: dict[int, str] = {}
         for category, columns in groups.items():
+            _check_columns(category, columns, num_columns=len(names))
             for column in columns:
-                if isinstance(column, bool) or not isinstance(column, int) or not 0 <= column < len(names):
-                    raise InputError(
-                        f"category '{category}' names column {column!r}; columns go from 0 to {len(names) - 1}."
-                    )
                 if column in owner:
                     raise InputError(
                         f"column {column} ('{names[column]}') is in two categories: '{owner[column]}' and '{category}'."
@@ -98,8 +95,17 @@ class CategoryMap:
             raise InputError("`feature_names` in the category map must be a list of words.")
         if not feature_names:
             raise InputError("a bare category map has no feature names: it can only be read beside a data set.")
+        for category, columns in groups.items():
+            _check_columns(category, columns, num_columns=len(feature_names))
         return cls(
             group_indices={str(category): tuple(columns) for category, columns in groups.items()},
             feature_names=tuple(feature_names),
             registry_version="user" if bare else str(data.get("registry_version", "user")),
         )
+
+
+def _check_columns(category: str, columns: Sequence[object], *, num_columns: int) -> None:
+    """Refuse what is no column number, before anything relies on it."""
+    for column in columns:
+        if isinstance(column, bool) or not isinstance(column, int) or not 0 <= column < num_columns:
+            raise InputError(f"category '{category}' names column {column!r}; columns go from 0 to {num_columns - 1}.")
