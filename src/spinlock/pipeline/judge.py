@@ -6,12 +6,13 @@ from statistics import fmean
 import torch
 
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.tokens import TokenTable
 from spinlock.metrics.baselines import fit_baselines, judge_baselines
 from spinlock.metrics.judge import judge_split
 from spinlock.metrics.reconstruction import masked_mse
 from spinlock.metrics.report import Report, SplitFigures
 from spinlock.vqvae.losses import orthogonality
-from spinlock.vqvae.tokenizer import FittedTokenizer
+from spinlock.vqvae.tokenizer import FittedTokenizer, NormalizedTable
 
 
 def judge(
@@ -31,12 +32,15 @@ def judge(
         provenance: in words.
         seed: of the baselines' starts.
     """
-    x, mask = tokenizer.normalize(tables["train"])
-    sizes = tokenizer.backend.codebook_sizes
-    coders = fit_baselines(x, mask, category_map=tokenizer.category_map, codebook_sizes=sizes, seed=seed)
     normalized = {name: tokenizer.normalize(table) for name, table in tables.items()}
+    tokens = {name: tokenizer.encode(table) for name, table in tables.items()}
+    sizes = tokenizer.backend.codebook_sizes
+    coders = fit_baselines(*normalized["train"], category_map=tokenizer.category_map, codebook_sizes=sizes, seed=seed)
     return Report(
-        splits={name: figures_of(tokenizer, table, train=tables["train"]) for name, table in tables.items()},
+        splits={
+            name: figures_of(tokenizer, table, tokens=tokens[name], train_tokens=tokens["train"])
+            for name, table in normalized.items()
+        },
         category_names=tokenizer.category_map.categories,
         codebook_sizes=tuple(tuple(int(size) for size in row) for row in sizes),
         bits=float(torch.log2(sizes.double()).sum()),
@@ -47,10 +51,11 @@ def judge(
     )
 
 
-def figures_of(tokenizer: FittedTokenizer, table: FeatureTable, *, train: FeatureTable) -> SplitFigures:
-    """The figures of some rows; the training rows' tokens are the yardstick of codebook use."""
-    x, mask = tokenizer.normalize(table)
-    tokens, train_tokens = tokenizer.encode(table), tokenizer.encode(train)
+def figures_of(
+    tokenizer: FittedTokenizer, table: NormalizedTable, *, tokens: TokenTable, train_tokens: TokenTable
+) -> SplitFigures:
+    """The figures of some rows and their tokens; the training rows' tokens are the yardstick of codebook use."""
+    x, mask = table
     levels = range(1, tokens.codes.shape[2] + 1)
     prefixes = [tokenizer.decode_normalized(tokens, num_levels=level) for level in levels]
     partial = [masked_mse(x, prefix, mask) for prefix in prefixes[:-1]]
