@@ -68,8 +68,36 @@ def test_an_override_fixes_narrows_or_chooses():
 
 
 @pytest.mark.parametrize(
+    ("fields", "choices"),
+    [
+        ({"kind": "choice", "choices": (8, 16, 32), "weights": (1.0, 1.0, 5.0)}, (16, 8)),
+        ({"kind": "boolean"}, (True, False)),
+    ],
+)
+def test_an_override_may_weigh_the_choices(fields, choices):
+    weighed = parameter(**fields).narrowed({"choices": choices, "weights": (3, 1)})
+    assert Counter(weighed.value(u) for u in CUBE) == {choices[0]: 4500, choices[1]: 1500}
+
+
+@pytest.mark.parametrize(
     ("fields", "override", "message"),
     [
+        (
+            {},
+            {"choices": (0.1, 0.2), "weights": (1, 2)},
+            "parameter 'p' takes one number or .* it has no choices to weigh",
+        ),
+        (
+            {"kind": "choice", "choices": ("a", "b")},
+            {"choices": ("a", "b"), "weights": (1,)},
+            "needs one weight > 0 for each of its 2 choices; got 1",
+        ),
+        (
+            {"kind": "choice", "choices": ("a", "b")},
+            {"choices": ("a", "b"), "weights": ("x", 2)},
+            "the weights of parameter 'p' must be numbers; got x, 2",
+        ),
+        ({"kind": "choice", "choices": ("a", "b")}, ["a", "a"], "parameter 'p' names a choice twice; got a, a"),
         ({}, "fast", r"parameter 'p' takes one number or \[low, high\]; got 'fast'"),
         ({}, [1.0, 2.0, 3.0], r"takes one number or \[low, high\]"),
         ({"kind": "integer", "low": 1, "high": 9}, [1, 2.5], "parameter 'p' takes whole numbers"),

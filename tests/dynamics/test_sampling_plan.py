@@ -6,13 +6,18 @@ from scipy.stats import qmc
 
 from spinlock.core.errors import ConfigError
 from spinlock.dynamics import SYSTEMS, plan_samples
+from spinlock.dynamics.evenness import evenness, max_correlation, median_correlation, sampling_warnings
 
 
-def test_systems_take_their_shares_in_every_stretch():
-    plans = plan_samples(num_samples=96, seed=1, systems={"gray_scott": 1.0, "cnn": 3.0}).plans
-    for first in range(0, 96, 8):
-        assert Counter(plan.system for plan in plans[first : first + 8]) == {"cnn": 6, "gray_scott": 2}
-    assert [plan.index for plan in plans] == list(range(96))
+@pytest.mark.parametrize(("num_samples", "run"), [(24, 1), (40, 2), (96, 4), (800, 4)])
+def test_systems_take_their_shares_in_every_stretch_in_runs_of_a_few(num_samples, run):
+    plans = plan_samples(num_samples=num_samples, seed=1, systems={"gray_scott": 1.0, "cnn": 3.0}).plans
+    stretch = 4 * run
+    for first in range(0, num_samples - stretch + 1, stretch):
+        names = [plan.system for plan in plans[first : first + stretch]]
+        assert Counter(names) == {"cnn": 3 * run, "gray_scott": run}
+        assert all(len(set(names[start : start + run])) == 1 for start in range(0, stretch, run))
+    assert [plan.index for plan in plans] == list(range(num_samples))
 
 
 def test_the_order_in_which_systems_are_written_changes_nothing():
@@ -47,6 +52,34 @@ def test_the_report_measures_discrepancy_and_correlation():
         qmc.discrepancy(np.random.Generator(np.random.PCG64(i)).random((64, 6)), method="CD") for i in range(200)
     ]
     assert report.random_discrepancy == pytest.approx(np.sqrt(np.mean(uniform)), rel=0.05)
+
+
+def test_the_threshold_of_the_correlation_is_the_median_of_independent_points():
+    generator = np.random.Generator(np.random.PCG64(3))
+    drawn = [max_correlation(generator.random((40, 5))) for _ in range(2000)]
+    assert np.mean(np.array(drawn) > median_correlation(40, 5)) == pytest.approx(0.5, abs=0.04)
+
+
+@pytest.mark.parametrize(("num_samples", "is_balanced"), [(128, True), (120, False)])
+def test_unbalanced_numbers_of_draws_are_warned_of_with_numbers_that_would_be(num_samples, is_balanced):
+    plan = plan_samples(num_samples=num_samples, seed=0, systems=["gray_scott", "swift_hohenberg"])
+    assert all(sampling.is_balanced == is_balanced for sampling in plan.report.values())
+    remedies = [warning for warning in plan.warnings if "num_samples of 64 or 128 would be" in warning]
+    assert len(remedies) == (not is_balanced)
+    for count in (64, 128):
+        better = plan_samples(num_samples=count, seed=0, systems=["gray_scott", "swift_hohenberg"])
+        assert all(sampling.is_balanced for sampling in better.report.values())
+
+
+def test_points_that_are_less_even_than_random_ones_are_warned_of():
+    generator = np.random.Generator(np.random.PCG64(3))
+    clumped = evenness(0.2 * generator.random((16, 3)))
+    assert clumped.discrepancy > clumped.random_discrepancy
+    line = evenness(np.linspace(0, 0.99, 16)[:, None] * np.ones(2))
+    assert line.max_correlation == pytest.approx(1)
+    assert not clumped.is_even
+    assert not line.is_even
+    assert "less evenly than by independent random points in a, b" in sampling_warnings({"a": clumped, "b": line})[0]
 
 
 def test_the_discrepancy_is_that_of_the_stored_values():

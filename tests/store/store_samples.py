@@ -62,5 +62,8 @@ def sample_block(first: int, count: int, *, states: bool = False, dtype: type = 
         aggregated=np.stack([g.normal(size=6) for g in generators]).astype(np.float32),
         valid=diverged_at < 0,
         diverged_at=diverged_at,
+        dead_at=np.where((index[:, None] % 7 == 3) & (diverged_at < 0), 2, -1),
+        frozen_at=np.where((index[:, None] % 7 == 2) & (diverged_at < 0), 1, -1),
+        redraws=index % 3,
         outputs=fields if states else None,
     )

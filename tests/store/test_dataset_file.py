@@ -119,6 +119,9 @@ def put(path, place, value):
         (make_summary_another_group, "/features/summary must be a hard link to /features/sdf."),
         (put("/parameters/dt", 3, 0.0), "/parameters/dt must be finite and greater than 0."),
         (put("/quality/diverged_at", (0, 0), 2), "/quality/valid must be 1 exactly where /quality/diverged_at is -1."),
+        (put("/quality/dead_at", (0, 0), 99), "/quality/dead_at must hold time indices below"),
+        (put("/quality/frozen_at", (4, 1), 0), "/quality/frozen_at must be -1 where a realization diverged."),
+        (put("/quality/redraws", 2, -1), "/quality/redraws must be at least 0."),
         (put("/parameters/params", (0, 0), 1.0), "parameter 'wave.speed' must be NaN in samples of other systems."),
         (put("/parameters/params", (0, 1), 2.0), "parameter 'spots.kind' must be the place of one of its 2 choices."),
         (put(AGGREGATED, (1, 1), np.inf), "/features/sdf/aggregated/features holds infinite values"),
@@ -251,7 +254,10 @@ def test_a_file_written_from_the_document_alone_has_no_problems(tmp_path):
         "/parameters/num_channels": np.array([1, 1], "<i4"),
         "/parameters/params": np.array([[0.5], [0.7]]),
         "/parameters/system": np.array([b"wave", b"wave"], word),
+        "/quality/dead_at": np.full((2, 3), -1, "<i4"),
         "/quality/diverged_at": np.full((2, 3), -1, "<i4"),
+        "/quality/frozen_at": np.full((2, 3), 2, "<i4"),
+        "/quality/redraws": np.array([0, 2], "<i4"),
         "/quality/valid": np.ones((2, 3), "|u1"),
     }
     lines = [

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from spinlock.config.document import Location
-from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, located
+from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, Whole, located
 from spinlock.config.tables import all_systems, initial_condition_mistake, parameter_mistake, system_mistake
 
 Scalar = bool | int | float | str
-Override = Scalar | tuple[Scalar, ...]
-"""One value, or several: the ends of a range, or the choices that stay."""
-_FORMS = "one value, [low, high], a list of choices, or one of {low, high}, {value}, {choices}"
+Override = Scalar | tuple[Scalar, ...] | dict[str, tuple[Scalar, ...]]
+"""One value; several: the ends of a range, or the choices that stay; or choices and their weights."""
+_FORMS = "one value, [low, high], a list of choices, or one of {low, high}, {value}, {choices}, {choices, weights}"
 
 
 def _is_scalar(value: object) -> bool:
@@ -19,19 +19,25 @@ def _is_scalar(value: object) -> bool:
 
 
 def _override(value: object) -> Override:
-    """One value, or several: the ends of a range, or the choices that stay."""
+    """One value; several: the ends of a range, or the choices that stay; or choices and their weights."""
+    if isinstance(value, dict) and set(value) == {"choices", "weights"}:
+        return {name: _several(value[name]) for name in ("choices", "weights")}
     if isinstance(value, dict):
         forms = {("low", "high"), ("high", "low"), ("value",), ("choices",)}
         if tuple(value) not in forms:
             raise ValueError(f"takes {_FORMS}")
         value = [value["low"], value["high"]] if "low" in value else next(iter(value.values()))
     if isinstance(value, list | tuple):
-        if not value or not all(_is_scalar(entry) for entry in value):
-            raise ValueError(f"takes {_FORMS}")
-        return tuple(value)
+        return _several(value)
     if not isinstance(value, bool | int | float | str):
         raise ValueError(f"takes {_FORMS}")
     return value
+
+
+def _several(value: object) -> tuple[Scalar, ...]:
+    if not isinstance(value, list | tuple) or not value or not all(_is_scalar(entry) for entry in value):
+        raise ValueError(f"takes {_FORMS}")
+    return tuple(value)
 
 
 def _named(value: object) -> object:
@@ -97,6 +103,9 @@ _VALUE: dict[str, Any] = {"type": ["number", "string", "boolean"]}
 _SEVERAL: dict[str, Any] = {"type": "array", "items": _VALUE, "minItems": 1}
 
 
+_WEIGHTS: dict[str, Any] = {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 1}
+
+
 def _only(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
@@ -105,7 +114,16 @@ ParameterOverride = Annotated[
     Any,
     BeforeValidator(_override),
     WithJsonSchema(
-        {"anyOf": [_VALUE, _SEVERAL, _only(low=_VALUE, high=_VALUE), _only(value=_VALUE), _only(choices=_SEVERAL)]}
+        {
+            "anyOf": [
+                _VALUE,
+                _SEVERAL,
+                _only(low=_VALUE, high=_VALUE),
+                _only(value=_VALUE),
+                _only(choices=_SEVERAL),
+                _only(choices=_SEVERAL, weights=_WEIGHTS),
+            ]
+        }
     ),
 ]
 
@@ -117,7 +135,7 @@ class SystemConfig(Section):
     """Share of the samples, relative to the other systems."""
 
     parameters: dict[str, ParameterOverride] = {}
-    """Parameter → one value, {low, high} in its own unit, or {choices}; the others keep their ranges."""
+    """Parameter → one value, {low, high} in its own unit, {choices}, or {choices, weights}; the others keep their ranges."""
 
 
 class SamplingConfig(Section):
@@ -125,6 +143,19 @@ class SamplingConfig(Section):
 
     samples_per_group: Count = 1
     """Samples that share one draw of parameters and differ in frame 0 and noise; splits keep them together."""
+
+
+class ScreeningConfig(Section):
+    """What happens to samples that diverge, die out or freeze; all are marked with the time and counted."""
+
+    policy: Literal["mark", "redraw"] = "mark"
+    """Whether such samples stay as they are, marked, or are drawn again with new parameters, frame 0 and noise."""
+
+    redraw: Annotated[tuple[Literal["diverged", "dead", "frozen"], ...], Field(min_length=1)] = ("diverged",)
+    """What "redraw" draws again: diverged (in any realization), dead or frozen (in all); the rest is marked."""
+
+    max_redraws: Whole = 3
+    """Attempts after the first; a sample of which none passes stays, marked. The count is stored."""
 
 
 class FeaturesConfig(Section):
@@ -183,6 +214,7 @@ class GenerateConfig(Section):
     """Kinds of frame 0 for every system: a list, or name → weight; each system's own where it is empty."""
 
     sampling: SamplingConfig = SamplingConfig()
+    screening: ScreeningConfig = ScreeningConfig()
     features: FeaturesConfig = FeaturesConfig()
     storage: StorageConfig = StorageConfig()
 

@@ -28,6 +28,9 @@ class Rollout:
         group: number of the parameter draw; splits keep a group on one side.
         periodic: whether the domain wraps around along height and width.
         diverged_at: for each realization the first time index that is not finite or exploded; -1 where there is none.
+        dead_at: for each realization the time index from which on it is constant in space; -1 where it is not.
+        frozen_at: for each realization the time index from which on it no longer changes; -1 where it does.
+        redraws: how often the sample was drawn again before it came out like this.
         initial_condition: name of what made frame 0; "" where it is unknown.
         step: the noise-free step operator, where it is in hand.
     """
@@ -42,6 +45,9 @@ class Rollout:
     group: int = 0
     periodic: bool = True
     diverged_at: tuple[int, ...] = ()
+    dead_at: tuple[int, ...] = ()
+    frozen_at: tuple[int, ...] = ()
+    redraws: int = 0
     initial_condition: str = ""
     step: StepOperator | None = None
 
@@ -56,10 +62,11 @@ class Rollout:
         realizations, _, channels = self.states.shape[:3]
         if len(self.channel_names) != channels:
             raise InputError(f"`channel_names` must name {channels} channels; got {len(self.channel_names)}.")
-        if not self.diverged_at:
-            object.__setattr__(self, "diverged_at", (-1,) * realizations)
-        if len(self.diverged_at) != realizations:
-            raise InputError(f"`diverged_at` must have {realizations} entries; got {len(self.diverged_at)}.")
+        for name in ("diverged_at", "dead_at", "frozen_at"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, (-1,) * realizations)
+            if len(getattr(self, name)) != realizations:
+                raise InputError(f"`{name}` must have {realizations} entries; got {len(getattr(self, name))}.")
         for number, (states, time) in enumerate(zip(self.states, self.diverged_at, strict=True)):
             before = states if time < 0 else states[:time]
             if not torch.isfinite(before).all():

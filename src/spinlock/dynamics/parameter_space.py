@@ -14,8 +14,9 @@ from spinlock.core.errors import ConfigError, did_you_mean, listed
 
 Kind = Literal["real", "integer", "log", "choice", "boolean"]
 Value = float | int | str | bool
-Override = Value | Sequence[Value]
-"""What a configuration may say about a parameter: one value, `[low, high]`, or the choices that stay."""
+Override = Value | Sequence[Value] | Mapping[str, Sequence[Value]]
+"""What a configuration may say about a parameter: one value, `[low, high]`, the choices that stay, or a mapping with
+`choices` and their `weights`."""
 Columns = Mapping[str, Sequence[Value]]
 """Parameters of a batch: name → one value a row."""
 
@@ -82,24 +83,18 @@ class Parameter:
         return self.choices[min(int(np.searchsorted(ends, u * ends[-1], side="right")), len(ends) - 1)]
 
     def narrowed(self, override: Override) -> "Parameter":
-        """The same parameter fixed to one value, on the range `[low, high]`, or with fewer choices.
+        """The same parameter fixed to one value, on the range `[low, high]`, with fewer choices, or with other weights.
 
         A range may reach beyond the shipped one: that is where patterns were seen, not what the equation allows.
 
         Raises:
             ConfigError: if the override does not fit the parameter's kind.
         """
+        if isinstance(override, Mapping):
+            return self._chosen(tuple(override["choices"]), weights=tuple(override["weights"]))
         if self.kind in ("choice", "boolean"):
-            wanted = (
-                tuple(override) if isinstance(override, Sequence) and not isinstance(override, str) else (override,)
-            )
-            known = self.choices if self.kind == "choice" else (False, True)
-            for value in wanted:
-                if value not in known:
-                    raise ConfigError(
-                        f"parameter '{self.name}' has no choice {value!r}. {did_you_mean(str(value), map(str, known))}"
-                    )
-            return replace(self, kind="choice", choices=wanted, weights=self._weights_of(wanted))
+            is_one = isinstance(override, bool | int | float | str)
+            return self._chosen((override,) if is_one else tuple(override))
         ends = (override, override) if not isinstance(override, Sequence) else tuple(override)
         if len(ends) != 2 or not all(isinstance(e, int | float) and not isinstance(e, bool) for e in ends):
             raise ConfigError(f"parameter '{self.name}' takes one number or [low, high]; got {override!r}.")
@@ -107,6 +102,25 @@ class Parameter:
             raise ConfigError(f"parameter '{self.name}' takes whole numbers; got {override!r}.")
         low, high = float(ends[0]), float(ends[1])
         return replace(self, low=low, high=high)
+
+    def _chosen(self, wanted: tuple[Value, ...], *, weights: tuple[Value, ...] | None = None) -> "Parameter":
+        """The same with the choices that stay, by new weights or by those that they have."""
+        if self.kind not in ("choice", "boolean"):
+            raise ConfigError(f"parameter '{self.name}' takes one number or [low, high]; it has no choices to weigh.")
+        known = self.choices if self.kind == "choice" else (False, True)
+        for value in wanted:
+            if value not in known:
+                raise ConfigError(
+                    f"parameter '{self.name}' has no choice {value!r}. {did_you_mean(str(value), map(str, known))}"
+                )
+        if len(set(wanted)) < len(wanted):
+            raise ConfigError(f"parameter '{self.name}' names a choice twice; got {listed(wanted)}.")
+        if weights is None:
+            return replace(self, kind="choice", choices=wanted, weights=self._weights_of(wanted))
+        if not all(isinstance(weight, int | float) and not isinstance(weight, bool) for weight in weights):
+            raise ConfigError(f"the weights of parameter '{self.name}' must be numbers; got {listed(weights)}.")
+        numbers = tuple(weight for weight in weights if isinstance(weight, int | float))
+        return replace(self, kind="choice", choices=wanted, weights=numbers)
 
     def _weights_of(self, wanted: tuple[Value, ...]) -> tuple[float | int, ...]:
         if not self.weights:
@@ -120,7 +134,7 @@ def narrow(parameters: Sequence[Parameter], overrides: Mapping[str, Override], *
 
     Args:
         parameters: of a system.
-        overrides: parameter name → one value, `[low, high]`, or the choices that stay.
+        overrides: parameter name → one value, `[low, high]`, the choices that stay, or choices with weights.
         whose: the system's name, for the message.
 
     Raises:

@@ -3,14 +3,15 @@
 All realizations of a sample start from the same frame 0; what makes them differ is the noise. Spread between
 realizations is then the system's own response to noise, not a difference of starts.
 
-Random streams are keyed by (seed, sample, "initial") and (seed, sample, realization, "noise").
+Random streams are keyed by (seed, sample, "initial") and (seed, sample, realization, "noise"); a sample that is drawn
+again after screening adds the number of the attempt, and its new parameters come from (seed, sample, "redraw", attempt).
 
 Bits: rows (a sample's realizations) of one system are simulated together in calls of a fixed shape, filled up with
 copies of the last row; no operation mixes rows. So a sample comes out bit-identical alone, in any batch, in any shard
 and in any order, on one machine with one thread count.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import draw_fields
 from spinlock.dynamics.parameter_space import Columns
-from spinlock.dynamics.sampling import SamplePlan
+from spinlock.dynamics.screening import Fates, Screening, fates
+from spinlock.dynamics.space import SamplePlan, SystemSpace
 from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
 
@@ -40,6 +42,8 @@ class _Run:
     grid_size: int
     seed: int
     device: str
+    screening: Screening
+    spaces: Mapping[str, SystemSpace]
 
 
 def simulate(
@@ -50,8 +54,10 @@ def simulate(
     grid_size: int,
     seed: int,
     device: str = "cpu",
+    screening: Screening | None = None,
+    spaces: Mapping[str, SystemSpace] | None = None,
 ) -> Iterator[Rollout]:
-    """Rollouts of the plans, in their order, simulated in batches of one system.
+    """Rollouts of the plans, in their order, simulated in batches of one system, screened and where asked drawn again.
 
     Args:
         plans: any selection of a data set's plans.
@@ -60,9 +66,11 @@ def simulate(
         grid_size: cells along a side, even, at least 8.
         seed: of the data set.
         device: where states live.
+        screening: which samples are drawn again; None marks them and leaves them.
+        spaces: system → the space that a sample is drawn again from; needed where `screening` redraws.
 
     Raises:
-        InputError: for counts that are too small, or an odd grid.
+        InputError: for counts that are too small, an odd grid, or a space that is missing.
     """
     if num_realizations < 1 or num_timesteps < 2:
         raise InputError(
@@ -71,12 +79,19 @@ def simulate(
         )
     if grid_size < 8 or grid_size % 2:
         raise InputError(f"`grid_size` must be even and at least 8; got {grid_size}.")
+    screening, spaces = screening or Screening(), spaces or {}
+    if screening.redraw and (lacking := {plan.system for plan in plans} - set(spaces)):
+        raise InputError(
+            f"samples that are drawn again need the `spaces` of their systems; {listed(sorted(lacking))} lack."
+        )
     run = _Run(
         num_realizations=num_realizations,
         num_timesteps=num_timesteps,
         grid_size=grid_size,
         seed=seed,
         device=device,
+        screening=screening,
+        spaces=spaces,
     )
     return _simulate(plans, run)
 
@@ -108,6 +123,24 @@ def _simulate_window(window: Sequence[SamplePlan], run: _Run) -> Iterator[Rollou
 
 
 def _simulate_system(system: System, plans: Sequence[SamplePlan], run: _Run) -> list[Rollout]:
+    """Rollouts of plans of one system; those that screening rejects are simulated again, until none is left."""
+    done: dict[int, Rollout] = {}
+    waiting = dict(enumerate(plans))
+    while waiting:
+        again: dict[int, SamplePlan] = {}
+        for (place, plan), states in zip(waiting.items(), _states(system, tuple(waiting.values()), run), strict=True):
+            found = fates(states, bound=system.bound)
+            if run.screening.wants_redraw(found, attempt=plan.attempt):
+                again[place] = run.spaces[system.name].redrawn(plan, seed=run.seed)
+            else:
+                done[place] = _rollout(system, plan, states, found, run)
+        waiting = again
+    return [done[place] for place in range(len(plans))]
+
+
+def _states(
+    system: System, plans: Sequence[SamplePlan], run: _Run
+) -> Float[Tensor, "sample realization time channel height width"]:
     rows = [(plan, realization) for plan in plans for realization in range(run.num_realizations)]
     frames = {plan.index: _frame_zero(system, plan, run) for plan in plans}
     per_call = system.rows_per_call(run.grid_size, run.num_realizations)
@@ -117,8 +150,7 @@ def _simulate_system(system: System, plans: Sequence[SamplePlan], run: _Run) -> 
             for first in range(0, len(rows), per_call)
         ]
     )
-    shape = (len(plans), run.num_realizations, *states.shape[1:])
-    return [_screened(system, plan, part, run) for plan, part in zip(plans, states.view(shape), strict=True)]
+    return states.view(len(plans), run.num_realizations, *states.shape[1:])
 
 
 def _simulate_rows(
@@ -128,7 +160,7 @@ def _simulate_rows(
     filled = [*rows, *[rows[-1]] * (per_call - len(rows))]
     initial = torch.cat([frames[plan.index] for plan, _ in filled])
     columns: Columns = {p.name: [plan.parameters[p.name] for plan, _ in filled] for p in system.parameters}
-    streams = [stream(run.seed, plan.index, realization, "noise") for plan, realization in rows]
+    streams = [stream(run.seed, plan.index, realization, "noise", *_attempt(plan)) for plan, realization in rows]
     shape = tuple(initial.shape[1:])
     buffer = np.empty((per_call, *shape), dtype=np.float32)
 
@@ -145,7 +177,7 @@ def _simulate_rows(
 def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1 channel height width"]:
     fields = draw_fields(
         plan.initial_condition,
-        rng=stream(run.seed, plan.index, "initial"),
+        rng=stream(run.seed, plan.index, "initial", *_attempt(plan)),
         num_channels=len(system.channel_names),
         size=run.grid_size,
         length=float(plan.parameters.get("initial_length", 0.0)),
@@ -154,16 +186,22 @@ def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1
     return system.frame_zero(ready)
 
 
-def _screened(
-    system: System, plan: SamplePlan, states: Float[Tensor, "realization time channel height width"], run: _Run
+def _attempt(plan: SamplePlan) -> tuple[int, ...]:
+    """What an attempt after the first adds to the key of a stream."""
+    return (plan.attempt,) if plan.attempt else ()
+
+
+def _rollout(
+    system: System,
+    plan: SamplePlan,
+    states: Float[Tensor, "realization time channel height width"],
+    found: Fates,
+    run: _Run,
 ) -> Rollout:
-    """The rollout of a sample; a realization is NaN from the first time that is not finite or exceeds the bound."""
-    peak = states.abs().amax(dim=(2, 3, 4))
-    exploded = ~(peak <= system.bound)  # also where the peak is NaN
-    diverged_at = tuple(int(row.nonzero()[0]) if row.any() else -1 for row in exploded)
-    if any(time >= 0 for time in diverged_at):
+    """The rollout of a sample; a realization is NaN from the time at which it diverged."""
+    if any(time >= 0 for time in found.diverged_at):
         states = states.clone()
-        for realization, time in enumerate(diverged_at):
+        for realization, time in enumerate(found.diverged_at):
             if time >= 0:
                 states[realization, time:] = float("nan")
     return Rollout(
@@ -175,7 +213,10 @@ def _screened(
         channel_names=system.channel_names,
         seed=run.seed,
         group=plan.group,
-        diverged_at=diverged_at,
+        diverged_at=found.diverged_at,
+        dead_at=found.dead_at,
+        frozen_at=found.frozen_at,
+        redraws=plan.attempt,
         initial_condition=plan.initial_condition,
         step=system.step_operator(plan.parameters),
     )

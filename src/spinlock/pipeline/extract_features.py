@@ -3,12 +3,13 @@
 import hashlib
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from spinlock._version import __version__
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
+from spinlock.dynamics import fates
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import block_of, consecutive_runs
@@ -130,10 +131,19 @@ def write_extracted(task: ExtractTask) -> int:
     """Read, describe and store some samples; their number."""
     with task.source.open().opened() as read:
         block = block_of(
-            (read(sample) for sample in task.samples), first=task.samples[0], columns=task.columns, keep_states="none"
+            (_screened(read(sample)) for sample in task.samples),
+            first=task.samples[0],
+            columns=task.columns,
+            keep_states="none",
         )
     write_shard(task.folder, block, fingerprint=task.fingerprint)
     return len(block)
+
+
+def _screened(rollout: Rollout) -> Rollout:
+    """The rollout with the times at which it died or froze; whoever read it marked where it diverged."""
+    found = fates(rollout.states, diverged_at=rollout.diverged_at)
+    return replace(rollout, dead_at=found.dead_at, frozen_at=found.frozen_at)
 
 
 def _columns(first: Rollout) -> tuple[ParameterColumn, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import InputError
-from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, plan_samples
+from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, plan_samples
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, make_block, write_block
@@ -64,6 +64,8 @@ def generate(config: GenerateConfig, *, progress: Progress = silent) -> Path:
         _check_target(target, recipe.fingerprint)
         log.info("%s is already complete.", target)
         return target
+    for warning in plan.warnings:
+        log.warning("%s", warning)
     done = complete_shards(recipe.folder, fingerprint=recipe.fingerprint)
     missing = missing_samples(done, config.num_samples)
     if done:
@@ -135,7 +137,15 @@ def _recipe(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         columns=_parameter_columns(plan.report),
         folder=config.output_path.with_name(config.output_path.name + ".shards"),
         fingerprint=_fingerprint(config),
+        screening=_screening(config),
+        spaces=plan.spaces,
     )
+
+
+def _screening(config: GenerateConfig) -> Screening:
+    if config.screening.policy == "mark":
+        return Screening()
+    return Screening(redraw=config.screening.redraw, max_redraws=config.screening.max_redraws)
 
 
 def _configuration(config: GenerateConfig) -> dict[str, Any]:
@@ -195,7 +205,7 @@ def _description(config: GenerateConfig, plan: SamplingPlan, recipe: Recipe) -> 
         software=software(),
         sampling_report={name: _finite(asdict(report)) for name, report in plan.report.items()},
         channel_names={name: tuple(SYSTEMS[name]().channel_names) for name in plan.report},
-        extra={"fingerprint": recipe.fingerprint},
+        extra={"fingerprint": recipe.fingerprint, "sampling_warnings": list(plan.warnings)},
     )
 
 

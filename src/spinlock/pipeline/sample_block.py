@@ -1,6 +1,6 @@
 """One block of consecutive samples: simulated, described, written as a shard; what a worker does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from spinlock.core.rollout import Rollout
-from spinlock.dynamics import SamplePlan, simulate
+from spinlock.dynamics import SamplePlan, Screening, SystemSpace, simulate
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.store.dataset_layout import DatasetBlock, ParameterColumn
@@ -32,7 +32,9 @@ class Recipe:
         columns: parameters of all systems in the data set, as they are stored.
         folder: of the shards.
         fingerprint: of everything that the samples depend on.
-        device: where the states live.
+        screening: which samples are drawn again.
+        spaces: system → the space that they are drawn again from.
+        device: where states are simulated; features are computed on the CPU.
     """
 
     num_realizations: int
@@ -44,6 +46,8 @@ class Recipe:
     columns: tuple[ParameterColumn, ...]
     folder: Path
     fingerprint: str
+    screening: Screening
+    spaces: Mapping[str, SystemSpace]
     device: str = "cpu"
 
 
@@ -72,7 +76,11 @@ def make_block(task: BlockTask) -> DatasetBlock:
         grid_size=recipe.grid_size,
         seed=recipe.seed,
         device=recipe.device,
+        screening=recipe.screening,
+        spaces=recipe.spaces,
     )
+    if recipe.device != "cpu":
+        rollouts = (replace(rollout, states=rollout.states.cpu()) for rollout in rollouts)
     if not recipe.operator_sensitivity:
         rollouts = (replace(rollout, step=None) for rollout in rollouts)
     return block_of(rollouts, first=task.plans[0].index, columns=recipe.columns, keep_states=recipe.keep_states)
@@ -107,6 +115,9 @@ def block_of(
         aggregated=np.stack([row.aggregated for row in rows]),
         valid=np.array([row.diverged_at for row in rows]) < 0,
         diverged_at=np.array([row.diverged_at for row in rows]),
+        dead_at=np.array([row.dead_at for row in rows]),
+        frozen_at=np.array([row.frozen_at for row in rows]),
+        redraws=np.array([row.redraws for row in rows]),
     )
 
 
@@ -141,6 +152,9 @@ class _Row:
     per_trajectory: np.ndarray
     aggregated: np.ndarray
     diverged_at: tuple[int, ...]
+    dead_at: tuple[int, ...]
+    frozen_at: tuple[int, ...]
+    redraws: int
 
 
 def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: KeepStates) -> _Row:
@@ -159,6 +173,9 @@ def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: Keep
         per_trajectory=features.per_trajectory.float().cpu().numpy(),
         aggregated=aggregate(features.per_trajectory).float().cpu().numpy(),
         diverged_at=rollout.diverged_at,
+        dead_at=rollout.dead_at,
+        frozen_at=rollout.frozen_at,
+        redraws=rollout.redraws,
     )
 
 

@@ -23,10 +23,13 @@ from spinlock.store.registry_reader import read_registry, registry_of_columns
 
 
 class Quality(NamedTuple):
-    """Which realizations can be used, and when the others left."""
+    """Which realizations can be used, when the others left, and which of those that stayed died or froze; -1 for never."""
 
     valid: Bool[np.ndarray, "sample realization"]
     diverged_at: Int[np.ndarray, "sample realization"]
+    dead_at: Int[np.ndarray, "sample realization"]
+    frozen_at: Int[np.ndarray, "sample realization"]
+    redraws: Int[np.ndarray, " sample"]
 
 
 class ParameterTable(NamedTuple):
@@ -127,9 +130,9 @@ class Dataset:
 
     @cached_property
     def quality(self) -> Quality:
-        """Validity of each realization."""
-        valid = self._file.numbers(ARRAYS["valid"].path).read()
-        return Quality(valid.astype(bool), self._file.numbers(ARRAYS["diverged_at"].path).read())
+        """What screening found of each realization."""
+        read = {name: self._file.numbers(ARRAYS[name].path).read() for name in Quality._fields}
+        return Quality(**{**read, "valid": read["valid"].astype(bool)})
 
     def numbers(self, name: str, *selection: slice | int) -> np.ndarray:
         """An array of the layout by its field name ("dt", "dx", "per_timestep", …), or a part of it along the first axes."""
@@ -236,6 +239,9 @@ class Dataset:
             group=int(self.groups[sample]),
             periodic=bool(self.metadata.get("periodic", True)),
             diverged_at=tuple(self.quality.diverged_at[sample].tolist()),
+            dead_at=tuple(self.quality.dead_at[sample].tolist()),
+            frozen_at=tuple(self.quality.frozen_at[sample].tolist()),
+            redraws=int(self.quality.redraws[sample]),
             initial_condition=self.initial_conditions[sample],
         )
 

@@ -29,6 +29,9 @@ _AXES = {
     "aggregated": "n.",
     "valid": "nm",
     "diverged_at": "nm",
+    "dead_at": "nm",
+    "frozen_at": "nm",
+    "redraws": "n",
 }
 
 
@@ -141,16 +144,30 @@ def _value_problems(dataset: Dataset) -> list[str]:
         values = dataset.numbers(name)
         if not (np.isfinite(values) & (values > 0)).all():
             problems.append(f"{ARRAYS[name].path} must be finite and greater than 0.")
-    quality = dataset.quality
-    if not np.array_equal(quality.valid, quality.diverged_at < 0):
-        problems.append("/quality/valid must be 1 exactly where /quality/diverged_at is -1.")
-    per_trajectory = dataset.numbers("per_trajectory")
-    if np.isfinite(per_trajectory[~quality.valid]).any():
-        problems.append("/features/sdf/per_trajectory/features must be NaN where a realization diverged.")
     for name in ("per_timestep", "per_trajectory", "aggregated"):
         if np.isinf(dataset.numbers(name)).any():
             problems.append(f"{ARRAYS[name].path} holds infinite values; what is missing is NaN.")
-    return problems + _parameter_problems(dataset)
+    return problems + _quality_problems(dataset) + _parameter_problems(dataset)
+
+
+def _quality_problems(dataset: Dataset) -> list[str]:
+    problems: list[str] = []
+    quality = dataset.quality
+    if not np.array_equal(quality.valid, quality.diverged_at < 0):
+        problems.append("/quality/valid must be 1 exactly where /quality/diverged_at is -1.")
+    times = dataset.numbers("per_timestep").shape[1]
+    for name in ("diverged_at", "dead_at", "frozen_at"):
+        marks = getattr(quality, name)
+        if ((marks < -1) | (marks >= times)).any():
+            problems.append(f"{ARRAYS[name].path} must hold time indices below {times}, or -1.")
+    if (np.maximum(quality.dead_at, quality.frozen_at)[~quality.valid] >= 0).any():
+        problems.append("/quality/dead_at and /quality/frozen_at must be -1 where a realization diverged.")
+    if (quality.redraws < 0).any():
+        problems.append("/quality/redraws must be at least 0.")
+    per_trajectory = dataset.numbers("per_trajectory")
+    if np.isfinite(per_trajectory[~quality.valid]).any():
+        problems.append("/features/sdf/per_trajectory/features must be NaN where a realization diverged.")
+    return problems
 
 
 def _parameter_problems(dataset: Dataset) -> list[str]:

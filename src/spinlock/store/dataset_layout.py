@@ -33,6 +33,9 @@ class DatasetBlock:
         aggregated: mean, std and cv of those over realizations.
         valid: whether the realization stayed finite and bounded.
         diverged_at: first time index at which it did not; -1 where it did.
+        dead_at: time index from which on it is constant in space; -1 where it is not.
+        frozen_at: time index from which on it no longer changes; -1 where it does.
+        redraws: how often the sample was drawn again before it came out like this.
         outputs: all states, float32 or float16, where they are kept.
     """
 
@@ -50,6 +53,9 @@ class DatasetBlock:
     aggregated: Float32[np.ndarray, "sample column"]
     valid: Bool[np.ndarray, "sample realization"]
     diverged_at: Int[np.ndarray, "sample realization"]
+    dead_at: Int[np.ndarray, "sample realization"]
+    frozen_at: Int[np.ndarray, "sample realization"]
+    redraws: Int[np.ndarray, " sample"]
     outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
 
     def __post_init__(self) -> None:
@@ -72,6 +78,8 @@ class DatasetBlock:
             raise InputError("`dt` and `dx` must be finite and greater than 0 in every sample.")
         if not np.array_equal(self.valid, self.diverged_at < 0):
             raise InputError("`valid` must say of each realization whether its `diverged_at` is -1.")
+        if (np.maximum(self.dead_at, self.frozen_at)[~self.valid] >= 0).any():
+            raise InputError("a realization that diverged must have -1 as `dead_at` and `frozen_at`.")
 
     @property
     def first(self) -> int:

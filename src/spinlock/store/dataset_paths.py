@@ -46,6 +46,9 @@ ARRAYS: dict[str, ArraySpec] = {
     "aggregated": ArraySpec(path=AGGREGATED, dtype="<f4"),
     "valid": ArraySpec(path="/quality/valid", dtype="|u1"),
     "diverged_at": ArraySpec(path="/quality/diverged_at", dtype="<i4"),
+    "dead_at": ArraySpec(path="/quality/dead_at", dtype="<i4"),
+    "frozen_at": ArraySpec(path="/quality/frozen_at", dtype="<i4"),
+    "redraws": ArraySpec(path="/quality/redraws", dtype="<i4"),
 }
 """Field of `DatasetBlock` → where and how it is stored."""
 

@@ -1,0 +1,113 @@
+"""One system's space, and what a point in it says: parameters, the kind of frame 0 and its correlation length."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from spinlock.core.seeds import stream
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.parameter_space import Override, Parameter, Value, narrow
+from spinlock.dynamics.systems import SYSTEMS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplePlan:
+    """What one sample is made of.
+
+    Attributes:
+        index: number in the data set; with the seed, the key of its random streams.
+        system: name in `SYSTEMS`.
+        group: number of its parameter draw: samples of one group differ in frame 0 and noise only.
+        parameters: physical values by name, `initial_length` among them where the kind of frame 0 has one.
+        initial_condition: kind of frame 0.
+        attempt: how often it was drawn again after screening; part of the key of its random streams.
+    """
+
+    index: int
+    system: str
+    group: int
+    parameters: Mapping[str, Value]
+    initial_condition: str
+    attempt: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SystemSpace:
+    """One system's sampled dimensions: its parameters, then the kind of frame 0, then its correlation length.
+
+    Attributes:
+        system: name in `SYSTEMS`.
+        parameters: with a configuration's overrides.
+        kind: of frame 0, as a choice.
+    """
+
+    system: str
+    parameters: tuple[Parameter, ...]
+    kind: Parameter
+
+    @classmethod
+    def of(
+        cls, system: str, overrides: Mapping[str, Override], initial_conditions: Mapping[str, float | int] | None
+    ) -> "SystemSpace":
+        """The space of a system.
+
+        Args:
+            system: name in `SYSTEMS`.
+            overrides: parameter → one value, `[low, high]`, the choices that stay, or choices with weights.
+            initial_conditions: kind of frame 0 → weight; None for the system's own.
+
+        Raises:
+            ConfigError: for unknown names, or overrides that do not fit.
+        """
+        built = SYSTEMS[system]()
+        weights = built.initial_conditions if initial_conditions is None else initial_conditions
+        for name in weights:
+            INITIAL_CONDITIONS[name]  # an unknown name is refused by the table
+        kind = Parameter(
+            name="initial_condition",
+            kind="choice",
+            choices=tuple(weights),
+            weights=tuple(weights.values()),
+            description="Kind of frame 0.",
+        )
+        return cls(system=system, parameters=narrow(built.parameters, overrides, whose=system), kind=kind)
+
+    @property
+    def num_dimensions(self) -> int:
+        """Coordinates of a point."""
+        return len(self.parameters) + 2
+
+    def sampled_dimensions(self) -> list[int]:
+        """Dimensions with more than one value; the correlation length of frame 0 is one where a kind has it."""
+        several = [i for i, p in enumerate((*self.parameters, self.kind)) if not p.is_fixed]
+        has_length = any(INITIAL_CONDITIONS[str(kind)]().length is not None for kind in self.kind.choices)
+        return several + [self.num_dimensions - 1] * has_length
+
+    def plan(self, point: Float[np.ndarray, " dimension"], *, index: int, group: int, repeat: int = 0) -> SamplePlan:
+        """The sample at a point of the unit cube.
+
+        Args:
+            point: a coordinate in [0, 1) for each dimension.
+            index: number of the sample.
+            group: number of the parameter draw.
+            repeat: number of the sample in its group.
+        """
+        # Samples of one group go round the circle by the golden ratio, so their frames 0 spread as evenly as can be.
+        of_kind, of_length = (point[-2:] + repeat * np.array([0.618033988749895, 0.754877666246693])) % 1.0
+        values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-2], strict=True)}
+        kind = str(self.kind.value(float(of_kind)))
+        length = INITIAL_CONDITIONS[kind]().length
+        if length is not None:
+            values["initial_length"] = length.value(float(of_length))
+        return SamplePlan(index=index, system=self.system, group=group, parameters=values, initial_condition=kind)
+
+    def redrawn(self, plan: SamplePlan, *, seed: int) -> SamplePlan:
+        """The next attempt of a sample: a uniform point of its own, keyed by the seed, the sample and the attempt.
+
+        It keeps its group, so that a split keeps it where the first attempt would have been.
+        """
+        attempt = plan.attempt + 1
+        point = stream(seed, plan.index, "redraw", attempt).random(self.num_dimensions)
+        return replace(self.plan(point, index=plan.index, group=plan.group), attempt=attempt)
