@@ -7,7 +7,7 @@
 A system (`system.py`) is a class with its equation, source and parameters; `systems.py` is the table of all.
 """
 
-from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS, initial_parameters
 from spinlock.dynamics.parameter_space import Override, Parameter, Value
 from spinlock.dynamics.rollout import simulate
 from spinlock.dynamics.sampling import SamplePlan, SamplingPlan, SystemSampling, plan_samples
@@ -24,6 +24,7 @@ __all__ = [
     "System",
     "SystemSampling",
     "Value",
+    "initial_parameters",
     "plan_samples",
     "simulate",
 ]

@@ -1,7 +1,7 @@
 """Which samples are simulated: scrambled Sobol points in every system's parameter space, and a report on them.
 
 Every system has a sequence of its own whose scrambling is keyed by the seed and the system's name. Its dimensions are
-the system's parameters, the kind of frame 0 and the correlation length of frame 0. Systems are interleaved by their
+the system's parameters, the kind of frame 0, and the correlation length and the detail of frame 0. Systems are interleaved by their
 shares, so every stretch of samples has about the same mixture. A plan depends on the seed, on the number of samples and
 on its number alone: not on shards or workers.
 """
@@ -33,7 +33,7 @@ class SamplePlan:
         index: number in the data set; with the seed, the key of its random streams.
         system: name in `SYSTEMS`.
         group: number of its parameter draw: samples of one group differ in frame 0 and noise only.
-        parameters: physical values by name, `initial_length` among them where the kind of frame 0 has one.
+        parameters: physical values by name, those of frame 0 among them (`initial_length` and others, by its kind).
         initial_condition: kind of frame 0.
     """
 
@@ -123,7 +123,7 @@ def plan_samples(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Space:
-    """One system's sampled dimensions: its parameters, then the kind of frame 0, then its correlation length."""
+    """One system's sampled dimensions: its parameters, then the kind of frame 0, its correlation length and its detail."""
 
     system: str
     parameters: tuple[Parameter, ...]
@@ -148,20 +148,22 @@ class _Space:
 
     @property
     def num_dimensions(self) -> int:
-        return len(self.parameters) + 2
+        return len(self.parameters) + 3
 
     def sampled_dimensions(self) -> list[int]:
-        """Dimensions with more than one value; the correlation length of frame 0 is one."""
-        return [i for i, p in enumerate((*self.parameters, self.kind)) if not p.is_fixed] + [self.num_dimensions - 1]
+        """Dimensions with more than one value; length and detail count where a kind of frame 0 has them."""
+        kinds = [INITIAL_CONDITIONS[str(name)]() for name in self.kind.choices]
+        shape = (any(kind.length is not None for kind in kinds), any(kind.detail is not None for kind in kinds))
+        varied = [not parameter.is_fixed for parameter in (*self.parameters, self.kind)]
+        return [number for number, is_varied in enumerate((*varied, *shape)) if is_varied]
 
     def plan(self, point: np.ndarray, *, index: int, group: int, repeat: int) -> SamplePlan:
         # Samples of one group go round the circle by the golden ratio, so their frames 0 spread as evenly as can be.
-        of_kind, of_length = (point[-2:] + repeat * np.array([0.618033988749895, 0.754877666246693])) % 1.0
-        values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-2], strict=True)}
-        kind = str(self.kind.value(float(of_kind)))
-        length = INITIAL_CONDITIONS[kind]().length
-        if length is not None:
-            values["initial_length"] = length.value(float(of_length))
+        turns = np.array([0.618033988749895, 0.754877666246693, 0.819172513396164])
+        of_kind, of_length, of_detail = ((point[-3:] + repeat * turns) % 1.0).tolist()
+        values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-3], strict=True)}
+        kind = str(self.kind.value(of_kind))
+        values |= INITIAL_CONDITIONS[kind]().values(of_length, of_detail)
         return SamplePlan(index=index, system=self.system, group=group, parameters=values, initial_condition=kind)
 
 
