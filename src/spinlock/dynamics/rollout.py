@@ -179,8 +179,9 @@ def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1
         plan.initial_condition,
         rng=stream(run.seed, plan.index, "initial", *_attempt(plan)),
         num_channels=len(system.channel_names),
-        size=run.grid_size,
-        length=float(plan.parameters.get("initial_length", 0.0)),
+        height=run.grid_size,
+        width=run.grid_size,
+        parameters=plan.parameters,
     )
     ready = torch.from_numpy(fields.astype(np.float32))[None].to(run.device)
     return system.frame_zero(ready)

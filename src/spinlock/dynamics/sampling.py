@@ -1,8 +1,8 @@
 """Which samples are simulated: scrambled Sobol points in every system's parameter space, and a report on them.
 
 Every system has a sequence of its own whose scrambling is keyed by the seed and the system's name. Its dimensions are
-the system's parameters, the kind of frame 0 and the correlation length of frame 0. Systems take turns by their
-shares, so every stretch of samples has about the same mixture; in large data sets a turn is a run of up to four draws,
+the system's parameters, the kind of frame 0, and the correlation length and the detail of frame 0. Systems take turns by
+their shares, so every stretch of samples has about the same mixture; in large data sets a turn is a run of up to four draws,
 because samples of one system are simulated faster together. A plan depends on the seed, on the number of samples and
 on its number alone: not on shards or workers.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import InputError
-from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, plan_samples
+from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, initial_parameters, plan_samples
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, make_block, write_block
@@ -134,7 +134,7 @@ def _recipe(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         seed=config.seed,
         keep_states=config.storage.keep_states,
         operator_sensitivity=config.features.operator_sensitivity,
-        columns=_parameter_columns(plan.report),
+        columns=_parameter_columns(plan.report, config.initial_conditions),
         folder=config.output_path.with_name(config.output_path.name + ".shards"),
         fingerprint=_fingerprint(config),
         screening=_screening(config),
@@ -170,18 +170,18 @@ def _check_target(target: Path, fingerprint: str) -> None:
         )
 
 
-def _parameter_columns(systems: Iterable[str]) -> tuple[ParameterColumn, ...]:
-    """Every parameter of every system as a column `<system>.<parameter>`, with the length of frame 0 at the end."""
-    frame_length = Parameter(name="initial_length", kind="real", unit="domain", description="Length of frame 0.")
-    return tuple(
-        _parameter_column(name, parameter)
-        for name in systems
-        for parameter in (*SYSTEMS[name]().parameters, frame_length)
-    )
+def _parameter_columns(systems: Iterable[str], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
+    """Every parameter of every system as a column `<system>.<parameter>`, with those of frame 0 at the end."""
+    columns = []
+    for name in systems:
+        system = SYSTEMS[name]()
+        frame = initial_parameters(system.initial_conditions if kinds is None else kinds)
+        columns += [_parameter_column(name, parameter) for parameter in (*system.parameters, *frame)]
+    return tuple(columns)
 
 
 def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
-    has_range = parameter.kind in ("real", "integer", "log") and parameter.name != "initial_length"
+    has_range = parameter.kind in ("real", "integer", "log") and not parameter.name.startswith("initial_")
     return ParameterColumn(
         name=f"{system}.{parameter.name}",
         unit=parameter.unit,
