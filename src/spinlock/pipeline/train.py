@@ -17,6 +17,7 @@ from spinlock.pipeline.artefact import save_artefact
 from spinlock.pipeline.clustering import cluster, clustering_facts
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.software import software
 from spinlock.pipeline.tables import LoadedTable, family_path, load_table
 from spinlock.pipeline.threads import one_thread
@@ -90,6 +91,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
         backend_mse={score.backend: score.validation_mse for score in result.comparison},
         provenance=_provenance(facts),
         seed=config.training.seed,
+        halves=load_halves(loaded.path, loaded.table),
     )
     progress("judge", 1, 1)
     save_artefact(folder, result, training=facts, report=report)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, did_you_mean
@@ -18,6 +18,7 @@ from spinlock.vqvae.backend import Backend
 from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.classical import ClassicalBackend, ResidualFit
 from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.vqvae.corpus_distance import CorpusBoundary
 from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.learned import LearnedBackend, build_model
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
@@ -125,6 +126,9 @@ def fit_tokenizer(
         backend=candidates[kept],
         provenance={"settings": asdict(settings), "num_train": len(train), "num_validation": len(validation)},
     )
+    distances = tokenizer.distances(validation, tokenizer.encode(validation))
+    boundary = CorpusBoundary.fit(distances, quantile=settings.corpus_quantile)
+    tokenizer = replace(tokenizer, boundary=boundary)
     return FitResult(tokenizer=tokenizer, history=history, comparison=comparison, kept=candidates[kept].name)
 
 
