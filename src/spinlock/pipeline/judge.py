@@ -35,7 +35,7 @@ def judge(
         backend_mse: backend → validation error at equal bits.
         provenance: in words.
         seed: of the baselines' starts.
-        halves: descriptions of the same samples by halves of their realizations, where there are any.
+        halves: descriptions of all samples but the training rows by halves of their realizations, where there are any.
     """
     normalized = {name: tokenizer.normalize(table) for name, table in tables.items()}
     tokens = {name: tokenizer.encode(table) for name, table in tables.items()}
@@ -48,7 +48,7 @@ def judge(
                 table,
                 tokens=tokens[name],
                 train_tokens=tokens["train"],
-                halves=None if halves is None else halves.of(tables[name].ids),
+                halves=None if halves is None or name == "train" else halves.of(tables[name].ids),
             )
             for name, table in normalized.items()
         },

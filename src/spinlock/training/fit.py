@@ -8,6 +8,8 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import TokenizerConfig
+from spinlock.metrics.reconstruction import prefix_mse
+from spinlock.metrics.token_distance import level_weights
 from spinlock.training.checkpoint import Checkpoints
 from spinlock.training.history import History
 from spinlock.training.joint_refit import refit_joint_decoders
@@ -126,9 +128,12 @@ def fit_tokenizer(
         backend=candidates[kept],
         provenance={"settings": asdict(settings), "num_train": len(train), "num_validation": len(validation)},
     )
-    distances = tokenizer.distances(validation, tokenizer.encode(validation))
-    boundary = CorpusBoundary.fit(distances, quantile=settings.corpus_quantile)
-    tokenizer = replace(tokenizer, boundary=boundary)
+    tokens = tokenizer.encode(validation)
+    boundary = CorpusBoundary.fit(tokenizer.distances(validation, tokens), quantile=settings.corpus_quantile)
+    levels = range(1, len(config.levels) + 1)
+    prefixes = [tokenizer.decode_normalized(tokens, num_levels=level) for level in levels]
+    errors = prefix_mse(data.validation.x, prefixes, data.validation.mask).tolist()
+    tokenizer = replace(tokenizer, boundary=boundary, level_weights=level_weights(errors))
     return FitResult(tokenizer=tokenizer, history=history, comparison=comparison, kept=candidates[kept].name)
 
 

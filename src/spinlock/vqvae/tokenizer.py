@@ -47,6 +47,7 @@ class FittedTokenizer:
         registry: the columns it was made for, by name.
         config: the shape it was asked to have.
         backend: the quantiser.
+        level_weights: share of the validation rows' error that each level takes off; weights of token distances.
         boundary: from which distance on a row is called out of the corpus; None where nobody measured.
         provenance: where it comes from: seeds, rows, versions; fit for JSON.
     """
@@ -57,6 +58,7 @@ class FittedTokenizer:
     registry: FeatureRegistry
     config: TokenizerConfig
     backend: Backend
+    level_weights: tuple[float, ...] = ()
     boundary: CorpusBoundary | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -158,6 +160,7 @@ class FittedTokenizer:
             "config": asdict(self.config),
             "category_map": json.loads(self.category_map.to_json()),
             "registry": json.loads(self.registry.to_json()),
+            "level_weights": list(self.level_weights),
             "boundary": None if self.boundary is None else self.boundary.to_plain(),
             "provenance": dict(self.provenance),
         }
@@ -184,6 +187,7 @@ class FittedTokenizer:
                 registry=registry,
                 config=config_from_json(description["config"]),
                 backend=backend,
+                level_weights=tuple(map(float, description["level_weights"])),
                 boundary=CorpusBoundary.from_plain(description["boundary"]),
                 provenance=description["provenance"],
             )
