@@ -10,6 +10,7 @@ copies of the last row; no operation mixes rows. So a sample comes out bit-ident
 and in any order, on one machine with one thread count.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,12 @@ class _Run:
     grid_size: int
     seed: int
     device: str
+    spatial_dimensions: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the states."""
+        return (self.grid_size if self.spatial_dimensions == 2 else 1, self.grid_size)
 
 
 def simulate(
@@ -50,6 +57,7 @@ def simulate(
     grid_size: int,
     seed: int,
     device: str = "cpu",
+    spatial_dimensions: int = 2,
 ) -> Iterator[Rollout]:
     """Rollouts of the plans, in their order, simulated in batches of one system.
 
@@ -60,9 +68,10 @@ def simulate(
         grid_size: cells along a side, even, at least 8.
         seed: of the data set.
         device: where states live.
+        spatial_dimensions: 2 for states of `grid_size` x `grid_size` cells, 1 for states of height 1.
 
     Raises:
-        InputError: for counts that are too small, or an odd grid.
+        InputError: for counts that are too small, an odd grid, or a system that does not run in so many dimensions.
     """
     if num_realizations < 1 or num_timesteps < 2:
         raise InputError(
@@ -71,12 +80,16 @@ def simulate(
         )
     if grid_size < 8 or grid_size % 2:
         raise InputError(f"`grid_size` must be even and at least 8; got {grid_size}.")
+    for name in dict.fromkeys(plan.system for plan in plans):
+        if mistake := SYSTEMS[name]().dimension_mistake(spatial_dimensions):
+            raise InputError(f"{mistake}.")
     run = _Run(
         num_realizations=num_realizations,
         num_timesteps=num_timesteps,
         grid_size=grid_size,
         seed=seed,
         device=device,
+        spatial_dimensions=spatial_dimensions,
     )
     return _simulate(plans, run)
 
@@ -86,7 +99,7 @@ def _simulate(plans: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
     size = 0
     for plan in plans:
         channels = len(SYSTEMS[plan.system]().channel_names)
-        sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * run.grid_size**2
+        sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * math.prod(run.size)
         if window and size + sample_bytes > WINDOW_BYTES:
             yield from _simulate_window(window, run)
             window, size = [], 0
@@ -110,7 +123,7 @@ def _simulate_window(window: Sequence[SamplePlan], run: _Run) -> Iterator[Rollou
 def _simulate_system(system: System, plans: Sequence[SamplePlan], run: _Run) -> list[Rollout]:
     rows = [(plan, realization) for plan in plans for realization in range(run.num_realizations)]
     frames = {plan.index: _frame_zero(system, plan, run) for plan in plans}
-    per_call = system.rows_per_call(run.grid_size, run.num_realizations)
+    per_call = system.rows_per_call(run.grid_size, run.num_realizations, spatial_dimensions=run.spatial_dimensions)
     states = torch.cat(
         [
             _simulate_rows(system, rows[first : first + per_call], frames, per_call, run)
@@ -150,8 +163,19 @@ def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1
         size=run.grid_size,
         length=float(plan.parameters.get("initial_length", 0.0)),
     )
+    if run.spatial_dimensions == 1:
+        fields = _line(fields)
     ready = torch.from_numpy(fields.astype(np.float32))[None].to(run.device)
     return system.frame_zero(ready)
+
+
+def _line(fields: Float[np.ndarray, "channel size size"]) -> Float[np.ndarray, "channel 1 size"]:
+    """For each channel the row or column that varies the most, with mean 0 and variance 1: a line through the field."""
+    both = np.concatenate((fields, fields.swapaxes(1, 2)), axis=1)
+    chosen = both.std(axis=2).argmax(axis=1)
+    lines = both[np.arange(len(fields)), chosen][:, None]
+    lines = lines - lines.mean(axis=2, keepdims=True)
+    return lines / lines.std(axis=2, keepdims=True)
 
 
 def _screened(

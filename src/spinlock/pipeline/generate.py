@@ -121,6 +121,7 @@ def _plan(config: GenerateConfig) -> SamplingPlan:
         parameters={name: system.parameters for name, system in config.systems.items()},
         initial_conditions=config.initial_conditions,
         samples_per_group=config.sampling.samples_per_group,
+        spatial_dimensions=config.spatial_dimensions,
     )
 
 
@@ -135,6 +136,7 @@ def _recipe(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         columns=_parameter_columns(plan.report),
         folder=config.output_path.with_name(config.output_path.name + ".shards"),
         fingerprint=_fingerprint(config),
+        spatial_dimensions=config.spatial_dimensions,
     )
 
 

@@ -33,6 +33,7 @@ class Recipe:
         folder: of the shards.
         fingerprint: of everything that the samples depend on.
         device: where the states live.
+        spatial_dimensions: 1 or 2.
     """
 
     num_realizations: int
@@ -45,6 +46,7 @@ class Recipe:
     folder: Path
     fingerprint: str
     device: str = "cpu"
+    spatial_dimensions: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +74,7 @@ def make_block(task: BlockTask) -> DatasetBlock:
         grid_size=recipe.grid_size,
         seed=recipe.seed,
         device=recipe.device,
+        spatial_dimensions=recipe.spatial_dimensions,
     )
     if not recipe.operator_sensitivity:
         rollouts = (replace(rollout, step=None) for rollout in rollouts)
