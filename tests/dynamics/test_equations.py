@@ -28,7 +28,12 @@ def test_a_mode_of_advection_diffusion_decays_and_turns_at_its_rates(ky, kx):
     start = plane_wave(32, ky, kx)[None, None]
     states = system.simulate(
         start,
-        columns(velocity_x=velocity_x, velocity_y=velocity_y, diffusivity=diffusivity, damping=damping),
+        columns(
+            speed=math.hypot(velocity_x, velocity_y),
+            direction=math.atan2(velocity_y, velocity_x),
+            diffusivity=diffusivity,
+            damping=damping,
+        ),
         num_timesteps=40,
     )
     ratio = amplitude(states[0, -1, 0], ky, kx) / amplitude(start[0, 0], ky, kx)
@@ -169,7 +174,7 @@ def test_a_saved_step_is_near_the_step_with_eight_times_finer_substeps(name, tol
 
 def test_refining_the_grid_keeps_the_solution_where_the_domain_keeps_its_size():
     system = SYSTEMS["advection_diffusion"]()
-    parameters = columns(velocity_x=0.3, velocity_y=0.1, diffusivity=1e-3, damping=0.1)
+    parameters = columns(speed=0.3, direction=0.4, diffusivity=1e-3, damping=0.1)
     coarse = system.simulate(plane_wave(32, 2, 3)[None, None], parameters, num_timesteps=10)
     fine = system.simulate(plane_wave(64, 2, 3)[None, None], parameters, num_timesteps=10)
     torch.testing.assert_close(fine[..., ::2, ::2], coarse, rtol=1e-9, atol=1e-12)

@@ -123,6 +123,7 @@ def _plan(config: GenerateConfig) -> SamplingPlan:
         parameters={name: system.parameters for name, system in config.systems.items()},
         initial_conditions=config.initial_conditions,
         samples_per_group=config.sampling.samples_per_group,
+        spatial_dimensions=config.spatial_dimensions,
     )
 
 
@@ -139,6 +140,7 @@ def _recipe(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         fingerprint=_fingerprint(config),
         screening=_screening(config),
         spaces=plan.spaces,
+        spatial_dimensions=config.spatial_dimensions,
     )
 
 

@@ -35,6 +35,7 @@ class Recipe:
         screening: which samples are drawn again.
         spaces: system → the space that they are drawn again from.
         device: where states are simulated; features are computed on the CPU.
+        spatial_dimensions: 1 or 2.
     """
 
     num_realizations: int
@@ -49,6 +50,7 @@ class Recipe:
     screening: Screening
     spaces: Mapping[str, SystemSpace]
     device: str = "cpu"
+    spatial_dimensions: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +80,7 @@ def make_block(task: BlockTask) -> DatasetBlock:
         device=recipe.device,
         screening=recipe.screening,
         spaces=recipe.spaces,
+        spatial_dimensions=recipe.spatial_dimensions,
     )
     if recipe.device != "cpu":
         rollouts = (replace(rollout, states=rollout.states.cpu()) for rollout in rollouts)
