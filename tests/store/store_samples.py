@@ -63,4 +63,5 @@ def sample_block(first: int, count: int, *, states: bool = False, dtype: type = 
         valid=diverged_at < 0,
         diverged_at=diverged_at,
         outputs=fields if states else None,
+        extent=np.array([[REALIZATIONS, TIMES, channels, SIDE, SIDE] for channels in num_channels]),
     )

@@ -34,6 +34,7 @@ class DatasetBlock:
         valid: whether the realization stayed finite and bounded.
         diverged_at: first time index at which it did not; -1 where it did.
         outputs: all states, float32 or float16, where they are kept.
+        extent: realizations, times, channels, height and width that the sample really has; beyond them arrays are padded.
     """
 
     index: Int[np.ndarray, " sample"]
@@ -51,6 +52,7 @@ class DatasetBlock:
     valid: Bool[np.ndarray, "sample realization"]
     diverged_at: Int[np.ndarray, "sample realization"]
     outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
+    extent: Int[np.ndarray, "sample axis"] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.index)
