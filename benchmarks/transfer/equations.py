@@ -93,8 +93,8 @@ FAMILIES: dict[str, Family] = {
         log=("dispersivity",),
     ),
     "kuramoto_sivashinsky": Family(
-        stepper=lambda n, dt, p: S.KuramotoSivashinsky(2, 30.0, n, dt, second_order_scale=p["instability"]),
-        ranges={"instability": (0.6, 1.2)},
+        stepper=lambda n, dt, p: S.KuramotoSivashinsky(2, 24.0, n, dt, second_order_scale=p["instability"], order=4),
+        ranges={"instability": (0.5, 1.0)},
         dt=0.4,
         scale=0.2,
     ),

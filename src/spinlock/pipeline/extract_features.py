@@ -127,14 +127,14 @@ def extract_features(
     folder = output.with_name(output.name + ".shards")
     if not output.exists():
         firsts = _first_samples(rollouts)
-        columns = _columns(firsts)
+        columns, channel_names = _columns(firsts), _channel_names(firsts)
         _write_shards(source, rollouts, columns, folder, fingerprint, workers or num_cores(), progress)
         description = DatasetDescription(
             registry=SDF,
             parameters=columns,
             configuration={"source": {"path": [str(file) for file in files]} | _stated(source)},
             software=software(),
-            channel_names=_channel_names(firsts),
+            channel_names=channel_names,
             periodic=all(first.periodic for first in firsts),
             extra={"fingerprint": fingerprint},
         )
