@@ -6,7 +6,6 @@ import torch
 
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.dynamics import SYSTEMS, plan_samples, simulate
-from spinlock.dynamics.noise import ColoredNoise
 
 NAMES = list(SYSTEMS)
 LINES = [name for name in NAMES if 1 in SYSTEMS[name]().dimensions]
@@ -146,21 +145,6 @@ def test_the_grid_spacing_is_the_domain_over_the_cells():
     spacing = {size: {r.system: r.dx for r in run(plans, grid_size=size)} for size in (16, 32)}
     assert spacing[32] == {"gray_scott": 1.5, "advection_diffusion": 1 / 32}
     assert spacing[16] == {"gray_scott": 1.5, "advection_diffusion": 1 / 16}
-
-
-def test_noise_has_its_scale_its_length_and_no_memory():
-    generator = torch.Generator().manual_seed(0)
-    like = torch.zeros(64, 1, 64, 64, dtype=torch.float64)
-    parameters = {"noise_scale": (0.5,) * 64, "noise_length": (0.05,) * 64, "noise_kind": ("additive",) * 64}
-    noise = ColoredNoise(
-        parameters, lambda: torch.randn(like.shape, generator=generator, dtype=torch.float64), dt=0.25, like=like
-    )
-    one, other = noise.increment(like), noise.increment(like)
-    assert one.std().item() == pytest.approx(0.5 * 0.5, rel=0.05)
-    for cells in (2, 4, 6):
-        correlation = (one * one.roll(cells, -1)).mean() / one.square().mean()
-        assert correlation.item() == pytest.approx(np.exp(-((cells / 64) ** 2) / (2 * 0.05**2)), abs=0.05)
-    assert abs((one * other).mean() / one.square().mean()) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ class AllenCahn(SpectralSystem):
             kind="log",
             unit="length²/time",
             low=0.5,
-            high=5.0,
+            high=3.0,
             description="D, width of walls squared.",
         ),
-        Parameter(name="bias", unit="1/time", low=-0.15, high=0.15, description="b, which phase is favoured."),
+        Parameter(name="bias", unit="1/time", low=-0.08, high=0.08, description="b, which phase is favoured."),
         *noise_parameters(3e-3, 0.3, unit="1/√time"),
     )
 

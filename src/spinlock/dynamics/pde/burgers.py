@@ -47,7 +47,7 @@ class Burgers(SpectralSystem):
     }
     parameters = (
         Parameter(
-            name="viscosity", kind="log", unit="length²/time", low=0.4, high=4.0, description="ν, width of shocks."
+            name="viscosity", kind="log", unit="length²/time", low=0.7, high=5.0, description="ν, width of shocks."
         ),
         *noise_parameters(3e-3, 0.15, unit="length/time^1.5"),
     )

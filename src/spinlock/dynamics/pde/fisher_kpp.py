@@ -21,7 +21,7 @@ class FisherKPP(SpectralSystem):
     A front invades the empty state at 2 √(r D). Values below 0, which only noise can make, do not grow: there the logistic
     term would run away to −∞. One cell is one unit of length at every grid size.
 
-    Frame 0: u = 0.5 max(f − 1, 0), so that high places are colonies in empty ground.
+    Frame 0: u = 0.5 max(f − 0.8, 0), so that high places are colonies in empty ground.
 
     Source: Fisher (1937), Ann. Eugenics 7, 355; Kolmogorov, Petrovsky & Piskunov (1937), Bull. Univ. Moscou A 1, 1.
     """
@@ -44,16 +44,16 @@ class FisherKPP(SpectralSystem):
         "front": 1.0,
     }
     parameters = (
-        Parameter(name="diffusivity", kind="log", unit="length²/time", low=0.3, high=3.0, description="D."),
-        Parameter(name="growth_rate", kind="log", unit="1/time", low=0.02, high=0.5, description="r."),
+        Parameter(name="diffusivity", kind="log", unit="length²/time", low=0.2, high=2.0, description="D."),
+        Parameter(name="growth_rate", kind="log", unit="1/time", low=0.01, high=0.2, description="r."),
         *noise_parameters(1e-4, 0.03, unit="1/√time"),
     )
 
     def frame_zero(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """0.5 max(f − 1, 0)."""
-        return 0.5 * (fields - 1).clamp(min=0)
+        """0.5 max(f − 0.8, 0)."""
+        return 0.5 * (fields - 0.8).clamp(min=0)
 
     def linear(self, parameters: Columns, grid: Grid) -> Tensor:
         """−D k²."""

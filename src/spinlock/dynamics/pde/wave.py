@@ -1,6 +1,5 @@
 """The damped wave equation, solved exactly."""
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -70,8 +69,9 @@ class Wave(System):
         squared = (column(parameters, "speed", like) ** 2 * grid.squared).expand(-1, 1, -1, -1)
         half_damping = column(parameters, "damping", like) / 2
         turn = torch.sqrt(torch.complex(squared - half_damping**2, torch.zeros_like(squared))) * self.dt
-        # sinc is sin(πx)/(πx) and torch has it for complex numbers: finite at the critical damping, Ω = 0.
-        cosine, sine = torch.cos(turn).real, torch.sinc(turn / math.pi).real * self.dt
+        # At critical damping Ω = 0 and S = t.
+        sine = torch.where(turn == 0, 1.0, torch.sin(turn) / torch.where(turn == 0, 1.0, turn)).real * self.dt
+        cosine = torch.cos(turn).real
         fade = torch.exp(-half_damping * self.dt)
         rows = (
             torch.cat((cosine + half_damping * sine, sine), dim=1),
