@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import StepOperator
+from spinlock.dynamics.disturbances import Disturb, Disturbance
 from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
 
@@ -31,6 +32,7 @@ class System(ABC):
             of their own) or the same domain at a finer resolution (systems without one).
         bound: |state| above which a run counts as exploded.
         shares_calls: whether rows of several samples run in one call.
+        disturbance: noise of another form than an added coloured field; None for that.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
     """
 
@@ -42,6 +44,7 @@ class System(ABC):
     grows_with_grid: ClassVar[bool]
     bound: ClassVar[float]
     shares_calls: ClassVar[bool]
+    disturbance: ClassVar[Disturbance | None] = None
     initial_conditions: ClassVar[Mapping[str, float]]
 
     def length(self, grid_size: int) -> float:
@@ -84,13 +87,13 @@ class System(ABC):
         """
         self._check(initial, parameters, is_noisy=white is not None)
         advance = self.flow(parameters, initial)
-        noise = None if white is None else ColoredNoise(parameters, white, dt=self.dt, like=initial)
+        disturbed = None if white is None else self._disturbed(parameters, white, initial)
         states = initial.new_empty(len(initial), num_timesteps, *initial.shape[1:])
         states[:, 0] = state = initial
         for time in range(1, num_timesteps):
             state = advance(state)
-            if noise is not None:
-                state = state + noise.increment()
+            if disturbed is not None:
+                state = disturbed(state)
             states[:, time] = state
         return states
 
@@ -118,6 +121,14 @@ class System(ABC):
         if not self.shares_calls:
             return num_realizations if grid_size <= REFERENCE_GRID else 1
         return max(1, min(8, ROW_CELLS // grid_size**2))
+
+    def _disturbed(self, parameters: Columns, white: White, like: Tensor) -> Disturb:
+        """The map of a state to the same with the next increment of the noise."""
+        make = self.disturbance
+        if make is not None:
+            return make(parameters, white, dt=self.dt, like=like)
+        noise = ColoredNoise(parameters, white, dt=self.dt, like=like)
+        return lambda state: state + noise.increment()
 
     def _check(self, initial: Tensor, parameters: Columns, *, is_noisy: bool) -> None:
         """Refuse a batch whose channels or parameters are not this system's."""

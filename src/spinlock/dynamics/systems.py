@@ -1,7 +1,12 @@
 """The table of systems; a configuration names what is in it."""
 
 from spinlock.core.registry import Registry
+from spinlock.dynamics.automata.elementary import ElementaryAutomaton
+from spinlock.dynamics.automata.larger_than_life import LargerThanLife
+from spinlock.dynamics.automata.lenia import Lenia
+from spinlock.dynamics.automata.life_like import LifeLikeAutomaton
 from spinlock.dynamics.cnn import StochasticCNN
+from spinlock.dynamics.coupled_map import CoupledMapLattice
 from spinlock.dynamics.pde.advection_diffusion import AdvectionDiffusion
 from spinlock.dynamics.pde.complex_ginzburg_landau import ComplexGinzburgLandau
 from spinlock.dynamics.pde.fitzhugh_nagumo import FitzHughNagumo
@@ -20,5 +25,10 @@ SYSTEMS: Registry[System] = Registry(
         "swift_hohenberg": SwiftHohenberg,
         "fitzhugh_nagumo": FitzHughNagumo,
         "complex_ginzburg_landau": ComplexGinzburgLandau,
+        "elementary_automaton": ElementaryAutomaton,
+        "life_like_automaton": LifeLikeAutomaton,
+        "larger_than_life": LargerThanLife,
+        "lenia": Lenia,
+        "coupled_map_lattice": CoupledMapLattice,
     },
 )
