@@ -32,6 +32,7 @@ class System(ABC):
         bound: |state| above which a run counts as exploded.
         shares_calls: whether rows of several samples run in one call.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
+        cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
     """
 
     name: ClassVar[str]
@@ -43,6 +44,7 @@ class System(ABC):
     bound: ClassVar[float]
     shares_calls: ClassVar[bool]
     initial_conditions: ClassVar[Mapping[str, float]]
+    cost_powers: ClassVar[Mapping[str, float]] = {}
 
     def length(self, grid_size: int) -> float:
         """Side of the domain on a grid of `grid_size` cells, in the system's unit of length."""
