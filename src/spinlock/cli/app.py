@@ -12,6 +12,7 @@ from spinlock.cli.options import debug_option, quiet_option, verbose_option
 
 COMMANDS = {
     "generate": ("generate", "Simulate samples and compute their features."),
+    "merge": ("merge", "Put parts of a data set together that were made on their own."),
     "extract-features": ("extract_features", "Compute the features of your own rollouts."),
     "discover-categories": ("discover_categories", "Group the features of a data set into categories."),
     "train-vqvae": ("train_vqvae", "Train a tokenizer."),

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import config_option, given, output_option, override_option
+from spinlock.cli.options import config_option, given, manner, output_option, override_option
 
 
 @command(
@@ -19,8 +19,10 @@ from spinlock.cli.options import config_option, given, output_option, override_o
 @click.option("--seed", type=int, metavar="N", help="Sets seed.")
 @click.option("--workers", metavar="N", help="Sets storage.workers: processes, or auto.")
 @click.option("--keep-states", metavar="WHICH", help="Sets storage.keep_states: none, float32 or float16.")
-@click.option("--dry-run", is_flag=True, help="Say how long it would take and how large the file would be.")
-def generate(
+@click.option("--device", metavar="WHERE", help="Sets device: cpu or cuda.")
+@click.option("--shard", metavar="I/N", help="Make one of n parts, for example on several machines; see merge.")
+@click.option("--dry-run", is_flag=True, help="Say how long it would take, and the memory and disk that it would need.")
+def generate(  # noqa: PLR0913  one argument an option
     *,
     config: Path,
     overrides: tuple[str, ...],
@@ -28,6 +30,8 @@ def generate(
     seed: int | None,
     workers: str | None,
     keep_states: str | None,
+    device: str | None,
+    shard: str | None,
     dry_run: bool,
 ) -> Any:
     """Simulate samples and compute their features; a run that was stopped goes on where it was."""
@@ -39,12 +43,20 @@ def generate(
         seed=("seed", seed),
         workers=("storage.workers", int(workers) if workers and workers.isdecimal() else workers),
         keep_states=("storage.keep_states", keep_states),
+        device=("device", device),
     )
     settings = load_config(config, GenerateConfig, overrides=overrides, options=options)
-    from spinlock.pipeline.generate import estimate
+    from spinlock.pipeline.estimate import estimate
+    from spinlock.pipeline.generate import Part, footprint_of, generate_part, screening_counts
     from spinlock.pipeline.generate import generate as run
 
-    if dry_run:
-        return estimate(settings)
+    part = None if shard is None else Part.of_text(shard)
     with progress() as listener:
-        return {"dataset": run(settings, progress=listener)}
+        if dry_run:
+            return estimate(settings, progress=listener)
+        if manner().verbosity >= 0:
+            click.echo(f"generate: {footprint_of(settings).in_words()}", err=True)
+        if part is not None:
+            return generate_part(settings, part, progress=listener)
+        dataset = run(settings, progress=listener)
+    return {"dataset": dataset, "screening": screening_counts(dataset)}

@@ -13,6 +13,8 @@ from spinlock.cli.options import manner
 from spinlock.pipeline.progress import Progress, silent
 
 SECONDS_BETWEEN_LINES = 10.0
+WHOLE = 10_000
+"""Steps of a bar."""
 
 
 @contextmanager
@@ -35,12 +37,17 @@ def _bars() -> Iterator[Progress]:
 
     class Rate(bars.ProgressColumn):
         def render(self, task: bars.Task) -> Text:
-            return Text(f"{task.speed:.3g}/s" if task.speed else "")
+            elapsed, before = task.elapsed or 0.0, task.fields["before"]
+            return Text(f"{(task.fields['done'] - before) / elapsed:.3g}/s" if elapsed else "")
+
+    class Parts(bars.ProgressColumn):
+        def render(self, task: bars.Task) -> Text:
+            return Text(f"{task.fields['done']}/{task.fields['parts']}")
 
     columns = (
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
-        bars.MofNCompleteColumn(),
+        Parts(),
         Rate(),
         bars.TimeElapsedColumn(),
         bars.TextColumn("left"),
@@ -49,10 +56,13 @@ def _bars() -> Iterator[Progress]:
     with bars.Progress(*columns, console=Console(stderr=True)) as display:
         tasks: dict[str, bars.TaskID] = {}
 
-        def listen(stage: str, done: int, total: int) -> None:
+        def listen(stage: str, done: int, total: int, share: float | None = None) -> None:
+            completed = round(WHOLE * (done / max(total, 1) if share is None else share))
             if stage not in tasks:
-                tasks[stage] = display.add_task(stage, total=total, completed=done)
-            display.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = display.add_task(
+                    stage, total=WHOLE, completed=completed, done=done, parts=total, before=done
+                )
+            display.update(tasks[stage], completed=completed, done=done, parts=total)
 
         yield listen
 
@@ -63,15 +73,17 @@ class Lines:
 
     _stage: str = ""
     _first: int = 0
+    _first_share: float = 0.0
     _started: float = 0.0
     _said: float = 0.0
     _ended: set[str] = field(default_factory=set)
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, share: float | None = None) -> None:
         """Take note of how far a stage is, and say so now and then."""
         now = time.monotonic()
+        share = done / max(total, 1) if share is None else share
         if stage != self._stage:
-            self._stage, self._first, self._started, self._said = stage, done, now, now
+            self._stage, self._first, self._first_share, self._started, self._said = stage, done, share, now, now
         if done >= total and stage not in self._ended:
             self._ended.add(stage)
             click.echo(f"{stage}: {total} of {total} in {duration(now - self._started)}", err=True)
@@ -79,8 +91,9 @@ class Lines:
             self._said = now
             # What was complete before this run says nothing about its speed.
             rate = (done - self._first) / (now - self._started)
-            left = f", {rate:.3g}/s, {duration((total - done) / rate)} left" if rate > 0 else ""
-            click.echo(f"{stage}: {done} of {total} ({done / total:.0%}){left}", err=True)
+            speed = (share - self._first_share) / (now - self._started)
+            left = f", {rate:.3g}/s, {duration((1 - share) / speed)} left" if speed > 0 else ""
+            click.echo(f"{stage}: {done} of {total} ({share:.0%}){left}", err=True)
 
 
 def duration(seconds: float) -> str:

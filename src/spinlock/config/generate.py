@@ -181,7 +181,7 @@ class StorageConfig(Section):
     """Samples a shard: what is lost at most, for each worker, when the run is killed."""
 
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = "auto"
-    """Processes of one thread each; "auto" is the number of cores."""
+    """Processes of one thread each; "auto" is the number of cores, or fewer where memory is short."""
 
 
 class GenerateConfig(Section):
@@ -204,6 +204,9 @@ class GenerateConfig(Section):
 
     seed: Seed = 0
     """What every random stream is keyed by; the same seed gives the same data."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where samples are simulated; features are always computed on the CPU. The last bits differ between devices."""
 
     output_path: FilePath
     """The HDF5 file that is written."""

@@ -40,6 +40,7 @@ class System(ABC):
         shares_calls: whether rows of several samples run in one call.
         disturbance: noise of another form than an added coloured field; None for that.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
+        cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
     """
 
     name: ClassVar[str]
@@ -56,6 +57,7 @@ class System(ABC):
     shares_calls: ClassVar[bool]
     disturbance: ClassVar[Disturbance | None] = None
     initial_conditions: ClassVar[Mapping[str, float]]
+    cost_powers: ClassVar[Mapping[str, float]] = {}
 
     def length(self, grid_size: int) -> float:
         """Side of the domain on a grid of `grid_size` cells, in the system's unit of length."""

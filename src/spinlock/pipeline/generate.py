@@ -1,54 +1,91 @@
 """`spinlock generate`: from a configuration to a data-set file, in shards that survive."""
 
-import hashlib
-import json
 import logging
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
-from spinlock.core.errors import InputError
-from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, initial_parameters, plan_samples
-from spinlock.features.sdf import SDF
+from spinlock.core.errors import InputError, UsageError
+from spinlock.dynamics import SamplingPlan
+from spinlock.pipeline.memory import Footprint, footprint
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, make_block, write_block
-from spinlock.pipeline.software import software
-from spinlock.pipeline.threads import one_thread
+from spinlock.pipeline.recipe import data_configuration, description_of, plan_of, recipe_of
+from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, write_block
 from spinlock.pipeline.workers import map_in_workers, num_cores
+from spinlock.pipeline.workload import relative_work, share_done
 from spinlock.store.dataset import open_dataset
-from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.merge import merge_shards
-from spinlock.store.shards import complete_shards, missing_samples, remove_shards
+from spinlock.store.shards import Origin, complete_shards, missing_samples, remove_shards, write_origin
 
 log = logging.getLogger(__name__)
 
-NOT_DATA = ("output_path", "storage")
-"""Parts of a configuration that say where and how data are written, not what they are."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One of several parts of a data set that are made on their own, for example on several machines.
+
+    Attributes:
+        number: from 1 on.
+        out_of: parts.
+    """
+
+    number: int
+    out_of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.out_of:
+            raise UsageError(f"a shard is i/n with i from 1 to n; got {self.number}/{self.out_of}.")
+
+    @classmethod
+    def of_text(cls, text: str) -> "Part":
+        """The part that `i/n` names.
+
+        Raises:
+            UsageError: if the text is nothing of that kind.
+        """
+        number, _, out_of = text.partition("/")
+        if not (number.isdecimal() and out_of.isdecimal()):
+            raise UsageError(f"a shard is i/n, for example 1/4; got '{text}'.")
+        return cls(number=int(number), out_of=int(out_of))
+
+    def samples(self, num_samples: int) -> range:
+        """Numbers of its samples: consecutive, about equally many in each part."""
+        return range(num_samples * (self.number - 1) // self.out_of, num_samples * self.number // self.out_of)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Estimate:
-    """What a run would cost, from a timed run of a few of its samples.
+class MadePart:
+    """A part of a data set that is complete.
 
     Attributes:
-        num_samples: that are still to be made.
-        seconds: of the whole run with `num_workers`.
-        num_bytes: of the data-set file.
-        num_workers: processes.
-        timed_samples: that the estimate rests on.
+        shards: the folder that holds it; `spinlock merge` makes a data set of the folders of all parts.
+        samples: that the folder holds now.
+        out_of: samples of the data set.
     """
 
-    num_samples: int
-    seconds: float
-    num_bytes: int
-    num_workers: int
-    timed_samples: int
+    shards: Path
+    samples: int
+    out_of: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScreeningCounts:
+    """What became of the realizations of a data set.
+
+    Attributes:
+        realizations: of all samples.
+        diverged, dead, frozen: of them; a dead one is most often frozen too.
+        redrawn_samples: samples that are not their first draw.
+    """
+
+    realizations: int
+    diverged: int
+    dead: int
+    frozen: int
+    redrawn_samples: int
 
 
 def generate(config: GenerateConfig, *, progress: Progress = silent) -> Path:
@@ -58,29 +95,19 @@ def generate(config: GenerateConfig, *, progress: Progress = silent) -> Path:
         InputError: if the target, or shards beside it, were made from another configuration.
         ResourceError: out of disk or memory; complete shards are kept.
     """
-    target, plan = config.output_path, _plan(config)
-    recipe = _recipe(config, plan)
+    target, plan = config.output_path, plan_of(config)
+    recipe = recipe_of(config, plan)
     if target.exists():
-        _check_target(target, recipe.fingerprint)
+        check_target(target, recipe.fingerprint)
         log.info("%s is already complete.", target)
         return target
     for warning in plan.warnings:
         log.warning("%s", warning)
-    done = complete_shards(recipe.folder, fingerprint=recipe.fingerprint)
-    missing = missing_samples(done, config.num_samples)
-    if done:
-        log.info("Going on: %d of %d samples are already there.", config.num_samples - len(missing), config.num_samples)
-    runs = consecutive_runs(missing, size=config.storage.shard_size)
-    tasks = [BlockTask(plans=tuple(plan.plans[sample] for sample in run), recipe=recipe) for run in runs]
-    finished = config.num_samples - len(missing)
-    progress("generate", finished, config.num_samples)
-    for _, count in map_in_workers(write_block, _longest_first(tasks), num_workers=_num_workers(config)):
-        finished += count
-        progress("generate", finished, config.num_samples)
+    _make(config, plan, recipe, range(config.num_samples), progress=progress)
     merge_shards(
         recipe.folder,
         target,
-        description=_description(config, plan, recipe),
+        description=description_of(config, plan),
         num_samples=config.num_samples,
         fingerprint=recipe.fingerprint,
     )
@@ -88,82 +115,50 @@ def generate(config: GenerateConfig, *, progress: Progress = silent) -> Path:
     return target
 
 
-def estimate(config: GenerateConfig) -> Estimate:
-    """Time and size of a run, from its first samples of every system, timed on one thread; nothing is written."""
-    plan = _plan(config)
-    recipe = _recipe(config, plan)
-    first = [next(p for p in plan.plans if p.system == system) for system in plan.report]
-    per_system = {p.system: sum(q.system == p.system for q in plan.plans) for p in first}
-    seconds, num_bytes = 0.0, 0
-    with one_thread():
-        for sample in first:
-            start = time.perf_counter()
-            block = make_block(BlockTask(plans=(sample,), recipe=recipe))
-            seconds += (time.perf_counter() - start) * per_system[sample.system]
-            num_bytes += sum(array.nbytes for array in block.arrays().values()) * per_system[sample.system]
-    workers = _num_workers(config)
-    return Estimate(
-        num_samples=config.num_samples,
-        seconds=seconds / workers,
-        num_bytes=num_bytes,
-        num_workers=workers,
-        timed_samples=len(first),
+def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = silent) -> MadePart:
+    """Make the shards of one part of a data set, or go on with them; `spinlock merge` puts the parts together.
+
+    Raises:
+        InputError: if the target is there already, or shards beside it were made from another configuration.
+        ResourceError: out of disk or memory; complete shards are kept.
+    """
+    if config.output_path.exists():
+        raise InputError(
+            f"{config.output_path} exists, so no part of it is missing; remove it or choose another --output."
+        )
+    if part.out_of > config.num_samples:
+        raise UsageError(f"{part.out_of} shards of {config.num_samples} samples would leave some empty; ask for fewer.")
+    plan = plan_of(config)
+    recipe = recipe_of(config, plan)
+    _make(config, plan, recipe, part.samples(config.num_samples), progress=progress)
+    made = sum(shard.count for shard in complete_shards(recipe.folder, fingerprint=recipe.fingerprint))
+    return MadePart(shards=recipe.folder, samples=made, out_of=config.num_samples)
+
+
+def footprint_of(config: GenerateConfig) -> Footprint:
+    """The memory of a run.
+
+    Raises:
+        ResourceError: if that is more than there is.
+    """
+    return _footprint(config, recipe_of(config, plan_of(config)))
+
+
+def screening_counts(dataset: Path) -> ScreeningCounts:
+    """How many realizations of a data set diverged, died and froze."""
+    with open_dataset(dataset) as opened:
+        quality = opened.quality
+    return ScreeningCounts(
+        realizations=quality.valid.size,
+        diverged=int((~quality.valid).sum()),
+        dead=int((quality.dead_at >= 0).sum()),
+        frozen=int((quality.frozen_at >= 0).sum()),
+        redrawn_samples=int(np.count_nonzero(quality.redraws)),
     )
 
 
-def _num_workers(config: GenerateConfig) -> int:
-    return num_cores() if config.storage.workers == "auto" else config.storage.workers
-
-
-def _plan(config: GenerateConfig) -> SamplingPlan:
-    return plan_samples(
-        num_samples=config.num_samples,
-        seed=config.seed,
-        systems={name: system.weight for name, system in config.systems.items()},
-        parameters={name: system.parameters for name, system in config.systems.items()},
-        initial_conditions=config.initial_conditions,
-        samples_per_group=config.sampling.samples_per_group,
-        spatial_dimensions=config.spatial_dimensions,
-    )
-
-
-def _recipe(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
-    return Recipe(
-        num_realizations=config.num_realizations,
-        num_timesteps=config.num_timesteps,
-        grid_size=config.grid_size,
-        seed=config.seed,
-        keep_states=config.storage.keep_states,
-        operator_sensitivity=config.features.operator_sensitivity,
-        columns=_parameter_columns(plan.report, config.initial_conditions),
-        folder=config.output_path.with_name(config.output_path.name + ".shards"),
-        fingerprint=_fingerprint(config),
-        screening=_screening(config),
-        spaces=plan.spaces,
-        spatial_dimensions=config.spatial_dimensions,
-    )
-
-
-def _screening(config: GenerateConfig) -> Screening:
-    if config.screening.policy == "mark":
-        return Screening()
-    return Screening(redraw=config.screening.redraw, max_redraws=config.screening.max_redraws)
-
-
-def _configuration(config: GenerateConfig) -> dict[str, Any]:
-    """The part of a configuration that the data depend on."""
-    settings = config.model_dump(mode="json")
-    keep_states = settings["storage"]["keep_states"]
-    return {key: value for key, value in settings.items() if key not in NOT_DATA} | {"keep_states": keep_states}
-
-
-def _fingerprint(config: GenerateConfig) -> str:
-    """One word for everything that the data depend on: configuration, feature definitions, spinlock's version."""
-    content = [_configuration(config), SDF.to_json(), __version__]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _check_target(target: Path, fingerprint: str) -> None:
+def check_target(target: Path, fingerprint: str) -> None:
+    """Refuses a target that was made from something else."""
     with open_dataset(target) as dataset:
         made_from = dataset.metadata.get("extra", {}).get("fingerprint")
     if made_from != fingerprint:
@@ -172,47 +167,33 @@ def _check_target(target: Path, fingerprint: str) -> None:
         )
 
 
-def _parameter_columns(systems: Iterable[str], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
-    """Every parameter of every system as a column `<system>.<parameter>`, with those of frame 0 at the end."""
-    columns = []
-    for name in systems:
-        system = SYSTEMS[name]()
-        frame = initial_parameters(system.initial_conditions if kinds is None else kinds)
-        columns += [_parameter_column(name, parameter) for parameter in (*system.parameters, *frame)]
-    return tuple(columns)
+def _footprint(config: GenerateConfig, recipe: Recipe) -> Footprint:
+    workers = None if config.storage.workers == "auto" else config.storage.workers
+    return footprint(recipe, shard_size=config.storage.shard_size, num_workers=workers, cores=num_cores())
 
 
-def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
-    has_range = parameter.kind in ("real", "integer", "log") and not parameter.name.startswith("initial_")
-    return ParameterColumn(
-        name=f"{system}.{parameter.name}",
-        unit=parameter.unit,
-        low=float(parameter.low) if has_range else np.nan,
-        high=float(parameter.high) if has_range else np.nan,
-        choices=tuple(str(choice) for choice in parameter.choices),
+def _make(
+    config: GenerateConfig, plan: SamplingPlan, recipe: Recipe, samples: Sequence[int], *, progress: Progress
+) -> None:
+    """Simulate, describe and store those of some samples that are not in a shard yet."""
+    num_workers = _footprint(config, recipe).num_workers
+    done = complete_shards(recipe.folder, fingerprint=recipe.fingerprint)
+    there = set(range(config.num_samples)) - set(missing_samples(done, config.num_samples))
+    missing = [sample for sample in samples if sample not in there]
+    finished = set(samples) & there
+    if finished:
+        log.info("Going on: %d of %d samples are already there.", len(finished), len(samples))
+    origin = Origin(
+        configuration=data_configuration(config), fingerprint=recipe.fingerprint, num_samples=config.num_samples
     )
-
-
-def _longest_first(tasks: list[BlockTask]) -> list[BlockTask]:
-    """Blocks with the most samples first, so that no worker is left alone with a long one at the end."""
-    return sorted(tasks, key=lambda task: -len(task.plans))
-
-
-def _description(config: GenerateConfig, plan: SamplingPlan, recipe: Recipe) -> DatasetDescription:
-    return DatasetDescription(
-        registry=SDF,
-        parameters=recipe.columns,
-        configuration=_configuration(config),
-        seed=config.seed,
-        software=software(),
-        sampling_report={name: _finite(asdict(report)) for name, report in plan.report.items()},
-        channel_names={name: tuple(SYSTEMS[name]().channel_names) for name in plan.report},
-        extra={"fingerprint": recipe.fingerprint, "sampling_warnings": list(plan.warnings)},
-    )
-
-
-def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with None for NaN, which JSON does not know."""
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in figures.items()
-    }
+    write_origin(recipe.folder, origin)
+    work = dict(enumerate(relative_work(plan.plans)))
+    own = {sample: work[sample] for sample in samples}
+    runs = consecutive_runs(missing, size=config.storage.shard_size)
+    # The longest first, so that no worker is left alone with a long one at the end.
+    runs.sort(key=lambda run: -sum(work[sample] for sample in run))
+    tasks = [BlockTask(plans=tuple(plan.plans[sample] for sample in run), recipe=recipe) for run in runs]
+    progress("generate", len(finished), len(samples), share_done(own, finished))
+    for task, _ in map_in_workers(write_block, tasks, num_workers=num_workers):
+        finished.update(sample.index for sample in task.plans)
+        progress("generate", len(finished), len(samples), share_done(own, finished))

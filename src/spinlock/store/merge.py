@@ -28,7 +28,7 @@ BUFFER_BYTES = 32 * 2**20
 
 
 def merge_shards(
-    folder: AnyPath,
+    folders: AnyPath | Sequence[AnyPath],
     target: AnyPath,
     *,
     description: DatasetDescription,
@@ -36,13 +36,13 @@ def merge_shards(
     fingerprint: str | None = None,
     compress_outputs: bool = False,
 ) -> str:
-    """Merges the complete shards of a folder into one data set and returns its `content_sha256`.
+    """Merges the complete shards of one folder or several into one data set and returns its `content_sha256`.
 
     The data are the same bytes whatever the number and the order of the shards; merging again gives them again. The shards
-    stay where they are.
+    stay where they are; one that is in two folders counts once.
 
     Args:
-        folder: of the shards.
+        folders: of the shards.
         target: the data set, replaced when the new one is whole.
         description: what goes beside the arrays.
         num_samples: how many samples there must be.
@@ -54,7 +54,10 @@ def merge_shards(
         ResourceError: if the disk has no room.
     """
     target = Path(target)
-    shards = check_cover(complete_shards(folder, fingerprint=fingerprint), num_samples)
+    several = [folders] if isinstance(folders, str | os.PathLike) else folders
+    found = [shard for folder in several for shard in complete_shards(folder, fingerprint=fingerprint)]
+    once = {(shard.first, shard.count, shard.sha256): shard for shard in found}
+    shards = check_cover(once.values(), num_samples)
     plans = _plan(shards, num_samples)
     description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
     needed = _file_size(plans)

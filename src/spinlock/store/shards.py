@@ -7,8 +7,8 @@ processes can write into one folder, and killing any of them loses the shards in
 
 import logging
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import h5py
@@ -21,6 +21,9 @@ from spinlock.store.hdf5_image import create_array, hdf5_image
 from spinlock.store.json_file import read_json, write_json
 
 log = logging.getLogger(__name__)
+
+ORIGIN = "origin.json"
+"""What the shards of a folder are parts of."""
 
 _NAME = re.compile(r"shard-(\d{9})-(\d{9})\.h5")
 
@@ -47,6 +50,55 @@ class Shard:
     def samples(self) -> range:
         """Numbers of its samples."""
         return range(self.first, self.first + self.count)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What the shards of a folder are parts of.
+
+    Attributes:
+        configuration: of the data set; its description can be made from it.
+        fingerprint: of everything that the samples depend on.
+        num_samples: of the data set.
+    """
+
+    configuration: Mapping[str, object]
+    fingerprint: str
+    num_samples: int
+
+
+def write_origin(folder: AnyPath, origin: Origin) -> None:
+    """States in a folder what its shards are parts of; the folder is made if needed.
+
+    Raises:
+        InputError: if it states something else already.
+    """
+    path = Path(folder) / ORIGIN
+    if not path.is_file():
+        write_json(path, {"format": "spinlock shards", **asdict(origin)})
+    elif read_origin(folder).fingerprint != origin.fingerprint:
+        raise InputError(f"{folder} holds shards of another configuration; remove it or write to another target.")
+
+
+def read_origin(folder: AnyPath) -> Origin:
+    """What the shards of a folder are parts of.
+
+    Raises:
+        InputError: if the folder does not say so.
+    """
+    path = Path(folder) / ORIGIN
+    if not path.is_file():
+        raise InputError(f"{folder} has no {ORIGIN}, so it is no folder of shards of `spinlock generate`.")
+    content = read_json(path)
+    match content:
+        case {
+            "format": "spinlock shards",
+            "configuration": dict(made),
+            "fingerprint": str(word),
+            "num_samples": int(n),
+        }:
+            return Origin(configuration=made, fingerprint=word, num_samples=n)
+    raise InputError(f"{path} must state the configuration, fingerprint and num_samples of its data set.")
 
 
 def write_shard(folder: AnyPath, block: DatasetBlock, *, fingerprint: str = "") -> Shard:
@@ -144,6 +196,7 @@ def remove_shards(folder: AnyPath) -> None:
     for path in folder.glob("shard-*.h5*"):
         if _NAME.fullmatch(path.name.removesuffix(".json")):
             path.unlink(missing_ok=True)
+    (folder / ORIGIN).unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
 

@@ -1,0 +1,80 @@
+"""`spinlock generate --dry-run`: what a run would cost, from some of its samples; nothing is written."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from spinlock.config.generate import GenerateConfig
+from spinlock.pipeline.memory import footprint
+from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.recipe import plan_of, recipe_of
+from spinlock.pipeline.sample_block import BlockTask, make_block
+from spinlock.pipeline.threads import one_thread
+from spinlock.pipeline.workers import num_cores
+from spinlock.pipeline.workload import seconds_by_system, timed_samples
+
+WORKER_EFFICIENCY = 0.9
+"""Speed of one of several workers relative to a lone one: two are 1.7 to 1.9 times as fast as one."""
+LARGE_GRID = 128
+"""Cells along a side from which on rows run one by one, so that samples gain nothing from company."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a run would cost.
+
+    Attributes:
+        num_samples: of the data set.
+        num_workers: processes.
+        seconds: of the whole run.
+        num_bytes: of the data-set file, at most.
+        memory_bytes: of all processes together, at most.
+        available_bytes: memory that is free now; None where the system does not say.
+        timed_samples: that the estimate rests on.
+        seconds_a_sample: system → mean of one of its samples on one worker.
+    """
+
+    num_samples: int
+    num_workers: int
+    seconds: float
+    num_bytes: int
+    memory_bytes: int
+    available_bytes: int | None
+    timed_samples: int
+    seconds_a_sample: dict[str, float]
+
+
+def estimate(config: GenerateConfig, *, progress: Progress = silent) -> Estimate:
+    """Time, size and memory of a run, from samples of every system that are simulated and described on one thread.
+
+    Raises:
+        ResourceError: if the run needs more memory than there is.
+    """
+    plan = plan_of(config)
+    recipe = recipe_of(config, plan)
+    workers = None if config.storage.workers == "auto" else config.storage.workers
+    memory = footprint(recipe, shard_size=config.storage.shard_size, num_workers=workers, cores=num_cores())
+    groups = timed_samples(plan.plans, most_together=1 if config.grid_size >= LARGE_GRID else 4)
+    timed, sizes = [], []
+    with one_thread():
+        make_block(BlockTask(plans=groups[0][:1], recipe=recipe))  # the first call loads libraries
+        for number, group in enumerate(groups):
+            progress("time samples", number, len(groups))
+            start = time.perf_counter()
+            block = make_block(BlockTask(plans=group, recipe=recipe))
+            timed.append((group, time.perf_counter() - start))
+            sizes.append(sum(array.nbytes for array in block.arrays().values()) / len(group))
+    progress("time samples", len(groups), len(groups))
+    counts = Counter(sample.system for sample in plan.plans)
+    seconds = seconds_by_system(plan.plans, timed)
+    speed = memory.num_workers * (WORKER_EFFICIENCY if memory.num_workers > 1 else 1.0)
+    return Estimate(
+        num_samples=config.num_samples,
+        num_workers=memory.num_workers,
+        seconds=sum(seconds.values()) / speed,
+        num_bytes=round(max(sizes) * config.num_samples),
+        memory_bytes=memory.total_bytes,
+        available_bytes=memory.available_bytes,
+        timed_samples=sum(len(group) for group in groups),
+        seconds_a_sample={name: seconds[name] / counts[name] for name in seconds},
+    )

@@ -1,0 +1,105 @@
+"""How much memory a run takes, said before it starts, and how much there is.
+
+The figures are bounds that were measured (peak resident size of workers, torch 2.13 on Linux, grids of 16 to 256, one
+and two channels): every case stayed below, most within a factor of two.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinlock.core.errors import ResourceError
+from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.rollout import WINDOW_BYTES
+from spinlock.pipeline.sample_block import Recipe
+from spinlock.store.atomic import human_size
+
+SHARED_BYTES = 800 * 10**6
+"""The command itself and the process that workers are forked from: Python, torch and their libraries, twice."""
+WORKER_BYTES = 150 * 10**6
+"""What a worker adds to the pages that it shares."""
+CELL_BYTES = 4_000
+"""Layers of a network and buffers of the features, for each cell of the grid."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footprint:
+    """Memory of a run.
+
+    Attributes:
+        num_workers: processes.
+        worker_bytes: of each worker, at most.
+        total_bytes: of all processes together, at most.
+        available_bytes: that are free now; None where the system does not say.
+    """
+
+    num_workers: int
+    worker_bytes: int
+    total_bytes: int
+    available_bytes: int | None
+
+    def in_words(self) -> str:
+        """The same for people."""
+        workers = "1 worker" if self.num_workers == 1 else f"{self.num_workers} workers"
+        free = "" if self.available_bytes is None else f", {human_size(self.available_bytes)} are available"
+        return f"{workers}, at most {human_size(self.total_bytes)} of memory{free}"
+
+
+def footprint(recipe: Recipe, *, shard_size: int, num_workers: int | None, cores: int) -> Footprint:
+    """The memory of a run; it does not depend on the number of samples.
+
+    Args:
+        recipe: of the blocks.
+        shard_size: samples a block, at most.
+        num_workers: processes; None for as many as there are cores and memory for.
+        cores: that may be used.
+
+    Raises:
+        ResourceError: if that is more than there is.
+    """
+    worker = worker_bytes(recipe, shard_size=shard_size)
+    available = available_bytes()
+    workers = cores if num_workers is None else num_workers
+    if num_workers is None and available is not None:
+        workers = max(1, min(cores, (available - SHARED_BYTES) // worker))
+    total = SHARED_BYTES + workers * worker
+    if available is not None and total > available:
+        fewer = f"fewer workers than {workers}, " if workers > 1 else ""
+        kept = "smaller storage.shard_size, " if recipe.keep_states != "none" and shard_size > 1 else ""
+        raise ResourceError(
+            f"{workers} {'workers need' if workers > 1 else 'worker needs'} up to {human_size(total)} of memory "
+            f"({human_size(worker)} each) and {human_size(available)} are available; use {fewer}{kept}a smaller grid, "
+            "fewer saved states or fewer realizations."
+        )
+    return Footprint(num_workers=workers, worker_bytes=worker, total_bytes=total, available_bytes=available)
+
+
+def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
+    """The most that one worker takes: states that are simulated together, features of one sample, states that are kept."""
+    channels = max(len(SYSTEMS[name]().channel_names) for name in recipe.spaces)
+    sample = 4 * recipe.num_realizations * recipe.num_timesteps * channels * recipe.grid_size**recipe.spatial_dimensions
+    window = min(max(WINDOW_BYTES, sample), shard_size * sample)
+    size = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
+    kept = 3 * shard_size * sample * size // 4  # as rows, as one array, as the image of the shard
+    return WORKER_BYTES + 2 * window + 4 * sample + kept + CELL_BYTES * recipe.grid_size**recipe.spatial_dimensions
+
+
+def available_bytes() -> int | None:
+    """Memory that is free for new work: the system's, and what the group of this process may still take (Linux)."""
+    if sys.platform != "linux":
+        return None
+    found = [int(line.split()[1]) * 1024 for line in _lines("/proc/meminfo") if line.startswith("MemAvailable:")]
+    limits = {
+        "/sys/fs/cgroup/memory.max": "/sys/fs/cgroup/memory.current",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    }
+    for limit, used in limits.items():
+        values = [*_lines(limit), *_lines(used)]
+        if len(values) == 2 and all(value.strip().isdecimal() for value in values):
+            found.append(int(values[0]) - int(values[1]))
+    return max(0, min(found)) if found else None
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="ascii").splitlines() if os.access(path, os.R_OK) else []
