@@ -39,6 +39,7 @@ _HOMES = {
     "open_rollouts": "spinlock.store.importers",
     "extract_features": "spinlock.features.extract",
     "Tokenizer": "spinlock.training.estimator",
+    "TokenFeatures": "spinlock.training.token_features",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",
     "ConfigError": "spinlock.core.errors",

@@ -29,6 +29,7 @@ OTHERS = {
     "training.evaluate_every": 6,
     "training.checkpoint_every": 8,
     "training.restart_threshold": 0.5,
+    "training.corpus_quantile": 0.5,
     "model.backend": "classical",
     "model.group_embedding_dim": 5,
     "model.group_hidden_dim": 6,

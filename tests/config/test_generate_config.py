@@ -16,6 +16,12 @@ def test_all_is_every_system_of_the_table(tmp_path):
     assert tuple(load(tmp_path, "systems=all").systems) == tuple(SYSTEMS)
 
 
+def test_all_is_every_system_that_runs_on_a_line_where_there_is_one_dimension(tmp_path):
+    named = tuple(load(tmp_path, "systems=all", "spatial_dimensions=1").systems)
+    assert named == tuple(name for name in SYSTEMS if 1 in SYSTEMS[name]().dimensions)
+    assert "kuramoto_sivashinsky" in named
+
+
 def test_a_list_of_systems_has_equal_weights(tmp_path):
     config = load(tmp_path, "systems=[gray_scott, swift_hohenberg]")
     assert {name: system.weight for name, system in config.systems.items()} == {
@@ -50,6 +56,13 @@ def test_kinds_of_frame_0_may_be_a_list(tmp_path):
     assert config.initial_conditions == {"blobs": 1.0, "front": 1.0}
 
 
+def test_a_system_that_needs_two_dimensions_is_named(tmp_path):
+    words = "systems.navier_stokes_decaying: system 'navier_stokes_decaying' runs in 2 spatial dimensions only; got 1"
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, "systems=[navier_stokes_decaying, burgers]", "spatial_dimensions=1")
+    assert words in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -67,6 +80,7 @@ def test_kinds_of_frame_0_may_be_a_list(tmp_path):
         ("systems={gray_scott: {parameters: {feed: [3, 1]}}}", "parameter 'feed' needs low <= high; got 3 and 1"),
         ("systems={gray_scott: {parameters: {feed: a}}}", "parameter 'feed' takes one number or [low, high]; got 'a'"),
         ("systems={gray_scott: {parameters: {feed: null}}}", "systems.gray_scott.parameters.feed: takes one value"),
+        ("spatial_dimensions=3", "spatial_dimensions: must be one of 1 or 2 [got 3]"),
         ("initial_conditions=[blob]", "unknown initial condition 'blob'. Did you mean 'blobs'?"),
         ("initial_conditions={blobs: 0}", "initial_conditions.blobs: must be greater than 0 [got 0]"),
         ("grid_size=17", "grid_size: must be a multiple of 2 [got 17]"),

@@ -120,6 +120,6 @@ def test_every_system_names_units_and_ranges(name):
     system = SYSTEMS[name]()
     names = [p.name for p in system.parameters]
     assert len(set(names)) == len(names)
-    assert names[-2:] == ["noise_scale", "noise_length"]
+    assert names[-3:] == ["noise_scale", "noise_length", "noise_kind"]
     assert all(p.unit and p.description.endswith(".") and not p.is_fixed for p in system.parameters)
     assert system.name == name

@@ -4,27 +4,39 @@ import numpy as np
 import pytest
 import torch
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import ConfigError, InputError
 from spinlock.dynamics import SYSTEMS, plan_samples, simulate
-from spinlock.dynamics.noise import ColoredNoise
 
 NAMES = list(SYSTEMS)
+LINES = [name for name in NAMES if 1 in SYSTEMS[name]().dimensions]
 SMALL_CNN = {"cnn": {"num_channels": 8, "num_layers": 2}}
 
 
-def run(plans, *, num_realizations=2, num_timesteps=4, grid_size=16, seed=5):
-    return list(
-        simulate(plans, num_realizations=num_realizations, num_timesteps=num_timesteps, grid_size=grid_size, seed=seed)
-    )
+def run(plans, *, num_realizations=2, num_timesteps=4, grid_size=16, seed=5, **others):
+    counts = {"num_realizations": num_realizations, "num_timesteps": num_timesteps}
+    return list(simulate(plans, grid_size=grid_size, seed=seed, **counts, **others))
 
 
-@pytest.mark.parametrize("grid_size", [16, 20, 32, 64])
-def test_a_sample_is_bit_identical_alone_in_a_batch_and_in_another_order(grid_size):
-    plans = plan_samples(num_samples=3 * len(NAMES), seed=5, parameters=SMALL_CNN).plans
-    together = run(plans, grid_size=grid_size)
-    backwards = run(plans[::-1], grid_size=grid_size)[::-1]
+ONE_OF_EACH_SCHEME = ["cnn", "gray_scott", "complex_ginzburg_landau", "korteweg_de_vries", "wave"]
+
+
+@pytest.mark.parametrize(
+    ("grid_size", "spatial_dimensions", "names"),
+    [(16, 2, NAMES), (20, 2, ONE_OF_EACH_SCHEME), (64, 2, ONE_OF_EACH_SCHEME), (32, 1, LINES)],
+)
+def test_a_sample_is_bit_identical_alone_in_a_batch_and_in_another_order(grid_size, spatial_dimensions, names):
+    like = {"grid_size": grid_size, "spatial_dimensions": spatial_dimensions}
+    plans = plan_samples(
+        num_samples=3 * len(names),
+        seed=5,
+        systems=names,
+        parameters=SMALL_CNN if "cnn" in names else None,
+        spatial_dimensions=spatial_dimensions,
+    ).plans
+    together = run(plans, **like)
+    backwards = run(plans[::-1], **like)[::-1]
     for plan, one, other in zip(plans, together, backwards, strict=True):
-        alone = run([plan], grid_size=grid_size)[0]
+        alone = run([plan], **like)[0]
         assert torch.equal(one.states, alone.states), plan.system
         assert torch.equal(other.states, alone.states), plan.system
 
@@ -38,18 +50,25 @@ def test_rollouts_come_in_the_order_of_their_plans():
         assert dict(rollout.parameters) == dict(plan.parameters)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_sampled_parameter_changes_the_rollout(name):
-    plan = plan_samples(num_samples=1, seed=3, systems=[name], initial_conditions={"gaussian_field": 1.0}).plans[0]
-    states = run([plan])[0].states
+@pytest.mark.parametrize(
+    ("name", "spatial_dimensions"), [*((name, 2) for name in NAMES), *((name, 1) for name in LINES)]
+)
+def test_every_sampled_parameter_changes_the_rollout(name, spatial_dimensions):
+    like = {"spatial_dimensions": spatial_dimensions}
+    plan = plan_samples(
+        num_samples=1, seed=3, systems=[name], initial_conditions={"gaussian_field": 1.0}, **like
+    ).plans[0]
+    states = run([plan], **like)[0].states
+    assert states.shape[-2:] == (16 if spatial_dimensions == 2 else 1, 16)
     for parameter in SYSTEMS[name]().parameters:
         value = plan.parameters[parameter.name]
         others = [parameter.value(u) for u in (0.05, 0.35, 0.65, 0.95)]
-        other = next(candidate for candidate in others if candidate != value)
-        changed = run([replace(plan, parameters={**plan.parameters, parameter.name: other})])[0].states
+        far = [other != value if isinstance(value, str) else abs(other - value) for other in others]
+        other = others[int(np.argmax(far))]
+        changed = run([replace(plan, parameters={**plan.parameters, parameter.name: other})], **like)[0].states
         assert not torch.allclose(states[:, 1:], changed[:, 1:], rtol=1e-5, atol=1e-7), parameter.name
     longer = replace(plan, parameters={**plan.parameters, "initial_length": 0.19 - plan.parameters["initial_length"]})
-    assert not torch.equal(states[:, 0], run([longer])[0].states[:, 0])
+    assert not torch.equal(states[:, 0], run([longer], **like)[0].states[:, 0])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,7 +123,7 @@ def test_shipped_ranges_do_not_diverge(name):
 
 
 def test_an_exploding_run_is_marked_with_its_time_and_blanked_from_there():
-    loud = {"swift_hohenberg": {"noise_scale": 60.0}}
+    loud = {"swift_hohenberg": {"noise_scale": 60.0, "noise_kind": "additive"}}
     plans = plan_samples(num_samples=1, seed=3, systems=["swift_hohenberg"], parameters=loud).plans
     rollout = run(plans, num_timesteps=12)[0]
     for states, time in zip(rollout.states, rollout.diverged_at, strict=True):
@@ -115,7 +134,7 @@ def test_an_exploding_run_is_marked_with_its_time_and_blanked_from_there():
 
 
 def test_one_realization_that_explodes_leaves_the_others_alone():
-    loud = {"advection_diffusion": {"noise_scale": 1.2e3}}
+    loud = {"advection_diffusion": {"noise_scale": 1.2e3, "noise_kind": "additive"}}
     plans = plan_samples(num_samples=1, seed=3, systems=["advection_diffusion"], parameters=loud).plans
     rollout = run(plans, num_realizations=8, num_timesteps=6)[0]
     assert len(set(rollout.diverged_at)) > 1
@@ -126,21 +145,6 @@ def test_the_grid_spacing_is_the_domain_over_the_cells():
     spacing = {size: {r.system: r.dx for r in run(plans, grid_size=size)} for size in (16, 32)}
     assert spacing[32] == {"gray_scott": 1.5, "advection_diffusion": 1 / 32}
     assert spacing[16] == {"gray_scott": 1.5, "advection_diffusion": 1 / 16}
-
-
-def test_noise_has_its_scale_its_length_and_no_memory():
-    generator = torch.Generator().manual_seed(0)
-    like = torch.zeros(64, 1, 64, 64, dtype=torch.float64)
-    parameters = {"noise_scale": (0.5,) * 64, "noise_length": (0.05,) * 64}
-    noise = ColoredNoise(
-        parameters, lambda: torch.randn(like.shape, generator=generator, dtype=torch.float64), dt=0.25, like=like
-    )
-    one, other = noise.increment(), noise.increment()
-    assert one.std().item() == pytest.approx(0.5 * 0.5, rel=0.05)
-    for cells in (2, 4, 6):
-        correlation = (one * one.roll(cells, -1)).mean() / one.square().mean()
-        assert correlation.item() == pytest.approx(np.exp(-((cells / 64) ** 2) / (2 * 0.05**2)), abs=0.05)
-    assert abs((one * other).mean() / one.square().mean()) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -156,6 +160,17 @@ def test_impossible_runs_are_refused_before_they_start(arguments, message):
     plans = plan_samples(num_samples=1, seed=3, systems=["swift_hohenberg"]).plans
     with pytest.raises(InputError, match=message):
         run(plans, **arguments)
+
+
+def test_a_system_says_where_it_runs_in_too_few_dimensions():
+    message = "system 'navier_stokes_decaying' runs in 2 spatial dimensions only; got 1"
+    with pytest.raises(ConfigError, match=message):
+        plan_samples(num_samples=1, seed=3, systems=["navier_stokes_decaying"], spatial_dimensions=1)
+    plans = plan_samples(num_samples=1, seed=3, systems=["navier_stokes_decaying"]).plans
+    with pytest.raises(InputError, match=message):
+        run(plans, spatial_dimensions=1)
+    lines = plan_samples(num_samples=len(LINES), seed=3, spatial_dimensions=1).plans
+    assert {plan.system for plan in lines} == set(LINES)
 
 
 def test_a_batch_that_does_not_fit_its_system_is_refused(middle_draw):

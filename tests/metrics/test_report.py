@@ -9,6 +9,7 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError
 from spinlock.core.tokens import TokenTable
 from spinlock.metrics import BaselineFigures, Check, Report, judge_split
+from spinlock.metrics.judge import ModelFigures
 from spinlock.metrics.reconstruction import masked_mse
 
 TWO = CategoryMap(group_indices={"a": (0, 2), "b": (1,)}, feature_names=("x", "y", "constant"))
@@ -30,8 +31,7 @@ def figures(*, orthogonality=0.1, informativeness=0.2, noise=0.1):
         tokens=tokens,
         train_tokens=tokens,
         category_map=TWO,
-        orthogonality=orthogonality,
-        informativeness=informativeness,
+        model=ModelFigures(orthogonality=orthogonality, informativeness=informativeness),
     )
     return judged, masked_mse(x, prefixes[-1], mask)
 

@@ -85,7 +85,7 @@ def test_figures_without_rows_are_undefined():
     assert math.isnan(perplexity(nothing))
     assert math.isnan(corrected_utilization(nothing, torch.tensor([1, 0, 0, 0])))
     assert math.isnan(corrected_utilization(SKEWED, torch.zeros(8, dtype=torch.long)))
-    assert math.isnan(collisions(torch.zeros((0, 2, 2), dtype=torch.long)))
+    assert math.isnan(collisions(torch.zeros((0, 2, 2), dtype=torch.long), torch.zeros((0, 1))))
 
 
 def test_usage_counts_rows_dead_codes_and_fractions_of_each_codebook():
@@ -99,9 +99,12 @@ def test_usage_counts_rows_dead_codes_and_fractions_of_each_codebook():
     assert fine.corrected == pytest.approx(1 / (3 * (1 - (2 / 3) ** 2)))
 
 
-def test_collisions_are_rows_that_share_all_their_tokens():
+def test_collisions_are_distinct_rows_that_share_all_their_tokens():
     codes = torch.tensor([[[0, 1]], [[0, 1]], [[0, 2]], [[3, 1]], [[0, 1]]])
-    assert collisions(codes) == 3 / 5
+    assert collisions(codes, torch.arange(5.0)[:, None]) == 3 / 5
+    copies = torch.tensor([[0.0], [0.0], [1.0], [2.0], [0.0]])
+    assert collisions(codes, copies) == 0.0
+    assert collisions(codes, torch.tensor([[0.0], [0.0], [1.0], [2.0], [5.0]])) == 2 / 4
 
 
 def test_gain_of_a_level_is_its_share_of_the_error_that_was_left():

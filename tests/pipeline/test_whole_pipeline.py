@@ -1,8 +1,10 @@
 """One tiny run of everything, from files."""
 
 import json
+import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 import torch
 from pipeline_runs import generate_config, train_config
@@ -13,11 +15,13 @@ from spinlock.pipeline.discover_categories import discover_categories
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.generate import generate
 from spinlock.pipeline.inspect_file import inspect_file
+from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.report import report
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.tokenize_table import tokenize_table
 from spinlock.pipeline.train import train
 from spinlock.pipeline.validate import validate, validate_dataset
+from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 
 
@@ -73,7 +77,10 @@ def test_token_files_hold_the_tokens_of_every_sample(dataset, tokenizer, tmp_pat
     tokens = load_tokens(written.output)
     table = load_table(dataset).table
     assert tokens.ids == table.ids
-    assert torch.equal(tokens.codes, load_artefact(tokenizer).tokenizer.encode(table).codes)
+    fresh = load_artefact(tokenizer).tokenizer.encode(table)
+    assert torch.equal(tokens.codes, fresh.codes)
+    assert torch.equal(tokens.distances, fresh.distances)
+    assert written.out_of_corpus == int(tokens.out_of_corpus.sum())
 
 
 def test_a_sample_has_the_same_tokens_alone_and_among_others(dataset, tokenizer):
@@ -141,10 +148,62 @@ def test_a_mapping_made_for_other_columns_is_refused_with_the_names(dataset, cat
         train(config)
 
 
-def test_a_tokenizer_is_judged_on_its_own_data_only(tokenizer, tmp_path):
-    other = generate(generate_config(tmp_path / "other.h5", "seed=5", "num_samples=4"))
-    with pytest.raises(UsageError, match="is not the data set that"):
-        validate(tokenizer, other)
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory) -> Path:
+    return generate(generate_config(tmp_path_factory.mktemp("foreign") / "other.h5", "seed=5", "num_samples=4"))
+
+
+def test_a_tokenizer_is_judged_on_data_that_it_never_saw(dataset, tokenizer, foreign):
+    found = validate(tokenizer, foreign)
+    assert found["judged_on"] == "all rows of a data set of which none were seen"
+    assert [row["rows"] for row in found["splits"]] == ["train", "unseen"]
+    assert found["splits"][1]["samples"] == 4
+    assert all(row["unseen"] > 0 for row in found["baselines_at_equal_bits_mse"])
+    assert found["rows_equal_to_training_rows"] == 0
+    own = validate(tokenizer, dataset, split="train")
+    assert found["splits"][0]["mse"] == next(row["mse"] for row in own["splits"] if row["rows"] == "train")
+
+
+def test_data_that_was_never_seen_has_no_splits_and_needs_the_training_rows(tokenizer, foreign, tmp_path):
+    with pytest.raises(UsageError, match="so it has no test rows; leave --split out"):
+        validate(tokenizer, foreign, split="test")
+    with pytest.raises(UsageError, match="is not there; say where that data set is now by --training-dataset"):
+        validate(tokenizer, foreign, training_dataset=tmp_path / "gone.h5")
+    with pytest.raises(UsageError, match=r"checksums differ\); say where that is now by --training-dataset"):
+        validate(tokenizer, foreign, training_dataset=foreign)
+
+
+def test_tokens_agree_between_disjoint_realizations_more_often_than_between_samples(dataset, tokenizer):
+    found = validate(tokenizer, dataset)["agreement_between_realizations"]
+    assert [entry["level"] for entry in found] == [0, 1] * (len(found) // 2)
+    assert sum(entry["same_sample"] for entry in found) > sum(entry["other_samples"] for entry in found)
+
+
+def test_the_halves_are_aggregates_of_disjoint_realizations(dataset):
+    table = load_table(dataset).table
+    halves = load_halves(dataset, table.rows([3, 1]))
+    with open_dataset(dataset) as opened:
+        runs = torch.from_numpy(opened.numbers("per_trajectory"))
+    assert halves.first.ids == (table.ids[3], table.ids[1])
+    half = runs.shape[1] // 2
+    means = runs[[3, 1], :half].nanmean(dim=1)
+    torch.testing.assert_close(halves.first.values[:, ::3], means, equal_nan=True)
+    assert not torch.equal(halves.first.values[:, ::3], halves.second.values[:, ::3])
+
+
+def test_values_of_test_rows_change_nothing_in_the_tokenizer(dataset, tokenizer, categories, tmp_path):
+    """Byte for byte: the same run on a copy of the data set in which the test rows' features are reversed."""
+    copy = tmp_path / dataset.name
+    shutil.copy(dataset, copy)
+    test = [int(name) for name in load_artefact(tokenizer).splits["test"]]
+    with h5py.File(copy, "r+") as file:
+        values = file["/features/sdf/aggregated/features"]
+        values[sorted(test)] = values[sorted(test)][:, ::-1]
+    overrides = ("training.category_assignment=null", f"training.category_mapping_file={categories}")
+    again = train(train_config(copy, tmp_path / "again", *overrides)).folder
+    assert load_artefact(again).report.figures("test") != load_artefact(tokenizer).report.figures("test")
+    for name in ("weights.safetensors", "tokenizer.json"):
+        assert (again / name).read_bytes() == (tokenizer / name).read_bytes(), name
 
 
 def test_resuming_without_a_checkpoint_is_refused(dataset, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from spinlock.core.errors import InputError
 from spinlock.plots import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine, Tree, render_page
+from spinlock.plots.content import Doubts
 from spinlock.plots.page import MAX_BYTES, figure_text
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&<b>'
@@ -53,6 +54,17 @@ def full(name="spatial"):
         used_train=np.array([[1.0, 0.5], [0.75, 1.0]]),
         used_corrected=np.array([[1.02, 0.4], [np.nan, 0.9]]),
         level_gains=(0.5, 0.004),
+        rate_curves={"test rows": ((3.0, 0.4), (6.0, 0.2)), "train rows": ((3.0, 0.3), (6.0, 0.1))},
+        doubts=Doubts(
+            entropy_bits=5.5,
+            collisions=0.25,
+            round_trip=0.875,
+            out_of_corpus=0.0625,
+            num_outside=3,
+            num_samples=48,
+            within=np.array([[0.9, 0.5], [0.8, 0.4]]),
+            between=np.array([[0.3, 0.1], [0.2, np.nan]]),
+        ),
         curves={f"train_{name}": [(0, 1.0), (1, 0.5)]},
         gallery=(GalleryToken(category=name, level=0, code=3, num_samples=4, out_of=10, rollouts=(run, run)),),
         rollouts=(run,),
@@ -128,7 +140,7 @@ def test_every_picture_is_described(page):
     tags = Elements(page).tags
     assert all(a.get("alt") for tag, a in tags if tag == "img")
     drawings = [a for tag, a in tags if tag == "svg"]
-    assert len(drawings) == 6
+    assert len(drawings) == 8
     assert all(a.get("aria-label") and a.get("role") == "img" for a in drawings)
 
 
@@ -137,6 +149,15 @@ def test_verdict_names_what_is_not_met_with_its_figure(page):
     assert "1 of 3 thresholds are met on test rows." in text
     assert "Not met: reconstruction MSE (0.234), orthogonality (not measured)." in text
     assert text.count("not met") == 2
+
+
+def test_what_tokens_do_not_say_is_counted(page):
+    text = words(page)
+    assert "share all their tokens 25.0%" in text
+    assert "survive decoding and encoding again 87.5%" in text
+    assert "Samples unlike the corpus 6.2%" in text
+    assert "in the data set of this page 3 of 48" in text
+    assert "agreement between realizations was not measured" not in text
 
 
 def test_all_thresholds_met_is_said_plainly():
@@ -165,6 +186,9 @@ def test_panels_without_data_say_so():
         "No errors by category were recorded",
         "The use of the codebooks was not recorded",
         "No training curves",
+        "No curve of error against bits was recorded",
+        "Nothing of this was measured",
+        "The agreement between realizations was not measured",
         "No gallery",
         "No states were kept",
         "so there is no tree",

@@ -66,4 +66,5 @@ def sample_block(first: int, count: int, *, states: bool = False, dtype: type = 
         frozen_at=np.where((index[:, None] % 7 == 2) & (diverged_at < 0), 1, -1),
         redraws=index % 3,
         outputs=fields if states else None,
+        extent=np.array([[REALIZATIONS, TIMES, channels, SIDE, SIDE] for channels in num_channels]),
     )

@@ -78,7 +78,9 @@ def save(path, array):
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "ntw"}, InputError, r"names 3 axes; .* has the shape \(2, 3\)"),
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "nw"}, InputError, "`axes` must name the time, t; got 'nw'"),
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "tt"}, InputError, "another one of the letters n sample, m rea"),
-        (lambda p: save(p, np.zeros((2, 3, 4, 5))), {"axes": "tdhw"}, InputError, "a third direction of space"),
+        (lambda p: save(p, np.zeros((2, 3, 4))), {"axes": "tdh"}, InputError, "names d, the third direction of space, without both h"),
+        (lambda p: save(p, np.zeros((2, 3, 4, 5))), {"axes": "tdhw", "depth": 3}, UsageError, "names no plane of .* has 3 of them"),
+        (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "depth": "mean"}, UsageError, "'nt' has fewer"),
         (lambda p: save(p, np.zeros((2, 0))), {"axes": "nt"}, InputError, r"is empty: it has the shape \(2, 0\)"),
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "dt": -1.0}, UsageError, "`dt` must be greater than 0; got -1"),
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "dataset_key": "u"}, UsageError, "one array without a name"),
@@ -89,7 +91,7 @@ def save(path, array):
         (lambda p: p.write_text("1,2,3"), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
         (lambda p: p.write_bytes(b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 9999999999999)}" + b" " * 51 + b"\n"), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
         (lambda _: None, {"axes": "nt"}, InputError, "does not exist; expected an array"),
-        (lambda p: p.mkdir(), {"axes": "nt"}, InputError, "is not a plain file"),
+        (lambda p: p.mkdir(), {"axes": "nt"}, InputError, "is a folder without a file that ends in .npy"),
     ],
 )  # fmt: skip
 def test_an_array_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, write, arguments, error, message):
@@ -242,7 +244,10 @@ def shorten(file):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (set_attribute("dimensions", "spatial_dims", ["x", "y", "z"]), "has 3 directions of space .x, y, z."),
+        (
+            set_attribute("dimensions", "spatial_dims", list("xyzw")),
+            "has 4 directions of space .x, y, z, w.; expected one to three",
+        ),
         (lambda f: f["dimensions/x"].__setitem__(3, 9.0), "dimensions/x must rise in even steps"),
         (lambda f: f["dimensions/y"].__setitem__(slice(None), np.arange(4.0)), "has the grid spacings 0.5 and 1"),
         (lambda f: f["dimensions/time"].__setitem__(2, 0.0), "dimensions/time must rise in even steps"),
@@ -333,10 +338,12 @@ def test_the_incompressible_flow_of_pdebench(tmp_path):
     ("fields", "message"),
     [
         ({"tensor": (2, 1, 8, 8)}, "a steady field, without a time to describe"),
-        ({"tensor": (2, 6, 4, 4, 4)}, r"expected \[sample, time, x\(, y\)\] with one or two directions of space"),
+        (
+            {"tensor": (2, 6, 4, 4, 4, 4)},
+            r"expected \[sample, time, x\(, y\(, z\)\)\] with one to three directions of space",
+        ),
         ({"density": (2, 6, 8), "pressure": (2, 6, 9)}, "has fields of the shapes .* they must agree"),
-        ({"density": (2, 6, 4, 4, 4), "Vz": (2, 6, 4, 4, 4)}, "has three directions of space"),
-        ({"0000/data": (6, 8)}, r"expected \[time, x\(, y\), channel\]"),
+        ({"0000/data": (6, 8)}, r"expected \[time, x\(, y\(, z\)\), channel\]"),
         ({"tensor": (2, 6, 8)}, "has no /t-coordinate; give `dt`"),
     ],
 )

@@ -1,5 +1,6 @@
 import csv
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,18 @@ def test_tokens_come_back_as_they_were(tmp_path, ending, rows):
     )
     save_tokens(tokens, tmp_path / f"tokens.{ending}")
     assert_same(load_tokens(tmp_path / f"tokens.{ending}"), tokens)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_distances_and_flags_come_back_as_they_were(tmp_path, ending):
+    measured = replace(
+        table(3), distances=torch.tensor([0.1, 1 / 3, 7e-9]), out_of_corpus=torch.tensor([False, True, False])
+    )
+    save_tokens(measured, tmp_path / f"tokens.{ending}")
+    found = load_tokens(tmp_path / f"tokens.{ending}")
+    assert_same(found, measured)
+    assert torch.equal(found.distances, measured.distances)
+    assert torch.equal(found.out_of_corpus, measured.out_of_corpus)
 
 
 @pytest.mark.parametrize("ending", ["h5", "csv", "parquet"])

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from training_samples import SETTINGS, sample_table, sample_values
 
-from spinlock.core.errors import InputError, NotFittedError
+from spinlock.core.errors import ConfigError, InputError, NotFittedError
 from spinlock.core.tokens import Level
 from spinlock.training.estimator import Tokenizer
 
@@ -97,3 +97,38 @@ def test_levels_may_be_values_of_the_core(fitted):
 
 def test_the_comparison_is_there_to_read(fitted):
     assert [asdict(score)["backend"] for score in fitted.result_.comparison] == ["classical"]
+
+
+@pytest.mark.parametrize("kind", ["decoded", "levels", "hamming"])
+def test_a_sample_is_its_own_nearest_neighbour(fitted, kind):
+    table = sample_table(seed=3)
+    found = fitted.neighbors(table, table, num_neighbors=1, kind=kind)
+    assert (found.distances == 0).all() or float(found.distances.max()) < 1e-6
+    tokens = fitted.encode(table)
+    assert torch.equal(fitted.distances(tokens, kind=kind), fitted.distances(table, table, kind=kind))
+
+
+def test_weighted_and_decoded_neighbours_are_closer_in_the_columns_than_hamming_ones(fitted):
+    corpus, queries = sample_table(rows=300), sample_table(rows=100, seed=3)
+    x = [fitted.tokenizer_.normalize(table).x for table in (queries, corpus)]
+    error = {}
+    for kind in ("decoded", "levels", "hamming"):
+        rows = fitted.neighbors(queries, corpus, num_neighbors=5, kind=kind).rows
+        error[kind] = float((x[0][:, None] - x[1][rows]).square().mean())
+    assert error["decoded"] < error["hamming"]
+    assert error["levels"] < error["hamming"]
+
+
+def test_an_unknown_distance_is_refused(fitted):
+    with pytest.raises(ConfigError, match="unknown distance 'haming'. Did you mean 'hamming'"):
+        fitted.distances(sample_table(rows=2), kind="haming")
+
+
+def test_what_is_saved_weighs_levels_and_flags_samples_as_before(fitted, tmp_path):
+    fitted.save_pretrained(tmp_path / "saved")
+    again = Tokenizer.from_pretrained(tmp_path / "saved")
+    far = sample_table(seed=3).values * 50
+    assert torch.equal(again.encode(far).out_of_corpus, fitted.encode(far).out_of_corpus)
+    assert fitted.encode(far).out_of_corpus.double().mean() > 0.9
+    assert fitted.encode(sample_table(seed=3)).out_of_corpus.double().mean() < 0.1
+    assert again.tokenizer_.level_weights == fitted.tokenizer_.level_weights

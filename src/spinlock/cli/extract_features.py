@@ -1,47 +1,62 @@
 """`spinlock extract-features`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from spinlock.cli.command import command
 from spinlock.cli.options import ExistingFile, output_option
 
-Format = Literal["auto", "array", "well", "pdebench", "spinlock"]
 FORMATS = ("auto", "array", "well", "pdebench", "spinlock")
 
 
 @command(
     examples="""spinlock extract-features --input rollouts.npy --axes ntchw --dt 0.1 --output features.h5
-    spinlock extract-features --input gray_scott.hdf5 --format well --output features.h5"""
+    spinlock extract-features --input runs.zarr --dataset-key 'run_*/u' --axes thw --no-periodic --output features.h5
+    spinlock extract-features --input 'gray_scott_*.hdf5' --group-by file --output features.h5"""
 )
 @click.option(
-    "--input", "source", required=True, type=ExistingFile(), metavar="FILE", help="Rollouts: .npy, .npz, HDF5."
+    "--input",
+    "sources",
+    required=True,
+    multiple=True,
+    type=ExistingFile(patterns=True),
+    metavar="FILE",
+    help="Rollouts: .npy, .npz, HDF5, Zarr; a folder or a 'pattern*' of them; may be repeated.",
 )
-@click.option("--format", "layout", type=click.Choice(FORMATS), default="auto", show_default=True, help="Its layout.")
-@click.option("--axes", metavar="LETTERS", help="Axes of an array: n sample, m realization, t time, c channel, h, w.")
-@click.option("--dataset-key", metavar="KEY", help="The array inside the file, where there are several.")
+@click.option("--format", type=click.Choice(FORMATS), default="auto", show_default=True, help="Its layout.")
+@click.option(
+    "--axes", metavar="LETTERS", help="Axes of an array: n sample, m realization, t time, c channel, d, h, w."
+)
+@click.option("--dataset-key", metavar="KEY", help="The array inside a file; with * all arrays that fit.")
 @click.option("--dt", type=float, metavar="DT", help="Time between saved states; the file's own where it has one.")
 @click.option("--dx", type=float, metavar="DX", help="Grid spacing; the file's own where it has one.")
 @click.option("--group-key", metavar="KEY", help="An array in the file with the parameter draw of each sample.")
-@output_option(help="The data-set file with the features.")
-def extract_features(
-    *,
-    source: Path,
-    layout: Format,
-    axes: str | None,
-    dataset_key: str | None,
-    dt: float | None,
-    dx: float | None,
-    group_key: str | None,
-    output: Path,
-) -> Any:
+@click.option(
+    "--group-by",
+    type=click.Choice(("sample", "file")),
+    default="sample",
+    show_default=True,
+    help="What splits keep together where there is no --group-key.",
+)
+@click.option(
+    "--periodic/--no-periodic", default=None, help="Whether the domain wraps around; the file's own word, else yes."
+)
+@click.option(
+    "--depth", metavar="PLANE", help="Of a third direction of space: middle (the default), mean, or a plane's number."
+)
+@click.option("--fill-masked", is_flag=True, help="Fill cells without a value with the mean of the others.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; one a core where nothing is given.")
+@output_option(help="The data-set file with the features; a run that was stopped goes on.")
+def extract_features(*, sources: tuple[Path, ...], output: Path, workers: int | None, **reading: Any) -> Any:
     """Compute the features of your own rollouts: arrays, or files in the layouts of The Well and PDEBench."""
     from spinlock.cli.progress import progress
     from spinlock.pipeline.extract_features import Source
     from spinlock.pipeline.extract_features import extract_features as run
+    from spinlock.store.importers.volume import parse_depth
 
-    rollouts = Source(path=source, format=layout, axes=axes, dataset_key=dataset_key, dt=dt, dx=dx, group_key=group_key)
+    depth = reading.pop("depth")
+    rollouts = Source(path=sources, depth=None if depth is None else parse_depth(depth), **reading)
     with progress() as listener:
-        return run(rollouts, output=output, progress=listener)
+        return run(rollouts, output=output, workers=workers, progress=listener)

@@ -1,5 +1,6 @@
 """Options that commands share, and the manner in which a command was asked to talk."""
 
+import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +53,22 @@ json_option = _talk("--json", is_flag=True, help="Print the result as JSON.")
 
 
 class ExistingFile(click.ParamType):
-    """A path that must exist; the name that was probably meant is in the message."""
+    """A path that must exist; the name that was probably meant is in the message.
+
+    Args:
+        patterns: take `*`, `?` and `[…]` too, which the command expands.
+    """
 
     name = "path"
+
+    def __init__(self, *, patterns: bool = False) -> None:
+        self.patterns = patterns
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002
         """The path, if something is there."""
         path = Path(value)
         try:
-            if path.exists():
+            if path.exists() or (self.patterns and glob.has_magic(str(path))):
                 return path
             around = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
         except (OSError, ValueError) as error:

@@ -20,20 +20,27 @@ SPLITS = ("test", "validation", "train", "all")
 @click.option(
     "--split", type=click.Choice(SPLITS), help="The rows whose thresholds count; test where nothing is given."
 )
-def validate(*, tokenizer: Path | None, dataset: Path, split: str | None) -> Any:
+@click.option(
+    "--training-dataset",
+    type=ExistingFile(),
+    metavar="FILE",
+    help="Where the data set that the tokenizer was fitted to is now, if it was moved; needed to judge it on another.",
+)
+def validate(*, tokenizer: Path | None, dataset: Path, split: str | None, training_dataset: Path | None) -> Any:
     """Judge a tokenizer on a data set; without one, check the data set itself.
 
-    Ends with exit code 1 when a threshold or a check fails.
+    On a data set that the tokenizer was not fitted to, all rows are judged, as rows of which none were seen. Ends with exit code 1 when a threshold or a check fails.
     """
     from spinlock.cli.progress import progress
     from spinlock.core.errors import UsageError
 
-    if tokenizer is None and split is not None:
-        raise UsageError("--split needs --tokenizer: a data set alone is checked as a whole.")
+    for option, value in (("--split", split), ("--training-dataset", training_dataset)):
+        if tokenizer is None and value is not None:
+            raise UsageError(f"{option} needs --tokenizer: a data set alone is checked as a whole.")
     from spinlock.pipeline.validate import validate as run
     from spinlock.pipeline.validate import validate_dataset
 
     with progress() as listener:
         if tokenizer is None:
             return validate_dataset(dataset, progress=listener)
-        return run(tokenizer, dataset, split=split or "test", progress=listener)
+        return run(tokenizer, dataset, split=split, training_dataset=training_dataset, progress=listener)

@@ -6,7 +6,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from spinlock.config.document import Location
 from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, Whole, located
-from spinlock.config.tables import all_systems, initial_condition_mistake, parameter_mistake, system_mistake
+from spinlock.config.tables import (
+    all_systems,
+    dimension_mistake,
+    initial_condition_mistake,
+    parameter_mistake,
+    system_mistake,
+)
 
 Scalar = bool | int | float | str
 Override = Scalar | tuple[Scalar, ...] | dict[str, tuple[Scalar, ...]]
@@ -50,10 +56,10 @@ def _named(value: object) -> object:
     return value
 
 
-def _systems(value: object) -> object:
-    """Every form of `systems` as a mapping of names to sections."""
+def _systems(value: object, info: Any) -> object:
+    """Every form of `systems` as a mapping of names to sections; `info` is pydantic's, with the fields before it."""
     if value == "all":
-        value = list(all_systems())
+        value = list(all_systems(info.data.get("spatial_dimensions", 2)))
     value = _named(value)
     return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
 
@@ -191,7 +197,10 @@ class GenerateConfig(Section):
     """Runs of a sample that differ in their noise."""
 
     grid_size: Annotated[int, Field(strict=True, ge=8, le=4096, multiple_of=2)]
-    """Cells along each side of the square grid; even."""
+    """Cells along each side of the grid; even."""
+
+    spatial_dimensions: Literal[1, 2] = 2
+    """2 for a square of grid_size x grid_size cells, 1 for a line of grid_size cells (states of height 1)."""
 
     seed: Seed = 0
     """What every random stream is keyed by; the same seed gives the same data."""
@@ -207,7 +216,7 @@ class GenerateConfig(Section):
         BeforeValidator(_systems),
         Field(min_length=1, json_schema_extra=_also(_NAMES, {"const": "all"})),
     ]
-    """Systems to draw from: "all", a list of names, or name → weight and parameters."""
+    """Systems to draw from: "all" that run in so many dimensions, a list of names, or name → weight and parameters."""
 
     initial_conditions: Annotated[
         Annotated[dict[Annotated[str, AfterValidator(_known_initial_condition)], Positive], Field(min_length=1)] | None,
@@ -223,12 +232,17 @@ class GenerateConfig(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> "GenerateConfig":
-        """Parameters belong to their systems; a group is no larger than the data set."""
+        """Parameters belong to their systems, these run in so many dimensions; a group is no larger than the data set."""
         mistakes: list[tuple[Location, str]] = [
             (("systems", system, "parameters", name), mistake)
             for system, entry in self.systems.items()
             for name, override in entry.parameters.items()
             if (mistake := parameter_mistake(system, name, override))
+        ]
+        mistakes += [
+            (("systems", system), mistake)
+            for system in self.systems
+            if (mistake := dimension_mistake(system, self.spatial_dimensions))
         ]
         if self.sampling.samples_per_group > self.num_samples:
             text = f"must be at most num_samples, which is {self.num_samples}"

@@ -42,11 +42,18 @@ def parameter_mistake(system: str, parameter: str, override: Any) -> str:
     return ""
 
 
-def all_systems() -> tuple[str, ...]:
-    """Every system, in the order of the table."""
+def all_systems(spatial_dimensions: int) -> tuple[str, ...]:
+    """Every system that runs in so many dimensions, in the order of the table."""
     from spinlock.dynamics.systems import SYSTEMS  # noqa: PLC0415
 
-    return tuple(SYSTEMS)
+    return tuple(name for name in SYSTEMS if not SYSTEMS[name]().dimension_mistake(spatial_dimensions))
+
+
+def dimension_mistake(system: str, spatial_dimensions: int) -> str:
+    """What is wrong with a system in so many dimensions; "" if nothing is."""
+    from spinlock.dynamics.systems import SYSTEMS  # noqa: PLC0415
+
+    return SYSTEMS[system]().dimension_mistake(spatial_dimensions)
 
 
 def encoder_mistake(name: str) -> str:

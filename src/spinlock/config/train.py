@@ -135,6 +135,9 @@ class TrainingConfig(Section):
     restart_threshold: Part = _DEFAULT.restart_threshold
     """A code used less than this share of batch_size / num_tokens is moved to a training row."""
 
+    corpus_quantile: Annotated[float, Field(strict=True, gt=0, le=1)] = _DEFAULT.corpus_quantile
+    """Share of rows like the validation rows that is not to be called out of the corpus."""
+
     patience: Count = _DEFAULT.patience
     """Evaluations without a better validation error before training stops."""
 

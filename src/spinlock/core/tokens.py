@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from spinlock.core.errors import InputError
@@ -69,6 +69,8 @@ class TokenTable:
         codebook_sizes: one a category and level.
         ids: one a row.
         groups: the parameter draw of each row.
+        distances: how badly the tokens describe each row, in standard deviations of a column; None where nobody measured.
+        out_of_corpus: True for a row that is further from the codebooks than rows of the corpus are; None likewise.
     """
 
     codes: Int[Tensor, "sample category level"]
@@ -76,6 +78,8 @@ class TokenTable:
     codebook_sizes: Int[Tensor, "category level"]
     ids: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    distances: Float[Tensor, " sample"] | None = None
+    out_of_corpus: Bool[Tensor, " sample"] | None = None
 
     def __post_init__(self) -> None:
         rows, categories, levels = self.codes.shape
@@ -97,6 +101,12 @@ class TokenTable:
             raise InputError(
                 f"{rows} rows of tokens need as many ids and groups; got {len(self.ids)} and {len(self.groups)}."
             )
+        if (self.distances is None) != (self.out_of_corpus is None):
+            raise InputError("`distances` and `out_of_corpus` come together: give both or neither.")
+        for name in ("distances", "out_of_corpus"):
+            column = getattr(self, name)
+            if column is not None and len(column) != rows:
+                raise InputError(f"`{name}` must have one entry for each of the {rows} rows; got {len(column)}.")
 
     @property
     def bits(self) -> float:

@@ -8,7 +8,7 @@ A system (`system.py`) is a class with its equation, source and parameters; `sys
 """
 
 from spinlock.dynamics.evenness import SystemSampling
-from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS, initial_parameters
 from spinlock.dynamics.parameter_space import Override, Parameter, Value
 from spinlock.dynamics.rollout import simulate
 from spinlock.dynamics.sampling import SamplingPlan, plan_samples
@@ -30,6 +30,7 @@ __all__ = [
     "SystemSpace",
     "Value",
     "fates",
+    "initial_parameters",
     "plan_samples",
     "simulate",
 ]

@@ -203,7 +203,10 @@ class _Network:
         The reference is a smooth field of variance 1 on 32 x 32 cells, whatever the grid that follows.
         Source: layer-sequential unit-variance initialisation, Mishkin & Matas (2016), arXiv:1511.06422.
         """
-        fields = draw_fields("gaussian_field", rng=rng, num_channels=4, size=REFERENCE_GRID, length=0.06)
+        smooth = {"initial_length": 0.06}
+        fields = draw_fields(
+            "gaussian_field", rng=rng, num_channels=4, height=REFERENCE_GRID, width=REFERENCE_GRID, parameters=smooth
+        )
         u = torch.from_numpy(fields)[:, None]
         weights: list[Tensor] = []
         for weight, offset in zip(self.weights[:-1], self.offsets[:-1], strict=True):

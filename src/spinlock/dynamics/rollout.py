@@ -11,6 +11,7 @@ copies of the last row; no operation mixes rows. So a sample comes out bit-ident
 and in any order, on one machine with one thread count.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,9 +45,15 @@ class _Run:
     device: str
     screening: Screening
     spaces: Mapping[str, SystemSpace]
+    spatial_dimensions: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the states."""
+        return (self.grid_size if self.spatial_dimensions == 2 else 1, self.grid_size)
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - each names one fact of a data set
     plans: Sequence[SamplePlan],
     *,
     num_realizations: int,
@@ -56,6 +63,7 @@ def simulate(
     device: str = "cpu",
     screening: Screening | None = None,
     spaces: Mapping[str, SystemSpace] | None = None,
+    spatial_dimensions: int = 2,
 ) -> Iterator[Rollout]:
     """Rollouts of the plans, in their order, simulated in batches of one system, screened and where asked drawn again.
 
@@ -68,9 +76,11 @@ def simulate(
         device: where states live.
         screening: which samples are drawn again; None marks them and leaves them.
         spaces: system → the space that a sample is drawn again from; needed where `screening` redraws.
+        spatial_dimensions: 2 for states of `grid_size` x `grid_size` cells, 1 for states of height 1.
 
     Raises:
-        InputError: for counts that are too small, an odd grid, or a space that is missing.
+        InputError: for counts that are too small, an odd grid, a space that is missing, or a system that does not run in
+            so many dimensions.
     """
     if num_realizations < 1 or num_timesteps < 2:
         raise InputError(
@@ -84,6 +94,9 @@ def simulate(
         raise InputError(
             f"samples that are drawn again need the `spaces` of their systems; {listed(sorted(lacking))} lack."
         )
+    for name in dict.fromkeys(plan.system for plan in plans):
+        if mistake := SYSTEMS[name]().dimension_mistake(spatial_dimensions):
+            raise InputError(f"{mistake}.")
     run = _Run(
         num_realizations=num_realizations,
         num_timesteps=num_timesteps,
@@ -92,6 +105,7 @@ def simulate(
         device=device,
         screening=screening,
         spaces=spaces,
+        spatial_dimensions=spatial_dimensions,
     )
     return _simulate(plans, run)
 
@@ -101,7 +115,7 @@ def _simulate(plans: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
     size = 0
     for plan in plans:
         channels = len(SYSTEMS[plan.system]().channel_names)
-        sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * run.grid_size**2
+        sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * math.prod(run.size)
         if window and size + sample_bytes > WINDOW_BYTES:
             yield from _simulate_window(window, run)
             window, size = [], 0
@@ -143,7 +157,7 @@ def _states(
 ) -> Float[Tensor, "sample realization time channel height width"]:
     rows = [(plan, realization) for plan in plans for realization in range(run.num_realizations)]
     frames = {plan.index: _frame_zero(system, plan, run) for plan in plans}
-    per_call = system.rows_per_call(run.grid_size, run.num_realizations)
+    per_call = system.rows_per_call(run.grid_size, run.num_realizations, spatial_dimensions=run.spatial_dimensions)
     states = torch.cat(
         [
             _simulate_rows(system, rows[first : first + per_call], frames, per_call, run)
@@ -179,8 +193,9 @@ def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1
         plan.initial_condition,
         rng=stream(run.seed, plan.index, "initial", *_attempt(plan)),
         num_channels=len(system.channel_names),
-        size=run.grid_size,
-        length=float(plan.parameters.get("initial_length", 0.0)),
+        height=run.size[0],
+        width=run.size[1],
+        parameters=plan.parameters,
     )
     ready = torch.from_numpy(fields.astype(np.float32))[None].to(run.device)
     return system.frame_zero(ready)

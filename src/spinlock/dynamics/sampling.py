@@ -1,8 +1,8 @@
 """Which samples are simulated: scrambled Sobol points in every system's parameter space, and a report on them.
 
 Every system has a sequence of its own whose scrambling is keyed by the seed and the system's name. Its dimensions are
-the system's parameters, the kind of frame 0 and the correlation length of frame 0. Systems take turns by their
-shares, so every stretch of samples has about the same mixture; in large data sets a turn is a run of up to four draws,
+the system's parameters, the kind of frame 0, and the correlation length and the detail of frame 0. Systems take turns by
+their shares, so every stretch of samples has about the same mixture; in large data sets a turn is a run of up to four draws,
 because samples of one system are simulated faster together. A plan depends on the seed, on the number of samples and
 on its number alone: not on shards or workers.
 """
@@ -51,25 +51,28 @@ def plan_samples(
     parameters: Mapping[str, Mapping[str, Override]] | None = None,
     initial_conditions: Mapping[str, float | int] | None = None,
     samples_per_group: int = 1,
+    spatial_dimensions: int = 2,
 ) -> SamplingPlan:
     """The plans of `num_samples` samples, and the report on how evenly they fill the spaces.
 
     Args:
         num_samples: at least 1.
         seed: of the data set.
-        systems: names, for equal shares, or name → weight; all systems where None.
+        systems: names, for equal shares, or name → weight; where None, all that run in so many dimensions.
         parameters: system → parameter → one value, `[low, high]`, the choices that stay, or choices with weights.
         initial_conditions: kind of frame 0 → weight, for every system; None for each system's own.
         samples_per_group: samples that share one draw of parameters; frame 0 and noise differ.
+        spatial_dimensions: 1 or 2.
 
     Raises:
-        ConfigError: for unknown names, weights that are not positive, or overrides that do not fit.
+        ConfigError: for unknown names, systems that do not run in so many dimensions, weights that are not positive, or
+            overrides that do not fit.
     """
     if num_samples < 1 or samples_per_group < 1:
         raise ConfigError(
             f"`num_samples` and `samples_per_group` must be at least 1; got {num_samples} and {samples_per_group}."
         )
-    weights = _system_weights(systems)
+    weights = _system_weights(systems, spatial_dimensions)
     overrides = parameters or {}
     for name in overrides:
         SYSTEMS[name]  # an unknown name is refused by the table
@@ -93,13 +96,18 @@ def plan_samples(
     )
 
 
-def _system_weights(systems: Sequence[str] | Mapping[str, float | int] | None) -> dict[str, float | int]:
+def _system_weights(
+    systems: Sequence[str] | Mapping[str, float | int] | None, spatial_dimensions: int
+) -> dict[str, float | int]:
     """Systems and their weights, in the order of the table, so that the order of writing changes nothing."""
-    given: dict[str, float | int] = dict.fromkeys(SYSTEMS if systems is None else systems, 1.0)
+    if systems is None:
+        systems = [name for name in SYSTEMS if not SYSTEMS[name]().dimension_mistake(spatial_dimensions)]
+    given: dict[str, float | int] = dict.fromkeys(systems, 1.0)
     if isinstance(systems, Mapping):
         given.update(systems)
     for name, weight in given.items():
-        SYSTEMS[name]  # an unknown name is refused by the table
+        if mistake := SYSTEMS[name]().dimension_mistake(spatial_dimensions):
+            raise ConfigError(f"{mistake}.")
         if not weight > 0:
             raise ConfigError(f"the weight of system '{name}' must be greater than 0; got {weight:g}.")
     if not given:

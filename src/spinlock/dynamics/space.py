@@ -1,4 +1,4 @@
-"""One system's space, and what a point in it says: parameters, the kind of frame 0 and its correlation length."""
+"""One system's space, and what a point in it says: parameters, the kind of frame 0, its correlation length and its detail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ class SamplePlan:
         index: number in the data set; with the seed, the key of its random streams.
         system: name in `SYSTEMS`.
         group: number of its parameter draw: samples of one group differ in frame 0 and noise only.
-        parameters: physical values by name, `initial_length` among them where the kind of frame 0 has one.
+        parameters: physical values by name, those of frame 0 among them (`initial_length` and others, by its kind).
         initial_condition: kind of frame 0.
         attempt: how often it was drawn again after screening; part of the key of its random streams.
     """
@@ -35,7 +35,7 @@ class SamplePlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemSpace:
-    """One system's sampled dimensions: its parameters, then the kind of frame 0, then its correlation length.
+    """One system's sampled dimensions: its parameters, then the kind of frame 0, its correlation length and its detail.
 
     Attributes:
         system: name in `SYSTEMS`.
@@ -77,13 +77,14 @@ class SystemSpace:
     @property
     def num_dimensions(self) -> int:
         """Coordinates of a point."""
-        return len(self.parameters) + 2
+        return len(self.parameters) + 3
 
     def sampled_dimensions(self) -> list[int]:
-        """Dimensions with more than one value; the correlation length of frame 0 is one where a kind has it."""
-        several = [i for i, p in enumerate((*self.parameters, self.kind)) if not p.is_fixed]
-        has_length = any(INITIAL_CONDITIONS[str(kind)]().length is not None for kind in self.kind.choices)
-        return several + [self.num_dimensions - 1] * has_length
+        """Dimensions with more than one value; length and detail count where a kind of frame 0 has them."""
+        kinds = [INITIAL_CONDITIONS[str(name)]() for name in self.kind.choices]
+        shape = (any(kind.length is not None for kind in kinds), any(kind.detail is not None for kind in kinds))
+        varied = [not parameter.is_fixed for parameter in (*self.parameters, self.kind)]
+        return [number for number, is_varied in enumerate((*varied, *shape)) if is_varied]
 
     def plan(self, point: Float[np.ndarray, " dimension"], *, index: int, group: int, repeat: int = 0) -> SamplePlan:
         """The sample at a point of the unit cube.
@@ -95,12 +96,11 @@ class SystemSpace:
             repeat: number of the sample in its group.
         """
         # Samples of one group go round the circle by the golden ratio, so their frames 0 spread as evenly as can be.
-        of_kind, of_length = (point[-2:] + repeat * np.array([0.618033988749895, 0.754877666246693])) % 1.0
-        values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-2], strict=True)}
-        kind = str(self.kind.value(float(of_kind)))
-        length = INITIAL_CONDITIONS[kind]().length
-        if length is not None:
-            values["initial_length"] = length.value(float(of_length))
+        turns = np.array([0.618033988749895, 0.754877666246693, 0.819172513396164])
+        of_kind, of_length, of_detail = ((point[-3:] + repeat * turns) % 1.0).tolist()
+        values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-3], strict=True)}
+        kind = str(self.kind.value(of_kind))
+        values |= INITIAL_CONDITIONS[kind]().values(of_length, of_detail)
         return SamplePlan(index=index, system=self.system, group=group, parameters=values, initial_condition=kind)
 
     def redrawn(self, plan: SamplePlan, *, seed: int) -> SamplePlan:

@@ -14,6 +14,8 @@ from spinlock.dynamics.parameter_space import Columns, Parameter, Value
 
 ROW_CELLS = 128 * 128
 """Cells that the rows of one call have together: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""
+MAX_ROWS = {1: 64, 2: 8}
+"""Rows of one call at most, by the number of spatial dimensions."""
 REFERENCE_GRID = 32
 """Cells along a side at which `domain_length` is stated."""
 
@@ -26,10 +28,14 @@ class System(ABC):
         channel_names: one a channel of the state.
         parameters: what is sampled.
         dt: time between saved states.
-        domain_length: side of the domain at 32 x 32 cells.
+        dimensions: numbers of spatial dimensions that it runs in; a state in one dimension has height 1.
+        domain_length: side of the domain at 32 x 32 cells; in one dimension, its length at 32 cells.
         grows_with_grid: whether a larger grid is a larger domain at the same resolution (systems with a length scale
             of their own) or the same domain at a finer resolution (systems without one).
         bound: |state| above which a run counts as exploded.
+        amplitude: U, typical size of a state: multiplicative noise is σ (u/U) dW.
+        conserves_mean: whether the noise leaves the spatial mean of every channel alone, as the equation does.
+        noisy_channels: for each channel a factor of the noise, 0 where none acts; empty for 1 everywhere.
         shares_calls: whether rows of several samples run in one call.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
         cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
@@ -42,6 +48,10 @@ class System(ABC):
     domain_length: ClassVar[float]
     grows_with_grid: ClassVar[bool]
     bound: ClassVar[float]
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
+    amplitude: ClassVar[float] = 1.0
+    conserves_mean: ClassVar[bool] = False
+    noisy_channels: ClassVar[tuple[float, ...]] = ()
     shares_calls: ClassVar[bool]
     initial_conditions: ClassVar[Mapping[str, float]]
     cost_powers: ClassVar[Mapping[str, float]] = {}
@@ -54,7 +64,7 @@ class System(ABC):
     def frame_zero(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Frame 0 in the system's units, an affine map of fields with mean 0 and variance 1."""
+        """Frame 0 in the system's units, from fields with mean 0 and variance 1."""
 
     @abstractmethod
     def flow(self, parameters: Columns, like: Float[Tensor, "batch channel height width"]) -> StepOperator:
@@ -73,7 +83,7 @@ class System(ABC):
         num_timesteps: int,
         white: White | None = None,
     ) -> Float[Tensor, "batch time channel height width"]:
-        """Every saved state, frame 0 first: flow, then one increment of the noise, again and again.
+        """Every saved state, frame 0 first: flow, then one increment of the noise at that state, again and again.
 
         Args:
             initial: frame 0, in the system's units.
@@ -82,17 +92,17 @@ class System(ABC):
             white: source of the noise; None runs without.
 
         Raises:
-            InputError: for channels or parameters that are not this system's.
+            InputError: for channels, parameters or spatial dimensions that are not this system's.
         """
         self._check(initial, parameters, is_noisy=white is not None)
         advance = self.flow(parameters, initial)
-        noise = None if white is None else ColoredNoise(parameters, white, dt=self.dt, like=initial)
+        noise = None if white is None else self._noise(parameters, white, initial)
         states = initial.new_empty(len(initial), num_timesteps, *initial.shape[1:])
         states[:, 0] = state = initial
         for time in range(1, num_timesteps):
             state = advance(state)
             if noise is not None:
-                state = state + noise.increment()
+                state = state + noise.increment(state)
             states[:, time] = state
         return states
 
@@ -112,22 +122,42 @@ class System(ABC):
 
         return step
 
-    def rows_per_call(self, grid_size: int, num_realizations: int) -> int:
+    def dimension_mistake(self, spatial_dimensions: int) -> str:
+        """What is wrong with running it in so many dimensions; "" if nothing is."""
+        if spatial_dimensions in self.dimensions:
+            return ""
+        allowed = " or ".join(str(number) for number in self.dimensions)
+        return f"system '{self.name}' runs in {allowed} spatial dimensions only; got {spatial_dimensions}"
+
+    def rows_per_call(self, grid_size: int, num_realizations: int, *, spatial_dimensions: int = 2) -> int:
         """Rows that are simulated in one call: always that many, so that bits never depend on company.
 
         Rows run together in numbers that stay in the cache; where not `shares_calls`, rows of one sample only.
         """
         if not self.shares_calls:
             return num_realizations if grid_size <= REFERENCE_GRID else 1
-        return max(1, min(8, ROW_CELLS // grid_size**2))
+        return max(1, min(MAX_ROWS[spatial_dimensions], ROW_CELLS // grid_size**spatial_dimensions))
+
+    def _noise(self, parameters: Columns, white: White, initial: Tensor) -> ColoredNoise:
+        return ColoredNoise(
+            parameters,
+            white,
+            dt=self.dt,
+            like=initial,
+            amplitude=self.amplitude,
+            conserves_mean=self.conserves_mean,
+            channels=self.noisy_channels,
+        )
 
     def _check(self, initial: Tensor, parameters: Columns, *, is_noisy: bool) -> None:
-        """Refuse a batch whose channels or parameters are not this system's."""
+        """Refuse a batch whose channels, parameters or dimensions are not this system's."""
         rows, channels = initial.shape[:2]
         if channels != len(self.channel_names):
             raise InputError(
                 f"system '{self.name}' has {len(self.channel_names)} channels; got states with {channels}."
             )
+        if mistake := self.dimension_mistake(1 if initial.shape[-2] == 1 else 2):
+            raise InputError(f"{mistake}.")
         needed = [p.name for p in self.parameters if is_noisy or p.name not in NOISE_PARAMETERS]
         lacking = [name for name in needed if name not in parameters]
         if lacking:

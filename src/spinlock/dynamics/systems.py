@@ -2,12 +2,23 @@
 
 from spinlock.core.registry import Registry
 from spinlock.dynamics.cnn import StochasticCNN
+from spinlock.dynamics.pde.advection import Advection
 from spinlock.dynamics.pde.advection_diffusion import AdvectionDiffusion
+from spinlock.dynamics.pde.allen_cahn import AllenCahn
+from spinlock.dynamics.pde.burgers import Burgers
+from spinlock.dynamics.pde.cahn_hilliard import CahnHilliard
 from spinlock.dynamics.pde.complex_ginzburg_landau import ComplexGinzburgLandau
+from spinlock.dynamics.pde.diffusion import Diffusion
+from spinlock.dynamics.pde.dispersion import Dispersion
+from spinlock.dynamics.pde.fisher_kpp import FisherKPP
 from spinlock.dynamics.pde.fitzhugh_nagumo import FitzHughNagumo
 from spinlock.dynamics.pde.gray_scott import GrayScott
+from spinlock.dynamics.pde.korteweg_de_vries import KortewegDeVries
 from spinlock.dynamics.pde.kuramoto_sivashinsky import KuramotoSivashinsky
+from spinlock.dynamics.pde.navier_stokes_decaying import NavierStokesDecaying
+from spinlock.dynamics.pde.navier_stokes_kolmogorov import NavierStokesKolmogorov
 from spinlock.dynamics.pde.swift_hohenberg import SwiftHohenberg
+from spinlock.dynamics.pde.wave import Wave
 from spinlock.dynamics.system import System
 
 SYSTEMS: Registry[System] = Registry(
@@ -20,5 +31,16 @@ SYSTEMS: Registry[System] = Registry(
         "swift_hohenberg": SwiftHohenberg,
         "fitzhugh_nagumo": FitzHughNagumo,
         "complex_ginzburg_landau": ComplexGinzburgLandau,
+        "advection": Advection,
+        "diffusion": Diffusion,
+        "dispersion": Dispersion,
+        "wave": Wave,
+        "burgers": Burgers,
+        "korteweg_de_vries": KortewegDeVries,
+        "fisher_kpp": FisherKPP,
+        "allen_cahn": AllenCahn,
+        "cahn_hilliard": CahnHilliard,
+        "navier_stokes_decaying": NavierStokesDecaying,
+        "navier_stokes_kolmogorov": NavierStokesKolmogorov,
     },
 )

@@ -1,6 +1,7 @@
 """What the tokens cost: bits by the size of the codebooks, and by how often each code comes."""
 
 import math
+from dataclasses import replace
 
 from jaxtyping import Int
 from torch import Tensor
@@ -21,6 +22,22 @@ def empirical_entropy_bits(tokens: TokenTable) -> float:
     category that no row has count as 0.
     """
     return float(sum(value for value in map(entropy_bits, _counts(tokens)) if not math.isnan(value)))
+
+
+def nominal_bits_by_level(codebook_sizes: Int[Tensor, "category level"]) -> tuple[float, ...]:
+    """Nominal bits a sample of 0, 1, 2, … levels."""
+    bits = codebook_sizes.double().log2().sum(0).cumsum(0)
+    return (0.0, *bits.tolist())
+
+
+def entropy_bits_by_level(tokens: TokenTable) -> tuple[float, ...]:
+    """`empirical_entropy_bits` of the first 0, 1, 2, … levels."""
+    levels = range(tokens.codes.shape[2] + 1)
+    first = (
+        replace(tokens, codes=tokens.codes[:, :, :level], codebook_sizes=tokens.codebook_sizes[:, :level])
+        for level in levels
+    )
+    return tuple(empirical_entropy_bits(part) for part in first)
 
 
 def code_length_bits(train: TokenTable, held_out: TokenTable) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from spinlock.core.errors import InputError, did_you_mean
 from spinlock.metrics.baselines import BaselineFigures
+from spinlock.metrics.stability import TokenAgreement
 from spinlock.metrics.usage import QuantizerUsage
 
 MSE_THRESHOLD = 0.1
@@ -47,11 +48,15 @@ class SplitFigures:
         category_r2: category → pooled R², all levels decoded.
         column_r2: column → R²; NaN for one that does not vary here.
         usage: of every codebook, category by category, coarse to fine.
-        collisions: share of rows whose whole tuple of tokens is also another row's.
-        entropy_bits: Σ of the codebooks' entropies on these rows.
+        bits_by_level: nominal bits a sample of 0, 1, 2, … levels: with `mse_by_level` the rate-distortion curve.
+        entropy_bits_by_level: Σ of the codebooks' entropies on these rows, likewise.
+        collisions: share of distinct rows whose whole tuple of tokens is also that of a row with other columns.
         code_length_bits: bits a sample with code lengths fixed on the training tokens.
         orthogonality: correlation between categories, as the training measures it; NaN where it was not measured.
         informativeness: reconstruction error of the partial decoders, as the training measures it; NaN likewise.
+        out_of_corpus: share of rows beyond the boundary of the corpus; NaN where there is no boundary.
+        round_trip: share of tokens that stay the same when the decoded columns are encoded again; NaN not measured.
+        agreements: of every codebook between disjoint realizations of the same samples; empty where not measured.
     """
 
     num_samples: int
@@ -63,11 +68,20 @@ class SplitFigures:
     category_r2: Mapping[str, float]
     column_r2: Mapping[str, float]
     usage: tuple[QuantizerUsage, ...]
+    bits_by_level: tuple[float, ...]
+    entropy_bits_by_level: tuple[float, ...]
     collisions: float
-    entropy_bits: float
     code_length_bits: float
     orthogonality: float = math.nan
     informativeness: float = math.nan
+    out_of_corpus: float = math.nan
+    round_trip: float = math.nan
+    agreements: tuple[TokenAgreement, ...] = ()
+
+    @property
+    def entropy_bits(self) -> float:
+        """Σ of all codebooks' entropies on these rows."""
+        return self.entropy_bits_by_level[-1]
 
     @property
     def median_column_r2(self) -> float:
@@ -192,17 +206,24 @@ def _split_from(data: dict[str, Any]) -> SplitFigures:
         category_r2=_numbers(data["category_r2"]),
         column_r2=_numbers(data["column_r2"]),
         usage=tuple(map(_usage_from, data["usage"])),
+        bits_by_level=tuple(map(_number, data["bits_by_level"])),
+        entropy_bits_by_level=tuple(map(_number, data["entropy_bits_by_level"])),
         collisions=_number(data["collisions"]),
-        entropy_bits=_number(data["entropy_bits"]),
         code_length_bits=_number(data["code_length_bits"]),
         orthogonality=_number(data["orthogonality"]),
         informativeness=_number(data["informativeness"]),
+        out_of_corpus=_number(data["out_of_corpus"]),
+        round_trip=_number(data["round_trip"]),
+        agreements=tuple(TokenAgreement(**_with_nan(entry)) for entry in data["agreements"]),
     )
 
 
 def _usage_from(data: dict[str, Any]) -> QuantizerUsage:
-    values: dict[str, Any] = {key: math.nan if value is None else value for key, value in data.items()}
-    return QuantizerUsage(**values)
+    return QuantizerUsage(**_with_nan(data))
+
+
+def _with_nan(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: math.nan if value is None else value for key, value in data.items()}
 
 
 def _number(value: float | None) -> float:

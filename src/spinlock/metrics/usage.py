@@ -115,12 +115,21 @@ def quantizer_usage(train: TokenTable, held_out: TokenTable) -> tuple[QuantizerU
     return tuple(usages)
 
 
-def collisions(codes: Int[Tensor, "sample category level"]) -> float:
-    """Share of rows whose whole tuple of tokens is also another row's; NaN without rows."""
+def collisions(codes: Int[Tensor, "sample category level"], x: Float[Tensor, "sample column"]) -> float:
+    """Share of distinct rows whose whole tuple of tokens is also that of a row with other columns; NaN without rows.
+
+    Copies of a row must share their tokens, so only one of them is counted.
+
+    Args:
+        codes: tokens of the rows.
+        x: the rows themselves, the same value wherever one is missing.
+    """
     if not len(codes):
         return math.nan
-    _, counts = torch.unique(codes.flatten(1), dim=0, return_counts=True)
-    return int(counts[counts > 1].sum()) / len(codes)
+    _, number = torch.unique(x, dim=0, return_inverse=True)
+    firsts = torch.unique(torch.cat([codes.flatten(1), number[:, None].to(codes)], dim=1), dim=0)
+    _, counts = torch.unique(firsts[:, :-1], dim=0, return_counts=True)
+    return int(counts[counts > 1].sum()) / len(firsts)
 
 
 def level_gains(errors: Float[Tensor, " prefix"]) -> Float[Tensor, " level"]:

@@ -57,6 +57,11 @@ class Artefact:
         }
 
     @property
+    def dataset_path(self) -> Path:
+        """Where the data set that it was fitted to was."""
+        return Path(self.training.get("dataset", {}).get("path", ""))
+
+    @property
     def feature_path(self) -> str:
         """Where the columns that it was made for lie in a data-set file."""
         return str(self.training.get("dataset", {}).get("feature_path", AGGREGATED))

@@ -3,8 +3,12 @@
 import hashlib
 import json
 import logging
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from spinlock._version import __version__
 from spinlock.core.errors import InputError
@@ -14,40 +18,55 @@ from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import block_of, consecutive_runs
 from spinlock.pipeline.software import software
+from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.workers import map_in_workers, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
-from spinlock.store.importers import Format, RolloutSource, open_rollouts
+from spinlock.store.dataset_paths import EXTENT
+from spinlock.store.importers import Depth, Format, GroupBy, RolloutSource, open_rollouts, rollout_files
 from spinlock.store.merge import merge_shards
 from spinlock.store.shards import complete_shards, missing_samples, remove_shards, write_shard
 
 log = logging.getLogger(__name__)
 
-SHARD_SIZE = 16
+MOST_IN_SHARD = 16
+SHARDS_AT_LEAST = 8
+"""Shards that a small input is cut into, so that every worker has some."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A file of rollouts and how it is to be read; the arguments of `open_rollouts`."""
+    """Files of rollouts and how they are to be read; the arguments of `open_rollouts`."""
 
-    path: Path
+    path: Path | tuple[Path, ...]
     format: Format = "auto"
     axes: str | None = None
     dataset_key: str | None = None
     dt: float | None = None
     dx: float | None = None
     group_key: str | None = None
+    group_by: GroupBy = "sample"
+    periodic: bool | None = None
+    depth: Depth | None = None
+    fill_masked: bool = False
+
+    def settings(self) -> dict[str, object]:
+        """How the files are read: every argument but the path."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "path"}
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that the path stands for."""
+        return rollout_files(self.path)
 
     def open(self) -> RolloutSource:
         """The rollouts, read one by one."""
-        settings = {name: getattr(self, name) for name in self.__slots__ if name != "path"}
-        return open_rollouts(self.path, **settings)
+        return open_rollouts(self.path, **self.settings())  # pyright: ignore[reportArgumentType]
 
     def fingerprint(self) -> str:
-        """One word for the file as it is now, how it is read, and what is computed."""
-        state = self.path.stat()
-        settings = {name: str(getattr(self, name)) for name in self.__slots__}
-        content = [settings, state.st_size, state.st_mtime_ns, SDF.to_json(), __version__]
+        """One word for the files as they are now, how they are read, and what is computed."""
+        states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in self.files()]
+        settings = {name: str(value) for name, value in self.settings().items()}
+        content = [settings, states, SDF.to_json(), __version__]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -69,7 +88,9 @@ class Extracted:
     Attributes:
         output: the data-set file.
         format: what the input was read as.
+        files: that were read.
         samples: rollouts.
+        extent: realizations, times, channels, height and width of a sample, "3 to 7" where samples differ.
         columns: of the aggregated table.
         missing: share of its entries that are missing, by documentation of each feature.
         diverged: realizations that do not stay finite to the end.
@@ -77,59 +98,89 @@ class Extracted:
 
     output: Path
     format: str
+    files: int
     samples: int
+    extent: dict[str, str]
     columns: int
     missing: float
     diverged: int
 
 
-def extract_features(source: Source, *, output: Path, progress: Progress = silent) -> Extracted:
-    """Compute the features of every rollout in a file, in parallel shards; goes on where an earlier run was stopped.
+def extract_features(
+    source: Source, *, output: Path, workers: int | None = None, progress: Progress = silent
+) -> Extracted:
+    """Compute the features of every rollout in some files, in parallel shards; goes on where an earlier run was stopped.
+
+    Memory holds one sample a worker, and the first states and features of at most 16.
 
     Args:
-        source: the file and how it is to be read.
-        output: a new data-set file.
+        source: the files and how they are to be read.
+        output: a new data-set file; the complete one of the same source is left as it is.
+        workers: processes; one a core when not given, and with 1 this process alone.
         progress: is told of the samples that are done.
 
     Raises:
-        InputError: if the file is not what was said, or `output` exists already.
+        InputError: if a file is not what was said, or `output` exists already and is of something else.
     """
-    if output.exists():
-        raise InputError(f"{output} exists; remove it or choose another --output.")
-    rollouts, fingerprint = source.open(), source.fingerprint()
+    files, rollouts, fingerprint = source.files(), source.open(), source.fingerprint()
     if not len(rollouts):
-        raise InputError(f"{source.path} holds no rollout.")
-    first = rollouts[0]
+        raise InputError(f"{rollouts.path} holds no rollout.")
     folder = output.with_name(output.name + ".shards")
-    columns = _columns(first)
-    done = complete_shards(folder, fingerprint=fingerprint)
-    missing = missing_samples(done, len(rollouts))
+    if not output.exists():
+        firsts = _first_samples(rollouts)
+        columns, channel_names = _columns(firsts), _channel_names(firsts)
+        _write_shards(source, rollouts, columns, folder, fingerprint, workers or num_cores(), progress)
+        description = DatasetDescription(
+            registry=SDF,
+            parameters=columns,
+            configuration={"source": {"path": [str(file) for file in files]} | _stated(source)},
+            software=software(),
+            channel_names=channel_names,
+            periodic=all(first.periodic for first in firsts),
+            extra={"fingerprint": fingerprint},
+        )
+        merge_shards(folder, output, description=description, num_samples=len(rollouts), fingerprint=fingerprint)
+    elif _made_from(output) != fingerprint:
+        raise InputError(f"{output} exists and was made from something else; remove it or choose another --output.")
+    remove_shards(folder)
+    return _described(output, format_read=rollouts.format, num_files=len(files))
+
+
+def _write_shards(
+    source: Source,
+    rollouts: RolloutSource,
+    columns: tuple[ParameterColumn, ...],
+    folder: Path,
+    fingerprint: str,
+    workers: int,
+    progress: Progress,
+) -> None:
+    """Every sample that no complete shard holds yet."""
+    missing = missing_samples(complete_shards(folder, fingerprint=fingerprint), len(rollouts))
     finished = len(rollouts) - len(missing)
     progress("extract features", finished, len(rollouts))
+    size = min(MOST_IN_SHARD, max(1, len(rollouts) // SHARDS_AT_LEAST))
     tasks = [
         ExtractTask(source=source, samples=part, columns=columns, folder=folder, fingerprint=fingerprint)
-        for part in consecutive_runs(missing, size=SHARD_SIZE)
+        for part in consecutive_runs(missing, size=size)
     ]
-    for _, count in map_in_workers(write_extracted, tasks, num_workers=min(num_cores(), max(1, len(tasks)))):
+    for count in _counts(tasks, workers):
         finished += count
         progress("extract features", finished, len(rollouts))
-    description = DatasetDescription(
-        registry=SDF,
-        parameters=columns,
-        configuration={"source": {name: str(value) for name, value in asdict(source).items() if value is not None}},
-        software=software(),
-        channel_names={first.system: first.channel_names},
-        periodic=first.periodic,
-        extra={"fingerprint": fingerprint},
-    )
-    merge_shards(folder, output, description=description, num_samples=len(rollouts), fingerprint=fingerprint)
-    remove_shards(folder)
-    return _described(output, format_read=rollouts.format)
+
+
+def _counts(tasks: Sequence[ExtractTask], workers: int) -> Iterator[int]:
+    """Samples of each task as it is complete; one worker is this process itself, with the bits of any other."""
+    if workers == 1 or len(tasks) <= 1:
+        with one_thread():
+            yield from map(write_extracted, tasks)
+    else:
+        yield from (count for _, count in map_in_workers(write_extracted, tasks, num_workers=min(workers, len(tasks))))
 
 
 def write_extracted(task: ExtractTask) -> int:
     """Read, describe and store some samples; their number."""
-    with task.source.open().opened() as read:
+    with _opened_once(task.source).opened() as read:
         block = block_of(
             (_screened(read(sample)) for sample in task.samples),
             first=task.samples[0],
@@ -146,26 +197,80 @@ def _screened(rollout: Rollout) -> Rollout:
     return replace(rollout, dead_at=found.dead_at, frozen_at=found.frozen_at)
 
 
-def _columns(first: Rollout) -> tuple[ParameterColumn, ...]:
-    """The numeric parameters that the file states."""
-    return tuple(
-        ParameterColumn(name=f"{first.system}.{name}")
+@lru_cache(maxsize=1)
+def _opened_once(source: Source) -> RolloutSource:
+    """The layout of many files is looked at once a worker, not once a shard."""
+    return source.open()
+
+
+def _first_samples(rollouts: RolloutSource) -> list[Rollout]:
+    """The first rollout of every file, without its states but for one number a channel."""
+    with rollouts.opened() as read:
+        return [_head(read(sample)) for sample in rollouts.starts]
+
+
+def _head(rollout: Rollout) -> Rollout:
+    return replace(rollout, states=rollout.states[:, :1, :, :1, :1].clone(), diverged_at=(0,) * len(rollout.states))
+
+
+def _columns(firsts: Sequence[Rollout]) -> tuple[ParameterColumn, ...]:
+    """The numeric parameters that the files state."""
+    names = [
+        f"{first.system}.{name}"
+        for first in firsts
         for name, value in first.parameters.items()
         if not isinstance(value, str)
-    )
+    ]
+    return tuple(ParameterColumn(name=name) for name in dict.fromkeys(names))
 
 
-def _described(output: Path, *, format_read: str) -> Extracted:
+def _channel_names(firsts: Sequence[Rollout]) -> dict[str, tuple[str, ...]]:
+    """System → names of its channels, the most that a file has.
+
+    Raises:
+        InputError: if files of one system hold other channels in one place.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for first in firsts:
+        known, names = found.get(first.system, ()), first.channel_names
+        short, long = sorted((known, names), key=len)
+        if long[: len(short)] != short:
+            raise InputError(
+                f"files of '{first.system}' hold the channels {', '.join(known)} and {', '.join(names)}; "
+                "describe each kind in a data set of its own."
+            )
+        found[first.system] = long
+    return found
+
+
+def _stated(source: Source) -> dict[str, object]:
+    return {name: value for name, value in source.settings().items() if value is not None}
+
+
+def _made_from(output: Path) -> object:
+    with open_dataset(output) as dataset:
+        return dataset.metadata.get("extra", {}).get("fingerprint")
+
+
+def _described(output: Path, *, format_read: str, num_files: int) -> Extracted:
     with open_dataset(output) as dataset:
         table = dataset.feature_table()
         valid = dataset.quality.valid
+        extent = dataset.numbers("extent")
     if not valid.any():
         log.warning("no realization stays finite to its end, so %s holds no feature at all.", output)
     return Extracted(
         output=output,
         format=format_read,
+        files=num_files,
         samples=len(table),
+        extent={axis: _from_to(lengths) for axis, lengths in zip(EXTENT, extent.T, strict=True)},
         columns=len(table.names),
         missing=float((~table.mask).double().mean()),
-        diverged=int((~valid).sum()),
+        diverged=int(extent[:, 0].sum() - valid.sum()),
     )
+
+
+def _from_to(lengths: np.ndarray) -> str:
+    low, high = int(lengths.min()), int(lengths.max())
+    return str(low) if low == high else f"{low} to {high}"

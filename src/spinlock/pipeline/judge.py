@@ -1,5 +1,6 @@
 """All figures of a tokenizer on every split, beside baselines at equal bits: the `Report`."""
 
+import math
 from collections.abc import Mapping
 from statistics import fmean
 
@@ -8,9 +9,11 @@ import torch
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import TokenTable
 from spinlock.metrics.baselines import fit_baselines, judge_baselines
-from spinlock.metrics.judge import judge_split
+from spinlock.metrics.judge import ModelFigures, judge_split
 from spinlock.metrics.reconstruction import masked_mse
 from spinlock.metrics.report import Report, SplitFigures
+from spinlock.metrics.stability import token_agreements
+from spinlock.pipeline.realizations import Halves
 from spinlock.vqvae.losses import orthogonality
 from spinlock.vqvae.tokenizer import FittedTokenizer, NormalizedTable
 
@@ -22,6 +25,7 @@ def judge(
     backend_mse: Mapping[str, float],
     provenance: Mapping[str, str],
     seed: int,
+    halves: Halves | None = None,
 ) -> Report:
     """The report on a tokenizer.
 
@@ -31,6 +35,7 @@ def judge(
         backend_mse: backend → validation error at equal bits.
         provenance: in words.
         seed: of the baselines' starts.
+        halves: descriptions of all samples but the training rows by halves of their realizations, where there are any.
     """
     normalized = {name: tokenizer.normalize(table) for name, table in tables.items()}
     tokens = {name: tokenizer.encode(table) for name, table in tables.items()}
@@ -38,7 +43,13 @@ def judge(
     coders = fit_baselines(*normalized["train"], category_map=tokenizer.category_map, codebook_sizes=sizes, seed=seed)
     return Report(
         splits={
-            name: figures_of(tokenizer, table, tokens=tokens[name], train_tokens=tokens["train"])
+            name: figures_of(
+                tokenizer,
+                table,
+                tokens=tokens[name],
+                train_tokens=tokens["train"],
+                halves=None if halves is None or name == "train" else halves.of(tables[name].ids),
+            )
             for name, table in normalized.items()
         },
         category_names=tokenizer.category_map.categories,
@@ -52,12 +63,21 @@ def judge(
 
 
 def figures_of(
-    tokenizer: FittedTokenizer, table: NormalizedTable, *, tokens: TokenTable, train_tokens: TokenTable
+    tokenizer: FittedTokenizer,
+    table: NormalizedTable,
+    *,
+    tokens: TokenTable,
+    train_tokens: TokenTable,
+    halves: Halves | None = None,
 ) -> SplitFigures:
-    """The figures of some rows and their tokens; the training rows' tokens are the yardstick of codebook use."""
+    """The figures of some rows and their tokens; the training rows' tokens are the yardstick of codebook use.
+
+    What a second encoding costs is not spent on the training rows: their round trip and stability are not measured.
+    """
     x, mask = table
     levels = range(1, tokens.codes.shape[2] + 1)
     prefixes = [tokenizer.decode_normalized(tokens, num_levels=level) for level in levels]
+    is_held_out = tokens is not train_tokens
     partial = [masked_mse(x, prefix, mask) for prefix in prefixes[:-1]]
     return judge_split(
         x,
@@ -66,6 +86,17 @@ def figures_of(
         tokens=tokens,
         train_tokens=train_tokens,
         category_map=tokenizer.category_map,
-        orthogonality=float(orthogonality(tokenizer.embed(tokens))),
-        informativeness=fmean(partial) if partial else 0.0,
+        model=ModelFigures(
+            orthogonality=float(orthogonality(tokenizer.embed(tokens))),
+            informativeness=fmean(partial) if partial else 0.0,
+            round_trip=_round_trip(tokenizer, tokens) if is_held_out else math.nan,
+            agreements=token_agreements(*map(tokenizer.encode, halves)) if halves and is_held_out else (),
+        ),
     )
+
+
+def _round_trip(tokenizer: FittedTokenizer, tokens: TokenTable) -> float:
+    """Share of the tokens that come back when what they stand for is encoded; absent ones are not counted."""
+    again = tokenizer.encode(tokenizer.decode(tokens)).codes
+    present = tokens.codes >= 0
+    return float((again == tokens.codes)[present].double().mean())

@@ -13,7 +13,7 @@ import torch
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import ConfigError
-from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, plan_samples
+from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, initial_parameters, plan_samples
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.sample_block import Recipe
 from spinlock.pipeline.software import software
@@ -32,6 +32,7 @@ def plan_of(config: GenerateConfig) -> SamplingPlan:
         parameters={name: system.parameters for name, system in config.systems.items()},
         initial_conditions=config.initial_conditions,
         samples_per_group=config.sampling.samples_per_group,
+        spatial_dimensions=config.spatial_dimensions,
     )
 
 
@@ -50,12 +51,13 @@ def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         seed=config.seed,
         keep_states=config.storage.keep_states,
         operator_sensitivity=config.features.operator_sensitivity,
-        columns=_parameter_columns(plan.report),
+        columns=_parameter_columns(plan.report, config.initial_conditions),
         folder=shards_folder(config.output_path),
         fingerprint=fingerprint_of(config),
         screening=screening_of(config),
         spaces=plan.spaces,
         device=config.device,
+        spatial_dimensions=config.spatial_dimensions,
     )
 
 
@@ -99,7 +101,7 @@ def description_of(config: GenerateConfig, plan: SamplingPlan) -> DatasetDescrip
     """What the data-set file says of itself."""
     return DatasetDescription(
         registry=SDF,
-        parameters=_parameter_columns(plan.report),
+        parameters=_parameter_columns(plan.report, config.initial_conditions),
         configuration=data_configuration(config),
         seed=config.seed,
         software=software(),
@@ -109,18 +111,18 @@ def description_of(config: GenerateConfig, plan: SamplingPlan) -> DatasetDescrip
     )
 
 
-def _parameter_columns(systems: Iterable[str]) -> tuple[ParameterColumn, ...]:
-    """Every parameter of every system as a column `<system>.<parameter>`, with the length of frame 0 at the end."""
-    frame_length = Parameter(name="initial_length", kind="real", unit="domain", description="Length of frame 0.")
-    return tuple(
-        _parameter_column(name, parameter)
-        for name in systems
-        for parameter in (*SYSTEMS[name]().parameters, frame_length)
-    )
+def _parameter_columns(systems: Iterable[str], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
+    """Every parameter of every system as a column `<system>.<parameter>`, with those of frame 0 at the end."""
+    columns = []
+    for name in systems:
+        system = SYSTEMS[name]()
+        frame = initial_parameters(system.initial_conditions if kinds is None else kinds)
+        columns += [_parameter_column(name, parameter) for parameter in (*system.parameters, *frame)]
+    return tuple(columns)
 
 
 def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
-    has_range = parameter.kind in ("real", "integer", "log") and parameter.name != "initial_length"
+    has_range = parameter.kind in ("real", "integer", "log") and not parameter.name.startswith("initial_")
     return ParameterColumn(
         name=f"{system}.{parameter.name}",
         unit=parameter.unit,

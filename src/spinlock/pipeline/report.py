@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from spinlock.core.errors import InputError
-from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report
+from spinlock.core.tokens import TokenTable
+from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report, SplitFigures
 from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.clustering import tree_of
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
@@ -14,7 +15,7 @@ from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.verdict import notes
-from spinlock.plots.content import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine
+from spinlock.plots.content import CoderLine, Doubts, GalleryRollout, GalleryToken, PageContent, ThresholdLine
 from spinlock.plots.page import render_page
 from spinlock.store.atomic import write_text
 from spinlock.store.dataset import open_dataset
@@ -67,7 +68,7 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         if opened.has_states:
             gallery, sheet = token_gallery(tokens, opened), contact_rollouts(opened)
     progress("report", 2, 3)
-    content = page_content(artefact, artefact.report, gallery=gallery, sheet=sheet)
+    content = page_content(artefact, artefact.report, gallery=gallery, sheet=sheet, tokens=tokens)
     numbers = output.with_suffix(".json")
     write_text(output, render_page(content))
     write_text(numbers, artefact.report.to_json() + "\n")
@@ -81,8 +82,9 @@ def page_content(
     *,
     gallery: tuple[GalleryToken, ...] = (),
     sheet: tuple[GalleryRollout, ...] = (),
+    tokens: TokenTable | None = None,
 ) -> PageContent:
-    """What the page says, from a tokenizer's folder."""
+    """What the page says, from a tokenizer's folder and the tokens of the page's data set."""
     figures = judged.figures(SPLIT)
     levels = len(judged.codebook_sizes[0])
     shape = (len(judged.category_names), levels)
@@ -106,12 +108,33 @@ def page_content(
         used_train=np.array([usage.used_train for usage in figures.usage]).reshape(shape),
         used_corrected=np.array([usage.corrected for usage in figures.usage]).reshape(shape),
         level_gains=figures.level_gains,
+        rate_curves={
+            f"{name} rows": tuple(zip(split.bits_by_level[1:], split.mse_by_level[1:], strict=True))
+            for name, split in sorted(judged.splits.items(), key=lambda item: item[0] != SPLIT)
+            if name in (SPLIT, "train")
+        },
+        doubts=_doubts(figures, shape=shape, tokens=tokens),
         curves=artefact.curves,
         gallery=gallery,
         rollouts=sheet,
         tree=tree_of(artefact.training.get("clustering")),
         notes=notes(figures),
         provenance=judged.provenance,
+    )
+
+
+def _doubts(figures: SplitFigures, *, shape: tuple[int, int], tokens: TokenTable | None) -> Doubts:
+    flags = None if tokens is None else tokens.out_of_corpus
+    measured = figures.agreements
+    return Doubts(
+        entropy_bits=figures.entropy_bits,
+        collisions=figures.collisions,
+        round_trip=figures.round_trip,
+        out_of_corpus=figures.out_of_corpus,
+        num_outside=None if flags is None else int(flags.sum()),
+        num_samples=0 if flags is None else len(flags),
+        within=np.array([entry.within for entry in measured]).reshape(shape) if measured else None,
+        between=np.array([entry.between for entry in measured]).reshape(shape) if measured else None,
     )
 
 

@@ -13,6 +13,7 @@ from spinlock.dynamics import SamplePlan, Screening, SystemSpace, simulate
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.store.dataset_layout import DatasetBlock, ParameterColumn
+from spinlock.store.dataset_paths import padding
 from spinlock.store.shards import write_shard
 
 KeepStates = Literal["none", "float32", "float16"]
@@ -35,6 +36,7 @@ class Recipe:
         screening: which samples are drawn again.
         spaces: system → the space that they are drawn again from.
         device: where states are simulated; features are computed on the CPU.
+        spatial_dimensions: 1 or 2.
     """
 
     num_realizations: int
@@ -49,6 +51,7 @@ class Recipe:
     screening: Screening
     spaces: Mapping[str, SystemSpace]
     device: str = "cpu"
+    spatial_dimensions: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +81,7 @@ def make_block(task: BlockTask) -> DatasetBlock:
         device=recipe.device,
         screening=recipe.screening,
         spaces=recipe.spaces,
+        spatial_dimensions=recipe.spatial_dimensions,
     )
     if recipe.device != "cpu":
         rollouts = (replace(rollout, states=rollout.states.cpu()) for rollout in rollouts)
@@ -99,6 +103,7 @@ def block_of(
     """
     rows = [_row(rollout, columns, keep_states) for rollout in rollouts]
     kept = [row.states for row in rows if row.states is not None]
+    diverged_at = _padded([np.array(row.diverged_at) for row in rows])
     return DatasetBlock(
         index=np.arange(first, first + len(rows)),
         system=tuple(row.system for row in rows),
@@ -108,15 +113,16 @@ def block_of(
         dt=np.array([row.dt for row in rows], dtype=np.float64),
         dx=np.array([row.dx for row in rows], dtype=np.float64),
         num_channels=np.array([len(row.frame) for row in rows]),
-        inputs=_padded([row.frame for row in rows], axis=0),
-        outputs=_padded(kept, axis=2) if kept else None,
-        per_timestep=np.stack([row.per_timestep for row in rows]),
-        per_trajectory=np.stack([row.per_trajectory for row in rows]),
+        extent=np.array([row.extent for row in rows]),
+        inputs=_padded([row.frame for row in rows]),
+        outputs=_padded(kept) if kept else None,
+        per_timestep=_padded([row.per_timestep for row in rows]),
+        per_trajectory=_padded([row.per_trajectory for row in rows]),
         aggregated=np.stack([row.aggregated for row in rows]),
-        valid=np.array([row.diverged_at for row in rows]) < 0,
-        diverged_at=np.array([row.diverged_at for row in rows]),
-        dead_at=np.array([row.dead_at for row in rows]),
-        frozen_at=np.array([row.frozen_at for row in rows]),
+        valid=diverged_at < 0,
+        diverged_at=diverged_at,
+        dead_at=_padded([np.array(row.dead_at) for row in rows]),
+        frozen_at=_padded([np.array(row.frozen_at) for row in rows]),
         redraws=np.array([row.redraws for row in rows]),
     )
 
@@ -146,6 +152,7 @@ class _Row:
     initial_condition: str
     dt: float
     dx: float
+    extent: tuple[int, ...]
     frame: np.ndarray
     states: np.ndarray | None
     per_timestep: np.ndarray
@@ -167,6 +174,7 @@ def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: Keep
         initial_condition=rollout.initial_condition,
         dt=rollout.dt,
         dx=rollout.dx,
+        extent=tuple(rollout.states.shape),
         frame=rollout.states[0, 0].float().cpu().numpy(),
         states=kept,
         per_timestep=features.per_timestep.float().cpu().numpy(),
@@ -187,12 +195,10 @@ def _value(rollout: Rollout, column: ParameterColumn) -> float:
     return float(column.choices.index(str(value))) if column.choices else float(value)
 
 
-def _padded(arrays: Sequence[np.ndarray], *, axis: int) -> np.ndarray:
-    """Stack arrays whose channel axis differs, with NaN where a sample has no such channel."""
-    widest = max(array.shape[axis] for array in arrays)
-    shape = list(arrays[0].shape)
-    shape[axis] = widest
-    stacked = np.full((len(arrays), *shape), np.nan, dtype=arrays[0].dtype)
+def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack arrays whose shapes differ, filled up where a sample has no such time, channel or cell."""
+    widest = np.max([array.shape for array in arrays], axis=0)
+    stacked = np.full((len(arrays), *widest), padding(arrays[0].dtype), dtype=arrays[0].dtype)
     for row, array in zip(stacked, arrays, strict=True):
-        row[(slice(None),) * axis + (slice(array.shape[axis]),)] = array
+        row[tuple(slice(length) for length in array.shape)] = array
     return stacked

@@ -17,6 +17,7 @@ from spinlock.pipeline.artefact import save_artefact
 from spinlock.pipeline.clustering import cluster, clustering_facts
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.software import software
 from spinlock.pipeline.tables import LoadedTable, family_path, load_table
 from spinlock.pipeline.threads import one_thread
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 CHECKPOINTS, MAPPING = "checkpoints", "category_mapping.json"
 """Names inside `checkpoint_dir`, beside the tokenizer's own files."""
+DATA_LABELS = ("data set", "content of the data (sha256)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -81,7 +83,9 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     facts = _facts(config, loaded, tables)
     if clustering is not None:
         facts["clustering"] = clustering_facts(clustering)
-    tokenizer = replace(result.tokenizer, provenance={**result.tokenizer.provenance, **_provenance(facts)})
+    # Not the checksum of the data: it depends on the test rows, of which nothing may be seen here. training.json has it.
+    told = {label: text for label, text in _provenance(facts).items() if label not in DATA_LABELS}
+    tokenizer = replace(result.tokenizer, provenance={**result.tokenizer.provenance, **told})
     result = replace(result, tokenizer=tokenizer)
     progress("judge", 0, 1)
     report = judge(
@@ -90,6 +94,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
         backend_mse={score.backend: score.validation_mse for score in result.comparison},
         provenance=_provenance(facts),
         seed=config.training.seed,
+        halves=load_halves(loaded.path, loaded.table),
     )
     progress("judge", 1, 1)
     save_artefact(folder, result, training=facts, report=report)
@@ -211,8 +216,9 @@ def _provenance(facts: Mapping[str, Any]) -> dict[str, str]:
     """The same in words, for the report."""
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in facts["splits"].items())
     return {
-        "data set": facts["dataset"]["path"],
-        "content of the data (sha256)": facts["dataset"]["content_sha256"] or "unknown",
+        **dict(
+            zip(DATA_LABELS, (facts["dataset"]["path"], facts["dataset"]["content_sha256"] or "unknown"), strict=True)
+        ),
         "split by parameter draw": sizes,
         "seed": str(facts["seed"]),
         **{f"version of {name}": version for name, version in facts["software"].items()},

@@ -13,9 +13,10 @@ from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.realizations import Halves, load_halves
 from spinlock.pipeline.tables import load_table, rows_by_id
 from spinlock.pipeline.threads import one_thread
-from spinlock.pipeline.verdict import verdict
+from spinlock.pipeline.verdict import UNSEEN, verdict
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
 
@@ -82,47 +83,90 @@ def _missing_by_definition(table: FeatureTable, missing: Sequence[str], *, one_r
 
 
 @one_thread()
-def validate(tokenizer: Path, dataset: Path, *, split: str = "test", progress: Progress = silent) -> dict[str, Any]:
-    """Judge a tokenizer again, from its folder and a data set; `passed` says whether the split meets every threshold.
+def validate(
+    tokenizer: Path,
+    dataset: Path,
+    *,
+    split: str | None = None,
+    training_dataset: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Judge a tokenizer again, from its folder and a data set; `passed` says whether the rows meet every threshold.
+
+    On another data set than the one that it was fitted to, all rows are judged together as the split "unseen". The
+    baselines and the use of the codebooks still need the training rows, which are read from where they were.
 
     Args:
         tokenizer: a tokenizer's folder.
-        dataset: the data set that it was fitted to.
-        split: "train", "validation", "test", or "all" of its rows.
+        dataset: any data set with the tokenizer's columns.
+        split: "train", "validation", "test" (when not given) or "all" of the rows it was fitted to; not for others.
+        training_dataset: where the data set that it was fitted to is now; where it was when not given.
         progress: is told of the steps.
 
     Raises:
-        UsageError: if the tokenizer was not fitted to these data: its training and test rows are not among them.
+        UsageError: if a split is asked for that the data set does not have, or the training rows are not to be found.
         NamesDifferError: if the data set has other columns.
     """
     artefact = load_artefact(tokenizer)
-    table = load_table(dataset, artefact.feature_path)
-    tables = _tables(artefact, table.table, content=table.content, split=split, names=(str(tokenizer), str(dataset)))
+    loaded = load_table(dataset, artefact.feature_path)
+    if not artefact.splits:
+        raise UsageError(
+            f"{tokenizer} was fitted in memory: its training rows are not known; train it by `train-vqvae`."
+        )
+    if loaded.content == artefact.content:
+        tables = rows_by_id(loaded.table, artefact.splits, whose=str(dataset))
+        judged = split or "test"
+        tables = {**tables, "all": loaded.table} if judged == "all" else tables
+        halves = load_halves(dataset, loaded.table)
+        return verdict(_judge_again(artefact, tables, halves=halves, progress=progress), split=judged)
+    if split is not None:
+        raise UsageError(
+            f"{dataset} is not the data set that {tokenizer} was fitted to (their checksums differ), so it has no {split} "
+            "rows; leave --split out to judge all of its rows, none of which were seen."
+        )
+    train = _training_rows(artefact, training_dataset, names=(str(tokenizer), str(dataset)))
+    tables = {"train": train, UNSEEN: loaded.table}
+    found = verdict(
+        _judge_again(artefact, tables, halves=load_halves(dataset, loaded.table), progress=progress), split=UNSEEN
+    )
+    return {**found, "rows_equal_to_training_rows": _num_shared(train, loaded.table)}
+
+
+def _judge_again(
+    artefact: Artefact, tables: dict[str, FeatureTable], *, halves: Halves | None, progress: Progress
+) -> Report:
+    """The report on a tokenizer, made anew from rows."""
     progress("judge", 0, 1)
-    report = judge_again(artefact, tables)
-    progress("judge", 1, 1)
-    return verdict(report, split=split)
-
-
-def judge_again(artefact: Artefact, tables: dict[str, FeatureTable]) -> Report:
-    """The report on a tokenizer, made anew from its rows."""
-    return judge(
+    report = judge(
         artefact.tokenizer,
         tables,
         backend_mse=artefact.backend_mse,
         provenance=artefact.report.provenance if artefact.report else {},
         seed=artefact.seed,
+        halves=halves,
     )
+    progress("judge", 1, 1)
+    return report
 
 
-def _tables(
-    artefact: Artefact, table: FeatureTable, *, content: str, split: str, names: tuple[str, str]
-) -> dict[str, FeatureTable]:
-    """Split → rows; "all" on top where it was asked for."""
-    if content != artefact.content or not artefact.splits:
+def _training_rows(artefact: Artefact, path: Path | None, *, names: tuple[str, str]) -> FeatureTable:
+    """The rows that the tokenizer was fitted to, from the data set that it names or from where that is now."""
+    source = path or artefact.dataset_path
+    if not source.is_file():
         raise UsageError(
-            f"{names[1]} is not the data set that {names[0]} was fitted to (their checksums differ), so its {split} rows are "
-            "not known; validate on that data set, or train on this one."
+            f"judging {names[0]} on {names[1]} needs the rows it was fitted to, for baselines and the use of codes, and {source} "
+            "is not there; say where that data set is now by --training-dataset."
         )
-    tables = rows_by_id(table, artefact.splits, whose=names[1])
-    return {**tables, "all": table} if split == "all" else tables
+    loaded = load_table(source, artefact.feature_path)
+    if loaded.content != artefact.content:
+        raise UsageError(
+            f"{source} is not the data set that {names[0]} was fitted to (their checksums differ); say where that is now by "
+            "--training-dataset."
+        )
+    return rows_by_id(loaded.table, {"train": artefact.splits["train"]}, whose=str(source))["train"]
+
+
+def _num_shared(train: FeatureTable, judged: FeatureTable) -> int:
+    """Rows that are judged and equal a training row in every column, to the last bit."""
+    seen = {row.tobytes() for row in train.values.numpy()}
+    return sum(row.tobytes() in seen for row in judged.values.numpy())

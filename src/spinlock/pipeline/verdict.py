@@ -5,7 +5,9 @@ from typing import Any
 
 from spinlock.metrics.report import Report, SplitFigures
 
-ORDER = ("train", "validation", "test", "all")
+UNSEEN = "unseen"
+"""The split of a data set that the tokenizer was not fitted to: all of its rows."""
+ORDER = ("train", "validation", "test", "all", UNSEEN)
 
 
 def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
@@ -17,7 +19,7 @@ def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
     judged = report.figures(split)
     return {
         "passed": report.passed(split),
-        "judged_on": f"{split} rows",
+        "judged_on": "all rows of a data set of which none were seen" if split == UNSEEN else f"{split} rows",
         "backend": report.backend,
         "bits": report.bits,
         "validation_mse_of_backends": dict(report.backend_mse),
@@ -43,6 +45,8 @@ def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
                 "informativeness": _number(figures.informativeness),
                 "entropy_bits": _number(figures.entropy_bits),
                 "collisions": _number(figures.collisions),
+                "round_trip": _number(figures.round_trip),
+                "out_of_corpus": _number(figures.out_of_corpus),
             }
             for name in splits
         ],
@@ -61,8 +65,24 @@ def verdict(report: Report, *, split: str = "test") -> dict[str, Any]:
             for name in report.category_names
         ],
         "levels": [
-            {"level": level, "mse": _number(mse), "gain": _number(gain)}
-            for level, (mse, gain) in enumerate(zip(judged.mse_by_level[1:], judged.level_gains, strict=True))
+            {
+                "level": level,
+                "bits_up_to_it": _number(judged.bits_by_level[level + 1]),
+                "entropy_bits_up_to_it": _number(judged.entropy_bits_by_level[level + 1]),
+                "mse": _number(judged.mse_by_level[level + 1]),
+                "gain": _number(gain),
+            }
+            for level, gain in enumerate(judged.level_gains)
+        ],
+        "agreement_between_realizations": [
+            {
+                "category": entry.category,
+                "level": entry.level,
+                "same_sample": _number(entry.within),
+                "other_samples": _number(entry.between),
+                "corrected": _number(entry.corrected),
+            }
+            for entry in judged.agreements
         ],
         "codebooks": [
             {

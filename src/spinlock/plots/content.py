@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from spinlock.plots.rate_curve import Curve
 from spinlock.plots.training_curves import Points
 
 
@@ -37,6 +38,30 @@ class CoderLine:
     bits: float
     errors: Mapping[str, float]
     is_ours: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Doubts:
+    """What tokens do not say, counted on the judged split; NaN or None where nothing was measured.
+
+    Attributes:
+        entropy_bits: bits a sample if every token cost its own frequency.
+        collisions: share of distinct samples that share all tokens with another.
+        round_trip: share of tokens that come back when the decoded columns are encoded.
+        out_of_corpus: share of samples beyond the boundary of the corpus.
+        num_outside, num_samples: samples of the page's data set beyond that boundary, and all of them.
+        within: how often disjoint realizations of one sample get the same code, by category and level.
+        between: the same for two different samples.
+    """
+
+    entropy_bits: float
+    collisions: float
+    round_trip: float
+    out_of_corpus: float
+    num_outside: int | None = None
+    num_samples: int = 0
+    within: Float[np.ndarray, "category level"] | None = None
+    between: Float[np.ndarray, "category level"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -115,6 +140,8 @@ class PageContent:
         used_train: fraction of codes that training rows use, by category and level.
         used_corrected: held-out use corrected for the number of rows, by category and level.
         level_gains: share of the remaining error that each level takes off, on the judged split.
+        rate_curves: rows → (bits, error) for 1, 2, … levels; the judged split first.
+        doubts: what the tokens do not say.
         curves: figures over training, name → (epoch, value) pairs.
         gallery: tokens and the rollouts that carry them.
         rollouts: samples for the sheet of still frames.
@@ -142,6 +169,8 @@ class PageContent:
     used_train: Float[np.ndarray, "category level"] | None = None
     used_corrected: Float[np.ndarray, "category level"] | None = None
     level_gains: tuple[float, ...] = ()
+    rate_curves: Mapping[str, Curve] = field(default_factory=dict)
+    doubts: Doubts | None = None
     curves: Mapping[str, Points] = field(default_factory=dict)
     gallery: tuple[GalleryToken, ...] = ()
     rollouts: tuple[GalleryRollout, ...] = ()

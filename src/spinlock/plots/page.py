@@ -13,6 +13,7 @@ from spinlock.plots.coder_dots import coder_dots
 from spinlock.plots.content import CoderLine, GalleryRollout, PageContent
 from spinlock.plots.dendrogram import dendrogram
 from spinlock.plots.images import data_uri, to_page_svg
+from spinlock.plots.rate_curve import rate_curve
 from spinlock.plots.reconstruction_bars import reconstruction_bars
 from spinlock.plots.rollouts import animation, contact_sheet, still
 from spinlock.plots.training_curves import training_curves
@@ -133,6 +134,19 @@ def _usage(content: PageContent) -> Figure:
     return usage_heatmap(known, content.category_names, threshold=content.utilization_threshold)
 
 
+def _rate(content: PageContent) -> Figure:
+    others = {c.name: (c.bits, c.errors.get(content.judged_split, math.nan)) for c in content.coders if not c.is_ours}
+    return rate_curve(content.rate_curves, coders=others, threshold=content.mse_threshold)
+
+
+def _agreement(content: PageContent) -> Figure:
+    doubts = content.doubts
+    if doubts is None or doubts.within is None or doubts.between is None:
+        raise ValueError("the agreement must be there to be drawn.")
+    panels = {"the same sample, other runs": doubts.within, "two different samples": doubts.between}
+    return usage_heatmap(panels, content.category_names)
+
+
 def _tree(content: PageContent) -> Figure:
     if content.tree is None:
         raise ValueError("`tree` must be there to be drawn.")
@@ -158,6 +172,16 @@ FIGURES = {
         _usage,
         lambda c: c.used_train is not None or c.used_corrected is not None,
         "Heat map: how much of every codebook is used, with a number in every cell.",
+    ),
+    "rate": _Plan(
+        _rate,
+        lambda c: bool(c.rate_curves),
+        "Line chart: mean squared error against bits, level by level, with every baseline as a dot. The tables have the numbers.",
+    ),
+    "agreement": _Plan(
+        _agreement,
+        lambda c: c.doubts is not None and c.doubts.within is not None and c.doubts.between is not None,
+        "Heat map: how often two descriptions get the same code, for one sample and for two, with a number in every cell.",
     ),
     "curves": _Plan(
         lambda c: training_curves(c.curves),

@@ -220,9 +220,15 @@ class Dataset:
         if not 0 <= sample < len(self):
             raise InputError(f"{self.path} has the samples 0 to {len(self) - 1}; got {sample}.")
         array = self._file.numbers(ARRAYS[name].path).read(slice(sample, sample + 1))[0]
-        num_channels = int(self.numbers("num_channels", slice(sample, sample + 1))[0])
-        channels = np.s_[:, :, :num_channels] if name == "outputs" else np.s_[:num_channels]
-        return torch.from_numpy(np.ascontiguousarray(array[channels], dtype=np.float32))
+        own = self.extent_of(sample)
+        part = array[tuple(slice(length) for length in (own if name == "outputs" else own[2:]))]
+        return torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
+
+    def extent_of(self, sample: int) -> tuple[int | None, ...]:
+        """Realizations, times, channels, height and width of one sample; None where the whole axis is its own."""
+        if self._file.kind(ARRAYS["extent"].path) is None:
+            return (None, None, int(self.numbers("num_channels", slice(sample, sample + 1))[0]), None, None)
+        return tuple(int(length) for length in self.numbers("extent", slice(sample, sample + 1))[0])
 
     def rollout(self, sample: int) -> Rollout:
         """A sample whose states were kept, as it was simulated, without its step operator."""
@@ -238,9 +244,9 @@ class Dataset:
             seed=int(self.metadata.get("seed", -1)),
             group=int(self.groups[sample]),
             periodic=bool(self.metadata.get("periodic", True)),
-            diverged_at=tuple(self.quality.diverged_at[sample].tolist()),
-            dead_at=tuple(self.quality.dead_at[sample].tolist()),
-            frozen_at=tuple(self.quality.frozen_at[sample].tolist()),
+            diverged_at=tuple(self.quality.diverged_at[sample, : len(states)].tolist()),
+            dead_at=tuple(self.quality.dead_at[sample, : len(states)].tolist()),
+            frozen_at=tuple(self.quality.frozen_at[sample, : len(states)].tolist()),
             redraws=int(self.quality.redraws[sample]),
             initial_condition=self.initial_conditions[sample],
         )

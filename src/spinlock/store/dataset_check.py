@@ -22,6 +22,7 @@ _AXES = {
     "dt": "n",
     "dx": "n",
     "num_channels": "n",
+    "extent": "n.",
     "inputs": "nchw",
     "outputs": "nmtchw",
     "per_timestep": "nt.",
@@ -47,7 +48,7 @@ def check_dataset(dataset: Dataset, *, contents: bool = False) -> list[str]:
     problems += _axes_problems(found)
     for check in (_metadata_problems, _name_problems, _link_problems):
         problems += _collected(lambda check=check: check(dataset))
-    if set(ARRAYS) - {"outputs"} <= set(found):
+    if {name for name, spec in ARRAYS.items() if not spec.optional} <= set(found):
         problems += _collected(lambda: _value_problems(dataset))
         if contents and not problems:
             problems += _collected(lambda: _content_problems(dataset, found))

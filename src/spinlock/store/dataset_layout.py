@@ -37,6 +37,7 @@ class DatasetBlock:
         frozen_at: time index from which on it no longer changes; -1 where it does.
         redraws: how often the sample was drawn again before it came out like this.
         outputs: all states, float32 or float16, where they are kept.
+        extent: realizations, times, channels, height and width that the sample really has; beyond them arrays are padded.
     """
 
     index: Int[np.ndarray, " sample"]
@@ -57,6 +58,7 @@ class DatasetBlock:
     frozen_at: Int[np.ndarray, "sample realization"]
     redraws: Int[np.ndarray, " sample"]
     outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
+    extent: Int[np.ndarray, "sample axis"] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.index)

@@ -39,6 +39,7 @@ ARRAYS: dict[str, ArraySpec] = {
     "dt": ArraySpec(path="/parameters/dt", dtype="<f8"),
     "dx": ArraySpec(path="/parameters/dx", dtype="<f8"),
     "num_channels": ArraySpec(path="/parameters/num_channels", dtype="<i4"),
+    "extent": ArraySpec(path="/parameters/extent", dtype="<i4", optional=True),
     "inputs": ArraySpec(path="/inputs/fields", dtype="<f4"),
     "outputs": ArraySpec(path="/outputs/fields", dtype="<f4", optional=True),
     "per_timestep": ArraySpec(path="/features/sdf/per_timestep/features", dtype="<f4"),
@@ -52,5 +53,20 @@ ARRAYS: dict[str, ArraySpec] = {
 }
 """Field of `DatasetBlock` → where and how it is stored."""
 
-CHANNEL_AXIS = {"inputs": 1, "outputs": 3}
-"""Arrays that are padded with NaN to the widest system of the data set."""
+EXTENT = ("realization", "time", "channel", "height", "width")
+"""Axes of `extent`: what each sample really has of them."""
+
+PADDED_AXES = {
+    "inputs": (1, 2, 3),
+    "outputs": (1, 2, 3, 4, 5),
+    "per_timestep": (1,),
+    "per_trajectory": (1,),
+    "valid": (1,),
+    "diverged_at": (1,),
+}
+"""Arrays → their axes that may be longer than a sample's own; beyond it they hold NaN, and 0 where whole numbers are kept."""
+
+
+def padding(dtype: np.dtype) -> float | int:
+    """What stands where a sample has nothing: NaN, or 0 among whole numbers."""
+    return np.nan if dtype.kind == "f" else 0

@@ -19,7 +19,7 @@ import numpy as np
 from spinlock.core.errors import InputError, ResourceError, SpinlockError
 from spinlock.store.atomic import AnyPath, check_free_space, disk_errors, sync_folder, temporary_name
 from spinlock.store.dataset_layout import DatasetDescription
-from spinlock.store.dataset_paths import ARRAYS, CHANNEL_AXIS, FORMAT, FORMAT_VERSION
+from spinlock.store.dataset_paths import ARRAYS, FORMAT, FORMAT_VERSION, PADDED_AXES, padding
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, rows_per_chunk
 from spinlock.store.shards import Shard, check_cover, complete_shards
@@ -81,7 +81,7 @@ Plans = dict[str, tuple[tuple[int, ...], np.dtype]]
 
 
 def _plan(shards: Sequence[Shard], num_samples: int) -> Plans:
-    """Field → shape and type in the data set, from the shards, which must agree but for the number of channels."""
+    """Field → shape and type in the data set, from the shards, which must agree but for axes that are padded."""
     plans: Plans = {}
     for shard in shards:
         with open_guarded(shard.path, expected="a shard") as file:
@@ -94,11 +94,11 @@ def _plan(shards: Sequence[Shard], num_samples: int) -> Plans:
                 if shard is not shards[0] and name not in plans:
                     raise InputError(f"{shard.path.name} has {spec.path}, which the shards before it lack.")
                 before, dtype_before = plans.setdefault(name, (shape, dtype))
-                axis = CHANNEL_AXIS.get(name)
+                axes = PADDED_AXES.get(name, ())
                 widest = tuple(
-                    max(a, b) if i == axis else a for i, (a, b) in enumerate(zip(before, shape, strict=False))
+                    max(a, b) if i in axes else a for i, (a, b) in enumerate(zip(before, shape, strict=False))
                 )
-                if _without(before, axis) != _without(shape, axis) or dtype != dtype_before:
+                if _without(before, axes) != _without(shape, axes) or dtype != dtype_before:
                     raise InputError(
                         f"{spec.path} of {shard.path.name} has the shape (n, {str(shape[1:])[1:-1]}) and type {dtype}; the shards "
                         f"before it have (n, {str(before[1:])[1:-1]}) and {dtype_before}."
@@ -115,8 +115,8 @@ def _stored(file: GuardedFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
     return array.shape, array.dtype
 
 
-def _without(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
-    return tuple(length for number, length in enumerate(shape) if number not in (0, axis))
+def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(length for number, length in enumerate(shape) if number not in (0, *axes))
 
 
 def _file_size(plans: Plans) -> int:
@@ -182,7 +182,7 @@ def _fill(dataset: h5py.Dataset, name: str, shards: Sequence[Shard]) -> Iterator
             first, last = max(start, shard.first), min(stop, shard.first + shard.count)
             if first < last:
                 rows = _rows(shard, name, first - shard.first, last - shard.first)
-                piece[first - start : last - start] = _padded(rows, shape, CHANNEL_AXIS.get(name))
+                piece[first - start : last - start] = _padded(rows, shape)
         dataset[start:stop] = piece
         yield piece
 
@@ -196,11 +196,11 @@ def _rows(shard: Shard, name: str, start: int, stop: int) -> np.ndarray:
         return file.numbers(spec.path).read(slice(start, stop))
 
 
-def _padded(rows: np.ndarray, shape: tuple[int, ...], axis: int | None) -> np.ndarray:
-    if axis is None or rows.shape[axis] == shape[axis]:
+def _padded(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if rows.shape[1:] == shape[1:]:
         return rows
-    wide = np.full((len(rows), *shape[1:]), np.nan, dtype=rows.dtype)
-    wide[(slice(None),) * axis + (slice(rows.shape[axis]),)] = rows
+    wide = np.full((len(rows), *shape[1:]), padding(rows.dtype), dtype=rows.dtype)
+    wide[tuple(slice(length) for length in rows.shape)] = rows
     return wide
 
 

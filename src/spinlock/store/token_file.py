@@ -21,6 +21,8 @@ from spinlock.store.parquet import pyarrow, read_parquet
 
 _CSV_SIZES = "# codebook_sizes: "
 _CSV_TITLE = "# spinlock tokens, format 1"
+_MEASURED = ["distance", "out_of_corpus"]
+"""Columns after id and group, where the distance of each row from the corpus was measured."""
 
 
 def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
@@ -76,8 +78,16 @@ def _sizes_json(tokens: TokenTable) -> str:
     return json.dumps(sizes, ensure_ascii=False)
 
 
-def _table(columns: np.ndarray, *, sizes: str, ids: Sequence[str], groups: Sequence[str], path: Path) -> TokenTable:
-    """The tokens from codes (sample, category x level) and the JSON of their codebook sizes."""
+def _table(
+    columns: np.ndarray,
+    *,
+    sizes: str,
+    ids: Sequence[str],
+    groups: Sequence[str],
+    path: Path,
+    measured: tuple[np.ndarray, np.ndarray] | None = None,
+) -> TokenTable:
+    """The tokens from codes (sample, category x level), the JSON of their codebook sizes, distances and flags."""
     found: Any = parse_json(sizes, path=f"{path}: codebook_sizes")
     numbers = list(found.values()) if isinstance(found, dict) else []
     levels = len(numbers[0]) if numbers and isinstance(numbers[0], list) else 0
@@ -94,7 +104,16 @@ def _table(columns: np.ndarray, *, sizes: str, ids: Sequence[str], groups: Seque
         codebook_sizes=torch.tensor(numbers, dtype=torch.int64),
         ids=tuple(ids),
         groups=tuple(groups),
+        distances=None if measured is None else torch.from_numpy(measured[0].astype(np.float32)),
+        out_of_corpus=None if measured is None else torch.from_numpy(measured[1].astype(bool)),
     )
+
+
+def _measured(tokens: TokenTable) -> tuple[np.ndarray, np.ndarray] | None:
+    """Distances and flags as columns; None where nobody measured."""
+    if tokens.distances is None or tokens.out_of_corpus is None:
+        return None
+    return tokens.distances.cpu().numpy(), tokens.out_of_corpus.cpu().numpy()
 
 
 def _to_hdf5(tokens: TokenTable) -> bytes:
@@ -107,6 +126,9 @@ def _to_hdf5(tokens: TokenTable) -> bytes:
             encoded = [word.encode() for word in words]
             dtype = word_dtype(max([1, *map(len, encoded)]))
             create_array(file, f"tokens/{name}", (len(words),), dtype)[...] = np.array(encoded, dtype=dtype)
+        for name, column in zip(_MEASURED, _measured(tokens) or (), strict=False):
+            dtype = np.dtype("<f4" if column.dtype.kind == "f" else "|u1")
+            create_array(file, f"tokens/{name}", column.shape, dtype)[...] = column
         file["tokens"].attrs["codebook_sizes"] = _sizes_json(tokens)
         file["tokens"].attrs["format"] = "spinlock tokens"
         file["tokens"].attrs["format_version"] = 1
@@ -123,7 +145,11 @@ def _from_hdf5(path: Path) -> TokenTable:
         if len(columns.shape) != 2 or columns.dtype.kind not in "iu":
             raise InputError(f"{path}: /tokens/codes must be whole numbers with the axes (sample, column).")
         ids, groups = file.words("/tokens/ids"), file.words("/tokens/groups")
-        return _table(columns.read(), sizes=sizes, ids=ids, groups=groups, path=path)
+        measured = None
+        if file.kind("/tokens/distance") is not None:
+            distance, flag = (file.numbers(f"/tokens/{name}").read() for name in _MEASURED)
+            measured = distance, flag
+        return _table(columns.read(), sizes=sizes, ids=ids, groups=groups, path=path, measured=measured)
 
 
 def _quoted(word: str) -> str:
@@ -131,13 +157,12 @@ def _quoted(word: str) -> str:
 
 
 def _to_csv(tokens: TokenTable) -> bytes:
-    lines = [
-        _CSV_TITLE,
-        _CSV_SIZES + _sizes_json(tokens),
-        ",".join(map(_quoted, ("id", "group", *tokens.column_names))),
-    ]
-    for name, group, row in zip(tokens.ids, tokens.groups, tokens.to_columns().tolist(), strict=True):
-        lines.append(",".join([_quoted(name), _quoted(group), *map(str, row)]))
+    measured = _measured(tokens)
+    names = ("id", "group", *(_MEASURED if measured else ()), *tokens.column_names)
+    lines = [_CSV_TITLE, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, names))]
+    beside = [f"{d},{int(flag)}," for d, flag in zip(*measured, strict=True)] if measured else [""] * len(tokens.ids)
+    for name, group, more, row in zip(tokens.ids, tokens.groups, beside, tokens.to_columns().tolist(), strict=True):
+        lines.append(f"{_quoted(name)},{_quoted(group)},{more}" + ",".join(map(str, row)))
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -152,22 +177,32 @@ def _from_csv(path: Path) -> TokenTable:
             raise InputError(
                 f"{path} must have the columns id, group and one for each category and level in every row."
             )
-        codes = np.array([[int(code) for code in row[2:]] for row in rows], dtype=np.int64)
+        first = 4 if header[2:4] == _MEASURED else 2
+        codes = np.array([[int(code) for code in row[first:]] for row in rows], dtype=np.int64)
+        beside = np.array([[float(value) for value in row[2:first]] for row in rows]).reshape(len(rows), first - 2)
     except InputError:
         raise
     except (csv.Error, ValueError, OverflowError) as error:
         raise InputError(f"{path} is no token file: {error}.") from error
-    columns = codes.reshape(len(rows), len(header) - 2)
-    sizes = sizes.removeprefix(_CSV_SIZES).strip()
-    return _table(columns, sizes=sizes, ids=[row[0] for row in rows], groups=[row[1] for row in rows], path=path)
+    return _table(
+        codes.reshape(len(rows), len(header) - first),
+        sizes=sizes.removeprefix(_CSV_SIZES).strip(),
+        ids=[row[0] for row in rows],
+        groups=[row[1] for row in rows],
+        path=path,
+        measured=(beside[:, 0], beside[:, 1]) if first == 4 else None,
+    )
 
 
 def _to_parquet(tokens: TokenTable) -> bytes:
     arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
     columns = tokens.to_columns().astype(np.int32)
     arrays = [arrow.array(tokens.ids, arrow.string()), arrow.array(tokens.groups, arrow.string())]
+    measured = _measured(tokens)
+    arrays += [arrow.array(column) for column in measured or ()]
     arrays += [arrow.array(np.ascontiguousarray(column)) for column in columns.T]
-    table = arrow.Table.from_arrays(arrays, names=["id", "group", *tokens.column_names])
+    names = ["id", "group", *(_MEASURED if measured else ()), *tokens.column_names]
+    table = arrow.Table.from_arrays(arrays, names=names)
     about = {"codebook_sizes": _sizes_json(tokens), "format": "spinlock tokens", "format_version": "1"}
     sink = io.BytesIO()
     parquet.write_table(table.replace_schema_metadata(about), sink)
@@ -180,12 +215,20 @@ def _from_parquet(path: Path) -> TokenTable:
     if sizes is None or table.column_names[:2] != ["id", "group"]:
         raise InputError(f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group.")
     kinds = [table.schema.field(name).type for name in table.column_names]
-    if not all(arrow.types.is_string(kind) for kind in kinds[:2]) or not all(map(arrow.types.is_integer, kinds[2:])):
+    first = 4 if table.column_names[2:4] == _MEASURED else 2
+    if not all(arrow.types.is_string(kind) for kind in kinds[:2]) or not all(
+        map(arrow.types.is_integer, kinds[first:])
+    ):
         raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
     if any(column.null_count for column in table.columns):
         raise InputError(f"{path} has rows with empty cells; an absent category has the token -1.")
-    columns = (
-        np.stack([column.to_numpy() for column in table.columns[2:]], axis=1) if len(kinds) > 2 else np.empty((0, 0))
+    numbers = [column.to_numpy() for column in table.columns[2:]]
+    columns = np.stack(numbers[first - 2 :], axis=1) if len(kinds) > first else np.empty((0, 0))
+    return _table(
+        columns,
+        sizes=sizes.decode(errors="replace"),
+        ids=table.column(0).to_pylist(),
+        groups=table.column(1).to_pylist(),
+        path=path,
+        measured=(numbers[0], numbers[1]) if first == 4 else None,
     )
-    ids, groups = table.column(0).to_pylist(), table.column(1).to_pylist()
-    return _table(columns, sizes=sizes.decode(errors="replace"), ids=ids, groups=groups, path=path)

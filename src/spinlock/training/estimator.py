@@ -6,13 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import InputError, NotFittedError
+from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig, TokenTable
+from spinlock.metrics.token_distance import Neighbors, column_distances, nearest, token_distances
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.training.fit import FitResult, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
@@ -23,6 +25,7 @@ ROWS_PER_TOKEN = 16
 AUTOMATIC_LATENT_DIMS = (32, 16, 8)
 
 Table = FeatureTable | np.ndarray | Tensor
+DISTANCES = ("decoded", "levels", "hamming")
 LevelLike = Level | Sequence[int] | Mapping[str, int]
 
 
@@ -114,6 +117,48 @@ class Tokenizer(BaseEstimator):
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; from the first `num_levels` levels."""
         return self._fitted("decode").decode(tokens, num_levels)
+
+    def distances(
+        self, queries: TokenTable | Table, samples: TokenTable | Table | None = None, *, kind: str = "decoded"
+    ) -> Float[Tensor, "query sample"]:
+        """How far each query is from each sample.
+
+        Args:
+            queries: tokens, or a table that is encoded.
+            samples: likewise; the queries themselves when not given.
+            kind: "decoded": root mean square difference of the standardised columns that the tokens stand for; "levels":
+                share of differing tokens, a level weighing as much as the error that it takes off, and a fine token
+                counting as equal only below equal coarse ones; "hamming": share of differing tokens, all alike. With
+                several levels "hamming" finds neighbours worse than either.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ConfigError: if `kind` is unknown.
+        """
+        fitted = self._fitted("distances")
+        if kind not in DISTANCES:
+            raise ConfigError(f"unknown distance '{kind}'. {did_you_mean(kind, DISTANCES)}")
+        first = queries if isinstance(queries, TokenTable) else self.encode(queries)
+        second = first if samples is None else samples if isinstance(samples, TokenTable) else self.encode(samples)
+        if kind == "decoded":
+            return column_distances(fitted.decode_normalized(first), fitted.decode_normalized(second))
+        weights = fitted.level_weights if kind == "levels" else (1.0,) * len(fitted.config.levels)
+        return token_distances(first.codes, second.codes, weights=weights, nested=kind == "levels")
+
+    def neighbors(
+        self,
+        queries: TokenTable | Table,
+        samples: TokenTable | Table,
+        *,
+        num_neighbors: int = 5,
+        kind: str = "decoded",
+    ) -> Neighbors:
+        """The nearest samples of each query, nearest first: their row numbers and distances.
+
+        Raises:
+            InputError: if there are fewer samples than neighbours.
+        """
+        return nearest(self.distances(queries, samples, kind=kind), num_neighbors=num_neighbors)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write everything that encoding raw columns needs into a folder."""

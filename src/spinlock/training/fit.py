@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import TokenizerConfig
+from spinlock.metrics.reconstruction import prefix_mse
+from spinlock.metrics.token_distance import level_weights
 from spinlock.training.checkpoint import Checkpoints
 from spinlock.training.history import History
 from spinlock.training.joint_refit import refit_joint_decoders
@@ -18,6 +20,7 @@ from spinlock.vqvae.backend import Backend
 from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.classical import ClassicalBackend, ResidualFit
 from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.vqvae.corpus_distance import CorpusBoundary
 from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.learned import LearnedBackend, build_model
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
@@ -125,6 +128,12 @@ def fit_tokenizer(
         backend=candidates[kept],
         provenance={"settings": asdict(settings), "num_train": len(train), "num_validation": len(validation)},
     )
+    tokens = tokenizer.encode(validation)
+    boundary = CorpusBoundary.fit(tokenizer.distances(validation, tokens), quantile=settings.corpus_quantile)
+    levels = range(1, len(config.levels) + 1)
+    prefixes = [tokenizer.decode_normalized(tokens, num_levels=level) for level in levels]
+    errors = prefix_mse(data.validation.x, prefixes, data.validation.mask).tolist()
+    tokenizer = replace(tokenizer, boundary=boundary, level_weights=level_weights(errors))
     return FitResult(tokenizer=tokenizer, history=history, comparison=comparison, kept=candidates[kept].name)
 
 

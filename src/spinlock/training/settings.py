@@ -26,6 +26,7 @@ class TrainingSettings:
         evaluate_every: epochs between evaluations on validation rows.
         checkpoint_every: epochs between checkpoints.
         restart_threshold: a code used less than this share of batch_size / num_tokens is moved to a training row.
+        corpus_quantile: share of rows like the validation rows that is not to be called out of the corpus.
     """
 
     num_epochs: int = 410
@@ -44,6 +45,7 @@ class TrainingSettings:
     evaluate_every: int = 10
     checkpoint_every: int = 50
     restart_threshold: float = 0.05
+    corpus_quantile: float = 0.99
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -52,6 +54,8 @@ class TrainingSettings:
         for name in ("warmup", "final_rate", "mixing_reach", "restart_threshold"):
             if getattr(self, name) > 1:
                 raise ConfigError(f"`{name}` is a share of 1; got {getattr(self, name)}.")
+        if not 0 < self.corpus_quantile <= 1:
+            raise ConfigError(f"`corpus_quantile` must be above 0 and at most 1; got {self.corpus_quantile}.")
         if not self.learning_rate > 0:
             raise ConfigError(f"training needs learning_rate > 0; got {self.learning_rate}.")
 

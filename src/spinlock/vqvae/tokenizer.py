@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from spinlock.core.tokens import TokenizerConfig, TokenTable
 from spinlock.vqvae.backend import Backend, config_from_json
 from spinlock.vqvae.classical import ClassicalBackend
 from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance
 from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.learned import LearnedBackend
 from spinlock.vqvae.packing import Packing
@@ -46,6 +47,8 @@ class FittedTokenizer:
         registry: the columns it was made for, by name.
         config: the shape it was asked to have.
         backend: the quantiser.
+        level_weights: share of the validation rows' error that each level takes off; weights of token distances.
+        boundary: from which distance on a row is called out of the corpus; None where nobody measured.
         provenance: where it comes from: seeds, rows, versions; fit for JSON.
     """
 
@@ -55,6 +58,8 @@ class FittedTokenizer:
     registry: FeatureRegistry
     config: TokenizerConfig
     backend: Backend
+    level_weights: tuple[float, ...] = ()
+    boundary: CorpusBoundary | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,15 +76,31 @@ class FittedTokenizer:
         return NormalizedTable(self.imputer.fill(x, mask), mask)
 
     def encode(self, table: FeatureTable) -> TokenTable:
-        """One token a category and level for every row; -1 for a category that is absent in a row."""
+        """One token a category and level for every row; -1 for a category that is absent in a row.
+
+        Where the boundary of the corpus is known, distances and the rows beyond it come along.
+        """
         x, mask = self.normalize(table)
-        return TokenTable(
+        tokens = TokenTable(
             codes=self.backend.encode(x, mask),
             category_names=self.category_map.categories,
             codebook_sizes=self.backend.codebook_sizes,
             ids=table.ids,
             groups=table.groups,
         )
+        if self.boundary is None:
+            return tokens
+        distances = self.distances(table, tokens)
+        return replace(tokens, distances=distances, out_of_corpus=self.boundary.is_outside(distances))
+
+    def distances(self, table: FeatureTable, tokens: TokenTable) -> Float[Tensor, " sample"]:
+        """How badly tokens describe the rows that they were made of: `corpus_distance`, in standard deviations.
+
+        What lies beyond the training rows' quantiles counts too, although encoding does not see it.
+        """
+        z, mask = self.transform.apply(table.values, table.mask)
+        missed = z - self.backend.decode(tokens.codes)
+        return corpus_distance(missed + self.transform.excess(table.values, mask), mask).float()
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; missing where a category is absent.
@@ -139,6 +160,8 @@ class FittedTokenizer:
             "config": asdict(self.config),
             "category_map": json.loads(self.category_map.to_json()),
             "registry": json.loads(self.registry.to_json()),
+            "level_weights": list(self.level_weights),
+            "boundary": None if self.boundary is None else self.boundary.to_plain(),
             "provenance": dict(self.provenance),
         }
 
@@ -164,6 +187,8 @@ class FittedTokenizer:
                 registry=registry,
                 config=config_from_json(description["config"]),
                 backend=backend,
+                level_weights=tuple(map(float, description["level_weights"])),
+                boundary=CorpusBoundary.from_plain(description["boundary"]),
                 provenance=description["provenance"],
             )
         except (KeyError, TypeError, RuntimeError) as error:

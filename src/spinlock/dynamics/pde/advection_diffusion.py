@@ -10,15 +10,16 @@ from torch import Tensor
 from spinlock.dynamics.noise import noise_parameters
 from spinlock.dynamics.parameter_space import Columns, Parameter, column
 from spinlock.dynamics.pde.etdrk import NonlinearTerm
-from spinlock.dynamics.pde.spectral import Grid, SpectralSystem
+from spinlock.dynamics.pde.spectral import Grid, SpectralSystem, direction
 
 
 class AdvectionDiffusion(SpectralSystem):
     """A pattern carried along, blurred, and renewed by the noise.
 
-        ∂c/∂t = −v·∇c + D ∇²c − γ c
+        ∂c/∂t = −s d·∇c + D ∇²c − γ c
 
-    A mode k turns at the rate k·v and decays at D k² + γ, exactly at any step. The domain has side 1 at every grid size.
+    with the unit vector d. A mode k turns at the rate s k·d and decays at D k² + γ, exactly at any step. In one dimension
+    the speed is s times the component of d along the width. The domain has side 1 at every grid size.
 
     Frame 0: f.
 
@@ -43,8 +44,10 @@ class AdvectionDiffusion(SpectralSystem):
         "front": 1.0,
     }
     parameters = (
-        Parameter(name="velocity_x", unit="length/time", low=-0.6, high=0.6, description="v along the width."),
-        Parameter(name="velocity_y", unit="length/time", low=-0.6, high=0.6, description="v along the height."),
+        Parameter(name="speed", unit="length/time", low=0.0, high=0.8, description="s."),
+        Parameter(
+            name="direction", unit="rad", low=0.0, high=6.283185307179586, description="Angle of d to the width."
+        ),
         Parameter(
             name="diffusivity",
             kind="log",
@@ -64,10 +67,8 @@ class AdvectionDiffusion(SpectralSystem):
         return fields
 
     def linear(self, parameters: Columns, grid: Grid) -> Tensor:
-        """−i k·v − D k² − γ."""
-        turning = (
-            column(parameters, "velocity_x", grid.kx) * grid.kx + column(parameters, "velocity_y", grid.ky) * grid.ky
-        )
+        """−i s k·d − D k² − γ."""
+        turning = column(parameters, "speed", grid.kx) * direction(parameters, grid)
         decay = column(parameters, "diffusivity", grid.kx) * grid.squared + column(parameters, "damping", grid.kx)
         return torch.complex(-decay, -turning)
 

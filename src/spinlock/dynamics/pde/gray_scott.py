@@ -35,6 +35,7 @@ class GrayScott(SpectralSystem):
     domain_length = 48.0
     grows_with_grid = True
     bound = 10.0
+    amplitude = 0.5
     initial_conditions: ClassVar[Mapping[str, float]] = {
         "point_seeds": 2.0,
         "blobs": 1.0,

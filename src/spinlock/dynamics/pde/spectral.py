@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.rollout import StepOperator
-from spinlock.dynamics.parameter_space import Columns
-from spinlock.dynamics.pde.etdrk import ETDRK4, NonlinearTerm
-from spinlock.dynamics.system import System
+from spinlock.dynamics.parameter_space import Columns, column
+from spinlock.dynamics.pde.etdrk import ETDRK4, NonlinearTerm, propagator
+from spinlock.dynamics.system import REFERENCE_GRID, System
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,15 +48,37 @@ class Grid:
         kx = torch.where(columns.abs() * 2 == width, 0.0, columns) * unit
         return cls(size=(height, width), ky=ky, kx=kx, squared=squared, keep=keep.double())
 
+    def gradient(self, dtype: torch.dtype) -> Tensor:
+        """(i ky, i kx), complex, (2, ky, kx), for states of real `dtype`."""
+        both = torch.stack(torch.broadcast_tensors(self.ky, self.kx))
+        return torch.complex(torch.zeros_like(both), both).to(dtype.to_complex())
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of the grid: the factor of a constant's mode 0."""
+        return self.size[0] * self.size[1]
+
+
+def direction(parameters: Columns, grid: Grid) -> Float[Tensor, "batch 1 height modes"]:
+    """k·d for the unit vector d at the angle "direction" to the width; in one dimension, d's component along it."""
+    angle = column(parameters, "direction", grid.kx)
+    return torch.cos(angle) * grid.kx + torch.sin(angle) * grid.ky
+
 
 class SpectralSystem(System):
     """An equation du/dt = L u + N(u) + noise with L diagonal in Fourier space.
 
-    A state is real and transformed by
-    `rfft2`, or, where `is_complex`, its two channels are the real and the imaginary part of one field.
+    A state is real and transformed by `rfft2`, or, where `is_complex`, its two channels are the real and the imaginary
+    part of one field.
+
+    Attributes:
+        num_substeps: steps of the scheme in one saved step, at 32 x 32 cells.
+        substeps_grow: whether finer grids need more of them in proportion to their side (flows that carry far).
     """
 
     num_substeps: ClassVar[int]
+    substeps_grow: ClassVar[bool] = False
+    dimensions: ClassVar[tuple[int, ...]] = (1, 2)
     is_complex: ClassVar[bool] = False
     shares_calls: ClassVar[bool] = True
 
@@ -66,24 +88,36 @@ class SpectralSystem(System):
 
     @abstractmethod
     def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm | None:
-        """N as a map of spectra, without dealiasing; None for a linear equation."""
+        """N as a map of spectra that hold kept modes alone; what it feeds into others is dropped. None where L is all."""
+
+    def substeps(self, grid_size: int) -> int:
+        """Steps of the scheme in one saved step on a grid of `grid_size` cells a side."""
+        return self.num_substeps * (max(1, -(-grid_size // REFERENCE_GRID)) if self.substeps_grow else 1)
 
     def flow(self, parameters: Columns, like: Float[Tensor, "batch channel height width"]) -> StepOperator:
-        """The map of states by one saved step without noise: `num_substeps` steps of ETDRK4.
+        """The map of states by one saved step without noise: `substeps` steps of ETDRK4.
 
-        The step starts and ends on the grid. That also drops the part of an `rfft2` spectrum that belongs to no real
+        N sees and feeds the modes that dealiasing keeps; the others follow L alone, in one stride. The step starts and
+        ends on the grid. That also drops the part of an `rfft2` spectrum that belongs to no real
         field: the nonlinear term cannot see it, so unstable modes would let it grow out of rounding without end.
         """
         grid = Grid.of(like, length=self.length(like.shape[-1]), half=not self.is_complex)
         linear = self.linear(parameters, grid)
-        scheme = ETDRK4.of(linear, step=self.dt / self.num_substeps, keep=grid.keep, dtype=like.dtype)
+        num_substeps = self.substeps(like.shape[-1])
         nonlinear = self.nonlinear(parameters, grid, like)
+        stride = propagator(linear, time=self.dt, dtype=like.dtype)
+        if nonlinear is None:
+            return lambda states: self._to_states(stride(self._to_spectrum(states)), grid.size)
+        scheme = ETDRK4.of(linear, step=self.dt / num_substeps, keep=grid.keep, dtype=like.dtype)
+        keep = grid.keep.to(like.dtype)
 
         def advance(states: Tensor) -> Tensor:
-            spectrum = self._to_spectrum(states)
-            for _ in range(self.num_substeps):
+            whole = self._to_spectrum(states)
+            spectrum = whole * keep
+            beyond = stride(whole - spectrum)
+            for _ in range(num_substeps):
                 spectrum = scheme(spectrum, nonlinear)
-            return self._to_states(spectrum, grid.size)
+            return self._to_states(spectrum + beyond, grid.size)
 
         return advance
 

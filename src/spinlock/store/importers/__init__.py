@@ -1,25 +1,30 @@
 """Rollouts from files of others and from spinlock's own data sets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import FORMAT
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.importers.arrays import ArrayLayout, array_names, open_array
+from spinlock.store.importers.arrays import ArrayLayout, open_array
+from spinlock.store.importers.joined import GroupBy, joined
+from spinlock.store.importers.lazy_arrays import array_names
+from spinlock.store.importers.paths import rollout_files
 from spinlock.store.importers.pdebench import is_pdebench, open_pdebench
 from spinlock.store.importers.source import Reader, RolloutSource
+from spinlock.store.importers.volume import Depth
 from spinlock.store.importers.well import is_well, open_well
+from spinlock.store.importers.zarr_store import is_zarr
 
 Format = Literal["auto", "array", "well", "pdebench", "spinlock"]
 
 
-def open_rollouts(
-    path: AnyPath,
+def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-features`
+    path: AnyPath | Sequence[AnyPath],
     *,
     format: Format = "auto",
     axes: str | None = None,
@@ -27,52 +32,69 @@ def open_rollouts(
     dt: float | None = None,
     dx: float | None = None,
     group_key: str | None = None,
+    group_by: GroupBy = "sample",
     periodic: bool | None = None,
+    depth: Depth | None = None,
+    fill_masked: bool = False,
 ) -> RolloutSource:
-    """The rollouts of a file, read one sample at a time as they are asked for.
+    """The rollouts of one or more files, read one sample at a time as they are asked for.
+
+    Samples may differ in their numbers of steps, realizations, channels and cells.
 
     Args:
-        path: `.npy`, `.npz`, or HDF5: an array, a file of The Well, of PDEBench, or a data set of spinlock that kept its states.
-        format: what the file is; "auto" looks.
-        axes: of an array, a letter each: n sample, m realization, t time, c channel, h height, w width; "ntchw", "nt", …
-        dataset_key: name of the array in an archive or HDF5 file; None where there is only one.
+        path: `.npy`, `.npz`, a Zarr folder, or HDF5: an array, a file of The Well, of PDEBench, or a data set of spinlock that
+            kept its states. Also several of them, a folder of them, or a pattern such as "runs/*.h5".
+        format: what a file is; "auto" looks.
+        axes: of an array, a letter each: n sample, m realization, t time, c channel, d depth, h height, w width; "ntchw", "nt", …
+        dataset_key: name of the array in a file; None where there is only one. With `*`, such as "run_*/u", all that fit.
         dt: time between saved states, > 0; the file's own where it has one, else 1.
         dx: grid spacing, > 0; the file's own where it has one, else 1.
         group_key: name of an array of whole numbers: samples of one group stay on one side of every split.
+        group_by: "file" makes all samples of a file one group.
         periodic: whether the domain wraps around; what the file says when not given, True for arrays.
+        depth: what is taken of a third direction of space, the axis d or z: "middle", the default, is the plane in the
+            middle, "mean" the mean over all planes, a number that plane.
+        fill_masked: put the mean of a channel's other cells into cells that have no value from the first state on; without it
+            such files are refused.
 
     Raises:
-        InputError: if the file is none of these, saying what was found and what was expected.
+        InputError: if a file is none of these, saying what was found and what was expected.
         UsageError: if an argument does not belong to the format.
     """
-    path = Path(path)
     for name, value in (("dt", dt), ("dx", dx)):
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"`{name}` must be greater than 0; got {value}.")
+    files = rollout_files(path)
+    if group_by == "file" and group_key is not None:
+        raise UsageError("`group_by` = 'file' contradicts `group_key`; give one of them.")
     of_array = {"axes": axes, "dataset_key": dataset_key, "group_key": group_key}
+    facts = {"dt": dt, "dx": dx, "periodic": periodic, "depth": depth, "fill_masked": fill_masked}
+    sources = [_open_file(file, format, of_array, facts) for file in files]
+    return sources[0] if len(sources) == 1 and group_by == "sample" else joined(sources, group_by=group_by)
+
+
+def _open_file(
+    path: Path, asked: Format, of_array: Mapping[str, str | None], facts: Mapping[str, Any]
+) -> RolloutSource:
     given = [name for name, value in of_array.items() if value is not None]
-    found = _format_of(path, asked=format, is_array=bool(given))
+    found = _format_of(path, asked=asked, is_array=bool(given))
     if found != "array" and given:
         raise UsageError(f"{listed(given)} can be given for arrays only; {path} is read as '{found}'.")
     if found == "well":
-        return open_well(path, dt=dt, dx=dx, periodic=periodic)
+        return open_well(path, **facts)
     if found == "pdebench":
-        return open_pdebench(path, dt=dt, dx=dx, periodic=periodic)
+        return open_pdebench(path, **facts)
     if found == "spinlock":
-        if (dt, dx, periodic) != (None, None, None):
+        if any(value not in (None, False) for value in facts.values()) or facts["periodic"] is False:
             raise UsageError(f"{path} is a data set of spinlock and has its own dt, dx and periodic.")
         return open_own(path)
+    axes = of_array["axes"]
     if axes is None:
         raise UsageError(f"`axes` must name the axes of the array in {path}, for example 'ntchw' or 'nt'.")
-    layout = ArrayLayout(
-        axes=axes,
-        key=dataset_key,
-        group_key=group_key,
-        dt=1.0 if dt is None else dt,
-        dx=1.0 if dx is None else dx,
-        periodic=periodic is None or periodic,
+    stated = {name: value for name, value in facts.items() if value is not None}
+    return open_array(
+        path, ArrayLayout(axes=axes, key=of_array["dataset_key"], group_key=of_array["group_key"], **stated)
     )
-    return open_array(path, layout)
 
 
 def open_own(path: Path) -> RolloutSource:
@@ -93,11 +115,9 @@ def open_own(path: Path) -> RolloutSource:
 def _format_of(path: Path, *, asked: Format, is_array: bool) -> Format:
     if asked != "auto":
         return asked
-    if path.suffix in (".npy", ".npz") or is_array:
+    if path.suffix in (".npy", ".npz") or is_array or is_zarr(path):
         return "array"
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name one of its files.")
-    with open_guarded(path, expected="rollouts in HDF5, .npy or .npz") as file:
+    with open_guarded(path, expected="rollouts in HDF5, .npy, .npz or Zarr") as file:
         return _layout_of(file)
 
 

@@ -1,20 +1,21 @@
-"""Rollouts from plain arrays: `.npy`, `.npz`, or a data set in an HDF5 file, with a letter for each axis."""
+"""Rollouts from plain arrays: `.npy`, `.npz`, HDF5 or Zarr, with a letter for each axis."""
 
-import zipfile
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
-from spinlock.core.errors import InputError, UsageError, did_you_mean, listed
-from spinlock.store.atomic import human_size
-from spinlock.store.guarded_hdf5 import MAX_READ, GuardedFile, open_guarded
+from spinlock.core.errors import InputError
+from spinlock.core.rollout import Rollout
+from spinlock.store.importers.lazy_arrays import LazyArray, opened_arrays
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, rollout_of
-from spinlock.store.npy_header import ARCHIVE_DAMAGE, DAMAGE
+from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
-AXES = {"n": "sample", "m": "realization", "t": "time", "c": "channel", "h": "height", "w": "width"}
+AXES = {"n": "sample", "m": "realization", "t": "time", "c": "channel", "d": "depth", "h": "height", "w": "width"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,12 +23,16 @@ class ArrayLayout:
     """How an array is to be read.
 
     Attributes:
-        axes: a letter for each axis: n sample, m realization, t time, c channel, h height, w width; any order, t is needed.
-        key: name of the array in its file; None where there is only one.
+        axes: a letter for each axis: n sample, m realization, t time, c channel, d depth, h height, w width; any order, t is
+            needed.
+        key: name of the array in its file, or with `*` of several that follow each other and may differ in shape; None
+            where there is only one.
         group_key: name of an array of whole numbers, one a sample; None where each sample is on its own.
         dt: time between saved states.
         dx: grid spacing.
         periodic: whether the domain wraps around.
+        depth: what is taken of the axis d; the middle plane when not given.
+        fill_masked: put the mean of the other cells into cells that have no value from the first state on.
     """
 
     axes: str
@@ -36,172 +41,117 @@ class ArrayLayout:
     dt: float = 1.0
     dx: float = 1.0
     periodic: bool = True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _LazyArray:
-    """An array that is read a piece at a time."""
-
-    name: str
-    shape: tuple[int, ...]
-    read: Callable[[tuple[slice, ...]], np.ndarray]
+    depth: Depth | None = None
+    fill_masked: bool = False
 
 
 def open_array(path: Path, layout: ArrayLayout) -> RolloutSource:
-    """The rollouts of an array in a file.
+    """The rollouts of the arrays in a file that a key names.
 
     Raises:
         InputError: if there is no such array, it is not numbers, or its axes do not fit to it.
     """
-    with _opened(path, layout.key) as array:
-        _check_axes(layout.axes, array)
-        num_samples = _num_samples(layout.axes, array.shape)
-    groups = _groups(path, layout.group_key, num_samples)
+    _check_letters(layout.axes)
+    check_depth(layout.depth, is_needed="d" in layout.axes, where=f"`axes` = '{layout.axes}'")
+    with opened_arrays(path, layout.key) as arrays:
+        for array in arrays:
+            _check_axes(layout, array)
+        counts = [_num_samples(layout.axes, array.shape) for array in arrays]
+    ends = tuple(accumulate(counts))
+    groups = _groups(path, layout.group_key, counts)
 
     @contextmanager
     def opened() -> Iterator[Reader]:
-        with _opened(path, layout.key) as array:
-            yield lambda sample: rollout_of(
-                _states(array, layout.axes, sample),
-                SampleFacts(dt=layout.dt, dx=layout.dx, group=int(groups[sample]), periodic=layout.periodic),
-            )
+        with opened_arrays(path, layout.key) as arrays:
 
-    return RolloutSource(path=path, format="array", num_samples=num_samples, opened=opened)
+            def read(sample: int) -> Rollout:
+                place = bisect_right(ends, sample)
+                array, number = arrays[place], sample - (ends[place - 1] if place else 0)
+                facts = SampleFacts(
+                    dt=layout.dt,
+                    dx=layout.dx,
+                    group=int(groups[sample]),
+                    periodic=layout.periodic,
+                    where=f"{array.name}, sample {number}",
+                    fill_masked=layout.fill_masked,
+                )
+                return rollout_of(_states(array, layout, number), facts)
+
+            yield read
+
+    return RolloutSource(
+        path=path,
+        format="array",
+        num_samples=ends[-1],
+        opened=opened,
+        has_shared_groups=layout.group_key is not None,
+    )
 
 
-def _states(array: _LazyArray, axes: str, sample: int) -> np.ndarray:
+def _states(array: LazyArray, layout: ArrayLayout, sample: int) -> np.ndarray:
     """States (realization, time, channel, height, width) of one sample."""
-    selection = tuple(slice(sample, sample + 1) if letter == "n" else slice(None) for letter in axes)
-    part = array.read(selection)
+    axes = layout.axes
+    part = array.read(
+        tuple(
+            slice(sample, sample + 1)
+            if letter == "n"
+            else planes("middle" if layout.depth is None else layout.depth, length, where=array.name)
+            if letter == "d"
+            else slice(0, length)
+            for letter, length in zip(axes, array.shape, strict=True)
+        )
+    )
+    if "d" in axes:
+        part, axes = without_depth(part, axes.index("d")), axes.replace("d", "")
     if "n" in axes:
         part, axes = part.squeeze(axes.index("n")), axes.replace("n", "")
     part = part.transpose([axes.index(letter) for letter in "mtchw" if letter in axes])
     return np.expand_dims(part, [place for place, letter in enumerate("mtchw") if letter not in axes])
 
 
-def _check_axes(axes: str, array: _LazyArray) -> None:
+def _check_letters(axes: str) -> None:
     letters = ", ".join(f"{letter} {word}" for letter, word in AXES.items())
-    if "d" in axes:
-        raise InputError(
-            f"`axes` = '{axes}' names a third direction of space; spinlock reads up to two, so cut slices."
-        )
     unknown = [letter for letter in axes if letter not in AXES]
     if unknown or len(set(axes)) != len(axes):
         raise InputError(f"`axes` must name each axis by another one of the letters {letters}; got '{axes}'.")
+    if "d" in axes and not {"h", "w"} <= set(axes):
+        raise InputError(f"`axes` = '{axes}' names d, the third direction of space, without both h and w.")
+
+
+def _check_axes(layout: ArrayLayout, array: LazyArray) -> None:
+    axes = layout.axes
     if len(axes) != len(array.shape):
         raise InputError(f"`axes` = '{axes}' names {len(axes)} axes; {array.name} has the shape {array.shape}.")
     if "t" not in axes:
         raise InputError(f"`axes` must name the time, t; got '{axes}' for the shape {array.shape} of {array.name}.")
     if 0 in array.shape:
         raise InputError(f"{array.name} is empty: it has the shape {array.shape}.")
+    if "d" in axes:
+        planes("middle" if layout.depth is None else layout.depth, array.shape[axes.index("d")], where=array.name)
 
 
 def _num_samples(axes: str, shape: tuple[int, ...]) -> int:
     return shape[axes.index("n")] if "n" in axes else 1
 
 
-def _groups(path: Path, key: str | None, num_samples: int) -> np.ndarray:
+def _groups(path: Path, key: str | None, counts: Sequence[int]) -> np.ndarray:
+    """The group of each sample: its own where no key is given; from one array, or from one an array of samples."""
     if key is None:
-        return np.arange(num_samples)
-    with _opened(path, key) as array:
-        if array.shape != (num_samples,):
+        return np.arange(sum(counts))
+    with opened_arrays(path, key, what="group_key") as arrays:
+        expected = [sum(counts)] if len(arrays) == 1 else list(counts)
+        if len(arrays) != len(expected):
             raise InputError(
-                f"{array.name} must hold a group for each of {num_samples} samples; got the shape {array.shape}."
+                f"{path}: '{key}' names {len(arrays)} arrays of groups for {len(counts)} arrays of samples."
             )
-        groups = array.read((slice(None),))
-    if groups.dtype.kind not in "iu":
+        parts = [_group_numbers(array, count) for array, count in zip(arrays, expected, strict=True)]
+    return np.concatenate(parts)
+
+
+def _group_numbers(array: LazyArray, count: int) -> np.ndarray:
+    if array.shape != (count,) and not (count == 1 and array.shape == ()):
+        raise InputError(f"{array.name} must hold a group for each of {count} samples; got the shape {array.shape}.")
+    groups = array.read(tuple(slice(0, length) for length in array.shape)).reshape(-1)
+    if groups.dtype.kind not in "iu" or (groups.size and int(groups.max()) > np.iinfo(np.int64).max):
         raise InputError(f"the groups in {array.name} must be whole numbers; they are {groups.dtype}.")
-    return groups
-
-
-@contextmanager
-def _opened(path: Path, key: str | None) -> Iterator[_LazyArray]:
-    if path.suffix == ".npy":
-        if key is not None:
-            raise UsageError(f"{path} holds one array without a name; got the name '{key}'.")
-        yield _npy(path)
-    elif path.suffix == ".npz":
-        yield _npz(path, key)
-    else:
-        with open_guarded(path, expected="an HDF5 file with an array") as file:
-            yield _hdf5(file, key)
-
-
-def _hdf5(file: GuardedFile, key: str | None) -> _LazyArray:
-    if key is None:
-        arrays = array_names(file)
-        if len(arrays) != 1:
-            raise InputError(
-                f"{file.path} holds {listed(arrays, most=12) or 'no array'}; name one of them as `dataset_key`."
-            )
-        key = arrays[0]
-    array = file.numbers(key)
-    return _LazyArray(name=array.name, shape=array.shape, read=lambda selection: array.read(*selection))
-
-
-def array_names(file: GuardedFile, group: str = "", *, depth: int = 4) -> list[str]:
-    """Paths of the data sets in a file, down to a few groups deep."""
-    names: list[str] = []
-    for name in file.names(group or "/")[:100]:
-        path = f"{group}/{name}"
-        try:
-            kind = file.kind(path)
-        except InputError:  # a link that is not followed is no array of this file
-            continue
-        if kind == "dataset":
-            names.append(path)
-        elif kind == "group" and depth > 1:
-            names += array_names(file, path, depth=depth - 1)
-    return names
-
-
-def _npy(path: Path) -> _LazyArray:
-    _check_file(path)
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except DAMAGE as error:
-        raise InputError(f"{path} is not a .npy file of numbers: {' '.join(str(error).split())}.") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path} is not a .npy file; an archive of arrays ends in .npz.")
-    return _in_memory(array, str(path))
-
-
-def _npz(path: Path, key: str | None) -> _LazyArray:
-    """An archive is unpacked into memory: large data belong into .npy or HDF5."""
-    _check_file(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-        name = _choose(path, key, list(sizes))
-        if sizes[name] > MAX_READ:
-            raise InputError(f"{path}: {name} takes {human_size(sizes[name])} unpacked; keep it as .npy or HDF5.")
-        with np.load(path, allow_pickle=False) as arrays:
-            array = arrays[name]
-    except InputError:
-        raise
-    except ARCHIVE_DAMAGE as error:
-        raise InputError(f"{path} is not an .npz file of numbers: {' '.join(str(error).split())}.") from error
-    return _in_memory(array, f"{path}: {name}")
-
-
-def _choose(path: Path, key: str | None, names: list[str]) -> str:
-    if key is None and len(names) == 1:
-        return names[0]
-    if key is None:
-        raise InputError(f"{path} holds {listed(names, most=12) or 'nothing'}; name one of them as `dataset_key`.")
-    if key not in names:
-        raise InputError(f"{path} holds no array '{key}'. {did_you_mean(key, names)}")
-    return key
-
-
-def _in_memory(array: np.ndarray, name: str) -> _LazyArray:
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{name} must hold real numbers; it holds {array.dtype}.")
-    return _LazyArray(name=name, shape=array.shape, read=lambda selection: np.asarray(array[selection]))
-
-
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected an array.")
-    if not path.stat().st_size:
-        raise InputError(f"{path} is empty (0 bytes); expected an array.")
+    return groups.astype(np.int64)

@@ -3,12 +3,14 @@
 Source: Takamoto et al. 2022, PDEBench, NeurIPS Datasets and Benchmarks, arXiv:2210.07182; the writers in its repository
 (data_gen_NLE/Data_Merge.py, gen_diff_react.py, src/data_io.py). Three layouts are in use:
 
-    tensor           `tensor` [sample, time, x(, y)], with `x-coordinate`, `y-coordinate`, `t-coordinate`
-    fields           `density`, `pressure`, `Vx`, `Vy` [sample, time, x(, y)] with the same coordinates; in the incompressible
-                     flow `particles`, `velocity` [sample, time, x, y, component] with `t` [sample, time]
-    seeds            groups `0000`, `0001`, … with `data` [time, x(, y), channel] and `grid/x`, `grid/y`, `grid/t`
+    tensor           `tensor` [sample, time, x(, y(, z))], with `x-coordinate`, `y-coordinate`, `t-coordinate`
+    fields           `density`, `pressure`, `Vx`, `Vy`, `Vz` [sample, time, x(, y(, z))] with the same coordinates; in the
+                     incompressible flow `particles`, `velocity` [sample, time, x, y, component] with `t` [sample, time]
+    seeds            groups `0000`, `0001`, … with `data` [time, x(, y(, z)), channel] and `grid/x`, `grid/y`, `grid/t`; their
+                     numbers of steps may differ
 
-Each is read as one realization a sample; x is the height and y the width, in one dimension x is the width.
+Each is read as one realization a sample; x is the height and y the width, in one dimension x is the width, and of three
+directions z is brought to a plane or a mean, see `volume`.
 """
 
 import re
@@ -23,9 +25,10 @@ from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
 _SEED = re.compile(r"\d{4,9}")
-_SCALARS = ("tensor", "density", "pressure", "Vx", "Vy")
+_SCALARS = ("tensor", "density", "pressure", "Vx", "Vy", "Vz")
 _VECTORS = ("particles", "velocity")
 _CONSTANTS = ("beta", "Nu", "nu", "rho", "eta", "zeta", "M")
 
@@ -69,7 +72,15 @@ class _Layout:
         return tuple(entries[sample if len(entries) > 1 else 0] for entries in (self.parts, self.times, self.grids))  # pyright: ignore[reportReturnType]
 
 
-def open_pdebench(path: Path, *, dt: float | None, dx: float | None, periodic: bool | None) -> RolloutSource:
+def open_pdebench(
+    path: Path,
+    *,
+    dt: float | None = None,
+    dx: float | None = None,
+    periodic: bool | None = None,
+    depth: Depth | None = None,
+    fill_masked: bool = False,
+) -> RolloutSource:
     """The rollouts of a file of PDEBench.
 
     Args:
@@ -78,6 +89,8 @@ def open_pdebench(path: Path, *, dt: float | None, dx: float | None, periodic: b
         dx: grid spacing; from the file when not given.
         periodic: whether the domain wraps around, which these files do not say. When not given: False in the layout of seeds and
             in that of `velocity`, whose published sets have walls, and where the file's name holds "trans"; True else.
+        depth: what is taken of the third direction of space; the middle plane when not given.
+        fill_masked: put the mean of the other cells into cells that have no value from the first state on.
 
     Raises:
         InputError: saying what was found and what the layouts ask for.
@@ -85,6 +98,7 @@ def open_pdebench(path: Path, *, dt: float | None, dx: float | None, periodic: b
     with open_guarded(path, expected="a file of PDEBench") as file:
         layout = _layout(file)
         parameters = _constants(file)
+        plane = check_depth(depth, is_needed=layout.num_directions == 3, where=str(path))
         walls = len(layout.parts) > 1 or _seeds(file) or "velocity" in file.names() or "trans" in path.name.lower()
 
     @contextmanager
@@ -101,8 +115,10 @@ def open_pdebench(path: Path, *, dt: float | None, dx: float | None, periodic: b
                     system="pdebench",
                     parameters=parameters,
                     periodic=not walls if periodic is None else periodic,
+                    where=f"{path}, sample {sample}",
+                    fill_masked=fill_masked,
                 )
-                return rollout_of(_states(file, layout, sample), facts)
+                return rollout_of(_states(file, layout, sample, plane), facts)
 
             yield read
 
@@ -116,14 +132,14 @@ def _layout(file: GuardedFile) -> _Layout:
 
 def _seed_layout(file: GuardedFile, seeds: Sequence[str]) -> _Layout:
     shape = file.numbers(f"/{seeds[0]}/data").shape
-    _check_rank(file, f"/{seeds[0]}/data", len(shape) - 2, "[time, x(, y), channel]")
+    _check_rank(file, f"/{seeds[0]}/data", len(shape) - 2, "[time, x(, y(, z)), channel]")
     grids = ("x", "y")[: len(shape) - 2]
     return _Layout(
         parts=tuple((_Part(path=f"/{seed}/data", has_components=True, by_sample=False),) for seed in seeds),
         times=tuple(f"/{seed}/grid/t" for seed in seeds),
         grids=tuple(tuple(f"/{seed}/grid/{name}" for name in grids) for seed in seeds),
         num_samples=len(seeds),
-        num_directions=len(grids),
+        num_directions=len(shape) - 2,
         channel_names=tuple(f"channel_{channel}" for channel in range(shape[-1])),
     )
 
@@ -131,8 +147,6 @@ def _seed_layout(file: GuardedFile, seeds: Sequence[str]) -> _Layout:
 def _array_layout(file: GuardedFile) -> _Layout:
     there = file.names()
     names = [name for name in (*_SCALARS, *_VECTORS) if name in there]
-    if "Vz" in there:
-        raise InputError(f"{file.path} has three directions of space; spinlock reads one or two, so cut slices.")
     parts, channels, shapes = [], [], set()
     for name in names:
         shape = file.numbers(f"/{name}").shape
@@ -143,7 +157,7 @@ def _array_layout(file: GuardedFile) -> _Layout:
     if len(shapes) > 1:
         raise InputError(f"{file.path} has fields of the shapes {listed(sorted(shapes))}; they must agree.")
     shape = shapes.pop()
-    _check_rank(file, f"/{names[0]}", len(shape) - 2, "[sample, time, x(, y)]")
+    _check_rank(file, f"/{names[0]}", len(shape) - 2, "[sample, time, x(, y(, z))]")
     if shape[1] < 2:
         raise InputError(f"{file.path}: /{names[0]} has the shape {shape}: a steady field, without a time to describe.")
     times = "t" if "t" in there else "t-coordinate"
@@ -158,31 +172,41 @@ def _array_layout(file: GuardedFile) -> _Layout:
 
 
 def _check_rank(file: GuardedFile, name: str, directions: int, expected: str) -> None:
-    if directions not in (1, 2):
+    if directions not in (1, 2, 3):
         shape = file.numbers(name).shape
         raise InputError(
-            f"{file.path}: {name} has the shape {shape}; expected {expected} with one or two directions of space."
+            f"{file.path}: {name} has the shape {shape}; expected {expected} with one to three directions of space."
         )
 
 
-def _states(file: GuardedFile, layout: _Layout, sample: int) -> np.ndarray:
+def _states(file: GuardedFile, layout: _Layout, sample: int, depth: Depth) -> np.ndarray:
     """States (1, time, channel, height, width)."""
-    channels = []
-    for part in layout.of(sample)[0]:
-        array = file.numbers(part.path)
-        values = array.read(slice(sample, sample + 1))[0] if part.by_sample else array.read()
-        values = values if part.has_components else values[..., None]
-        if values.ndim != layout.num_directions + 2:
-            raise InputError(
-                f"{array.name} has the shape {array.shape}; the first sample has {layout.num_directions} directions of space."
-            )
-        channels.append(np.moveaxis(values, -1, 1))
+    channels = [_part_values(file, layout, part, sample, depth) for part in layout.of(sample)[0]]
     states = np.concatenate(channels, axis=1)
     if states.shape[1] != len(layout.channel_names):
         raise InputError(
             f"{file.path}: sample {sample} has {states.shape[1]} channels; the first has {len(layout.channel_names)}."
         )
-    return states[None] if layout.num_directions == 2 else states[None, :, :, None]
+    return states[None] if layout.num_directions > 1 else states[None, :, :, None]
+
+
+def _part_values(file: GuardedFile, layout: _Layout, part: _Part, sample: int, depth: Depth) -> np.ndarray:
+    """One array of a sample, (time, component, x(, y))."""
+    array = file.numbers(part.path)
+    directions = len(array.shape) - part.by_sample - 1 - part.has_components
+    if directions != layout.num_directions:
+        raise InputError(
+            f"{array.name} has the shape {array.shape}; the first sample has {layout.num_directions} directions of space."
+        )
+    selection: list[slice] = [slice(sample, sample + 1)] if part.by_sample else []
+    if directions == 3:
+        place = len(selection) + 3
+        selection += [slice(0, length) for length in array.shape[len(selection) : place]]
+        selection.append(planes(depth, array.shape[place], where=array.name))
+    values = array.read(*selection)
+    values = values[0] if part.by_sample else values
+    values = without_depth(values, 3) if directions == 3 else values
+    return np.moveaxis(values if part.has_components else values[..., None], -1, 1)
 
 
 def _time_step(file: GuardedFile, name: str, sample: int) -> float:

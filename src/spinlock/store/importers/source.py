@@ -24,12 +24,16 @@ class RolloutSource:
         format: "array", "well", "pdebench" or "spinlock".
         num_samples: how many rollouts it holds.
         opened: opens the file for reading samples by number.
+        has_shared_groups: whether equal group numbers of two files are one group; else each file's groups are its own.
+        starts: number of the first sample of each file.
     """
 
     path: Path
     format: str
     num_samples: int
     opened: Callable[[], AbstractContextManager[Reader]]
+    has_shared_groups: bool = False
+    starts: tuple[int, ...] = (0,)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -68,6 +72,8 @@ class SampleFacts:
         system: what made the states.
         parameters: physical values by name.
         periodic: whether the domain wraps around.
+        where: the sample comes from, for messages.
+        fill_masked: put the mean of a channel's other cells into cells that have no value from the first state on.
     """
 
     dt: float
@@ -77,12 +83,21 @@ class SampleFacts:
     system: str = "imported"
     parameters: Mapping[str, float | int | str] | None = None
     periodic: bool = True
+    where: str = "the sample"
+    fill_masked: bool = False
 
 
 def rollout_of(states: np.ndarray, facts: SampleFacts) -> Rollout:
-    """A rollout from states (realization, time, channel, height, width): float32, NaN from the first time that is not finite."""
+    """A rollout from states (realization, time, channel, height, width): NaN from the first time that is not finite.
+
+    Numbers become float32; those of 8 bytes stay float64 where float32 would keep less than four digits of what varies.
+
+    Raises:
+        InputError: if some cells of the first state have no value, which is a mask rather than a run that diverged.
+    """
     with np.errstate(over="ignore"):  # a float64 beyond float32's range is infinite, and marked as diverged
-        states = np.array(states, dtype=np.float32)
+        states = np.array(states, dtype=np.float64 if _needs_double(states) else np.float32)
+    _handle_mask(states, facts)
     broken = np.any(~np.isfinite(states), axis=(2, 3, 4))  # (realization, time)
     diverged_at = np.where(np.any(broken, axis=1), np.argmax(broken, axis=1), -1)
     for realization, time in enumerate(diverged_at):
@@ -99,6 +114,40 @@ def rollout_of(states: np.ndarray, facts: SampleFacts) -> Rollout:
         periodic=facts.periodic,
         diverged_at=tuple(diverged_at.tolist()),
     )
+
+
+def _needs_double(states: np.ndarray) -> bool:
+    """Whether a channel varies by less than 10⁴ steps of float32 at its size, and the numbers have more digits than that."""
+    if states.dtype.itemsize < 4 or states.dtype == np.float32:
+        return False
+    values = np.asarray(states, dtype=np.float64)
+    usable = np.abs(values) <= np.finfo(np.float32).max  # False for NaN
+    over = (0, 1, 3, 4)
+    low, high = np.min(values, over, where=usable, initial=np.inf), np.max(values, over, where=usable, initial=-np.inf)
+    largest = np.maximum(np.abs(low), np.abs(high))
+    return bool(np.any((high > low) & (high - low < 1e4 * np.finfo(np.float32).eps * largest)))
+
+
+def _handle_mask(states: np.ndarray, facts: SampleFacts) -> None:
+    """Refuses or fills cells that are not finite in the first state, where others are; in place."""
+    missing = ~np.isfinite(states[:, 0])  # (realization, channel, height, width)
+    whole = missing.all(axis=(1, 2, 3), keepdims=True)  # a run without any first state has diverged at once
+    missing &= ~whole
+    if not missing.any():
+        return
+    if not facts.fill_masked:
+        raise InputError(
+            f"{facts.where}: {missing.mean():.1%} of the cells are not finite in the first state, as a mask leaves them; "
+            "cut them off, or fill them with the mean of the other cells (fill_masked=True, --fill-masked)."
+        )
+    empty = np.argwhere(missing.all(axis=(2, 3)))  # (realization, channel); a run without any value is not among them
+    if len(empty):
+        raise InputError(f"{facts.where}: channel {empty[0, 1]} has no finite value in the first state.")
+    masked = np.broadcast_to(missing[:, None], states.shape)
+    held = np.isfinite(states) & ~masked
+    total = np.sum(states, axis=(3, 4), where=held, keepdims=True, dtype=np.float64)
+    mean = total / np.maximum(held.sum(axis=(3, 4), keepdims=True), 1)
+    np.copyto(states, mean.astype(states.dtype), where=masked)
 
 
 def spacing(coordinates: np.ndarray, *, where: str, remedy: str) -> float:

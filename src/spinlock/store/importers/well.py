@@ -2,7 +2,8 @@
 
 Source: the data format of The Well, Ohana et al. 2024, NeurIPS Datasets and Benchmarks, arXiv:2412.00568; file docs/data_format.md
 of its repository. Axes are (trajectory, time, x, y, components); an axis along which a field does not vary is left out (sample and
-time) or has length 1 or is left out (space). Each trajectory is a sample with one realization.
+time) or has length 1 or is left out (space). Each trajectory is a sample with one realization. Of three directions of space the
+last is brought to a plane or a mean, see `volume`.
 """
 
 import itertools
@@ -18,6 +19,7 @@ from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
 log = logging.getLogger(__name__)
 
@@ -49,22 +51,34 @@ class _Layout:
     fields: tuple[_Field, ...]
     system: str
     periodic: bool
+    depth: Depth
 
 
-def open_well(path: Path, *, dt: float | None, dx: float | None, periodic: bool | None) -> RolloutSource:
+def open_well(
+    path: Path,
+    *,
+    dt: float | None = None,
+    dx: float | None = None,
+    periodic: bool | None = None,
+    depth: Depth | None = None,
+    fill_masked: bool = False,
+) -> RolloutSource:
     """The rollouts of a file of The Well: its fields that vary in time are the channels.
 
     Args:
         path: the file.
         dt: time between saved states; from `dimensions/time` when not given.
         dx: grid spacing; from the coordinates when not given.
-        periodic: whether the domain wraps around; whether all boundary conditions say so when not given.
+        periodic: whether the domain wraps around; when not given, whether the boundary conditions say so along each
+            direction that is kept.
+        depth: what is taken of the third direction of space; the middle plane when not given.
+        fill_masked: put the mean of the other cells into cells that have no value from the first state on.
 
     Raises:
         InputError: saying what was found and what the layout asks for.
     """
     with open_guarded(path, expected="a file of The Well") as file:
-        layout = _layout(file)
+        layout = _layout(file, depth)
         step = common_spacing(_steps(file), where=f"{path}") if dx is None else dx
 
     @contextmanager
@@ -80,6 +94,8 @@ def open_well(path: Path, *, dt: float | None, dx: float | None, periodic: bool 
                     system=layout.system,
                     parameters=_parameters(file, sample),
                     periodic=layout.periodic if periodic is None else periodic,
+                    where=f"{path}, trajectory {sample}",
+                    fill_masked=fill_masked,
                 )
                 return rollout_of(_states(file, layout, sample), facts)
 
@@ -88,11 +104,11 @@ def open_well(path: Path, *, dt: float | None, dx: float | None, periodic: bool 
     return RolloutSource(path=path, format="well", num_samples=layout.num_samples, opened=opened)
 
 
-def _layout(file: GuardedFile) -> _Layout:
+def _layout(file: GuardedFile, depth: Depth | None) -> _Layout:
     directions = file.attribute_words("/dimensions", "spatial_dims") or ()
-    if not 1 <= len(directions) <= 2:
+    if not 1 <= len(directions) <= 3:
         raise InputError(
-            f"{file.path} has {len(directions)} directions of space ({listed(directions) or 'no `spatial_dims`'}); spinlock reads one or two, so cut slices."
+            f"{file.path} has {len(directions)} directions of space ({listed(directions) or 'no `spatial_dims`'}); expected one to three."
         )
     sizes = tuple(file.numbers(f"/dimensions/{name}").shape[-1] for name in directions)
     fields = tuple(_fields(file, directions))
@@ -111,7 +127,8 @@ def _layout(file: GuardedFile) -> _Layout:
         sizes=sizes,
         fields=fields,
         system=file.text("/", "dataset_name") or "the_well",
-        periodic=_is_periodic(file),
+        periodic=_is_periodic(file, directions[:2]),
+        depth=check_depth(depth, is_needed=len(directions) == 3, where=str(file.path)),
     )
 
 
@@ -147,25 +164,35 @@ def _flag(file: GuardedFile, path: str, attribute: str) -> bool:
 
 def _states(file: GuardedFile, layout: _Layout, sample: int) -> np.ndarray:
     """States (1, time, channel, height, width) of one trajectory; x is the height and y the width, in one dimension x is the width."""
-    full = (layout.num_times, *layout.sizes)
-    channels = []
-    for field in layout.fields:
-        array = file.numbers(field.path)
-        values = array.read(slice(sample, sample + 1))[0] if field.by_sample else array.read()
-        num_components = len(field.channel_names)
-        kept = [n for n, varies in zip(layout.sizes, field.along, strict=True) if varies]
-        trailing = (len(layout.sizes),) * field.rank
-        thin = (layout.num_times, *(n if varies else 1 for n, varies in zip(layout.sizes, field.along, strict=True)))
-        if values.shape not in ((layout.num_times, *kept, *trailing), (*thin, *trailing), (*full, *trailing)):
-            expected = (layout.num_times, *kept, *trailing)
-            raise InputError(
-                f"{array.name} has the shape {array.shape}; each trajectory must have the shape {expected}."
-            )
-        whole = values.shape[: len(full)] == full
-        values = np.broadcast_to(values.reshape(*(full if whole else thin), num_components), (*full, num_components))
-        channels.append(np.moveaxis(values, -1, 1))
+    channels = [_field_values(file, layout, field, sample) for field in layout.fields]
     states = np.concatenate(channels, axis=1)  # (time, channel, x[, y])
-    return states[None] if len(layout.sizes) == 2 else states[None, :, :, None]
+    return states[None] if len(layout.sizes) > 1 else states[None, :, :, None]
+
+
+def _field_values(file: GuardedFile, layout: _Layout, field: _Field, sample: int) -> np.ndarray:
+    """One field of a trajectory, (time, component, x[, y]), spread along the directions in which it does not vary."""
+    array = file.numbers(field.path)
+    full = (layout.num_times, *layout.sizes)
+    thin = (layout.num_times, *(n if varies else 1 for n, varies in zip(layout.sizes, field.along, strict=True)))
+    kept = (thin[0], *(n for n, varies in zip(layout.sizes, field.along, strict=True) if varies))
+    trailing = (len(layout.sizes),) * field.rank
+    shape = array.shape[1:] if field.by_sample else array.shape
+    if shape not in ((*kept, *trailing), (*thin, *trailing), (*full, *trailing)):
+        raise InputError(
+            f"{array.name} has the shape {array.shape}; each trajectory must have the shape {(*kept, *trailing)}."
+        )
+    shown = list(full if shape[: len(full)] == full else thin)
+    selection: list[slice] = [slice(sample, sample + 1)] if field.by_sample else []
+    is_volume = len(layout.sizes) == 3
+    if is_volume and (field.along[2] or len(shape) - len(trailing) == len(full)):  # z is an axis of the array, the last
+        place = len(shape) - len(trailing) - 1
+        part = planes(layout.depth, shape[place], where=array.name) if shape[place] > 1 else slice(0, 1)
+        selection += [*(slice(0, length) for length in shape[:place]), part]
+        shown[3] = len(range(shape[place])[part])
+    values = array.read(*selection)
+    values = (values[0] if field.by_sample else values).reshape(*shown, -1)
+    values = np.broadcast_to(values, (*full[:3], *shown[3:], values.shape[-1]))
+    return np.moveaxis(without_depth(values, 3) if is_volume else values, -1, 1)
 
 
 def _time_step(file: GuardedFile, sample: int) -> float:
@@ -176,16 +203,30 @@ def _time_step(file: GuardedFile, sample: int) -> float:
 
 def _steps(file: GuardedFile) -> list[float]:
     steps = []
-    for name in file.attribute_words("/dimensions", "spatial_dims") or ():
+    for name in (file.attribute_words("/dimensions", "spatial_dims") or ())[:2]:
         grid = file.numbers(f"/dimensions/{name}")
         values = grid.read().reshape(-1, grid.shape[-1])[0]
         steps.append(spacing(values, where=grid.name, remedy="Give `dx` to take it as even."))
     return steps
 
 
-def _is_periodic(file: GuardedFile) -> bool:
-    kinds = [file.text(f"/boundary_conditions/{name}", "bc_type") for name in file.names("/boundary_conditions")]
-    return bool(kinds) and all(kind is not None and kind.lower() == "periodic" for kind in kinds)
+def _is_periodic(file: GuardedFile, directions: tuple[str, ...]) -> bool:
+    """Whether the domain wraps around along every one of some directions, and no boundary of theirs says otherwise."""
+    kinds: dict[str, set[bool]] = {name: set() for name in directions}
+    for boundary in file.names("/boundary_conditions"):
+        place = f"/boundary_conditions/{boundary}"
+        wraps = (file.text(place, "bc_type") or "").lower() == "periodic"
+        of = file.attribute_words(place, "associated_dims") or directions  # without a word it holds for all
+        for name in set(of) & set(directions):
+            kinds[name].add(wraps)
+    along = {name: found == {True} for name, found in kinds.items()}
+    if len(set(along.values())) > 1:
+        log.info(
+            "%s wraps around along %s alone and is taken as not periodic.",
+            file.path,
+            listed(n for n in along if along[n]),
+        )
+    return all(along.values())
 
 
 def _parameters(file: GuardedFile, sample: int) -> dict[str, float | int | str]:

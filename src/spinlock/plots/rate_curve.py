@@ -1,0 +1,77 @@
+"""Error against bits: what each further level of tokens buys."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from spinlock.plots.theme import (
+    ACCENT,
+    INK,
+    MUTED,
+    OTHER,
+    WARN,
+    log_axis,
+    new_figure,
+    nice_log_ticks,
+    shortened,
+    styled,
+)
+
+Curve = Sequence[tuple[float, float]]
+"""(bits a sample, mean squared error) pairs, one a level, ascending in bits."""
+
+
+@styled
+def rate_curve(
+    curves: Mapping[str, Curve], *, coders: Mapping[str, tuple[float, float]], threshold: float | None = None
+) -> Figure:
+    """Lines of the tokenizer, level by level, and one dot for each other coder; the error is on a logarithmic scale.
+
+    Args:
+        curves: label → curve; the first is drawn full, later ones thin.
+        coders: name → its bits and its error on the rows of the first curve; without a mark where the error is unknown.
+        threshold: the error that the tokenizer should stay below.
+    """
+    figure = new_figure(7.2, 3.9)
+    axes = figure.add_subplot()
+    values = []
+    for number, (label, curve) in enumerate(curves.items()):
+        bits, errors = [point[0] for point in curve], [point[1] for point in curve]
+        full = number == 0
+        axes.plot(
+            bits,
+            errors,
+            color=ACCENT if full else MUTED,
+            marker="o" if full else ".",
+            linewidth=1.8 if full else 1.0,
+            linestyle="-" if full else "--",
+            label=shortened(label),
+            zorder=3 if full else 2,
+        )
+        values += errors
+    for name, (bits, error) in coders.items():
+        if not math.isfinite(error) or error <= 0:
+            continue
+        axes.plot(bits, error, color=OTHER, marker="s", markersize=5, linestyle="none", zorder=1)
+        axes.annotate(
+            shortened(name, most=40),
+            (bits, error),
+            xytext=(-6, 4),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color=INK,
+        )
+        values.append(error)
+    if threshold is not None:
+        axes.axhline(threshold, color=WARN, linewidth=1.3, label=f"threshold {threshold:g}", zorder=0)
+        values.append(threshold)
+    positive = [value for value in values if math.isfinite(value) and value > 0]
+    if positive and max(positive) > 2 * min(positive):
+        log_axis(axes, "y", nice_log_ticks(min(positive), max(positive)))
+    axes.grid(visible=True, axis="y")
+    axes.set_xlabel("nominal bits a sample")
+    axes.set_ylabel("mean squared error")
+    axes.legend()
+    return figure
