@@ -12,6 +12,14 @@ LINES = [name for name in NAMES if 1 in SYSTEMS[name]().dimensions]
 SMALL_CNN = {"cnn": {"num_channels": 8, "num_layers": 2}}
 
 
+FLIPPING = {n: {"flip_probability": 0.01} for n in NAMES if any("flip" in p.name for p in SYSTEMS[n]().parameters)}
+
+
+def steps_of(name):
+    """Enough for rare flips of cells to be seen."""
+    return 24 if name in FLIPPING else 4
+
+
 def run(plans, *, num_realizations=2, num_timesteps=4, grid_size=16, seed=5, **others):
     counts = {"num_realizations": num_realizations, "num_timesteps": num_timesteps}
     return list(simulate(plans, grid_size=grid_size, seed=seed, **counts, **others))
@@ -58,6 +66,7 @@ def test_every_sampled_parameter_changes_the_rollout(name, spatial_dimensions):
     plan = plan_samples(
         num_samples=1, seed=3, systems=[name], initial_conditions={"gaussian_field": 1.0}, **like
     ).plans[0]
+    like["num_timesteps"] = steps_of(name)
     states = run([plan], **like)[0].states
     assert states.shape[-2:] == (16 if spatial_dimensions == 2 else 1, 16)
     for parameter in SYSTEMS[name]().parameters:
@@ -73,7 +82,11 @@ def test_every_sampled_parameter_changes_the_rollout(name, spatial_dimensions):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_realizations_share_frame_zero_and_part_by_noise(name):
-    rollout = run(plan_samples(num_samples=1, seed=3, systems=[name]).plans, num_realizations=3)[0]
+    rollout = run(
+        plan_samples(num_samples=1, seed=3, systems=[name], parameters=FLIPPING).plans,
+        num_realizations=3,
+        num_timesteps=steps_of(name),
+    )[0]
     first, second, third = rollout.states
     assert torch.equal(first[0], second[0])
     assert torch.equal(first[0], third[0])
@@ -91,12 +104,13 @@ def test_samples_of_one_group_have_other_noise(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_step_operator_is_the_rollout_without_noise(name):
-    plan = plan_samples(num_samples=1, seed=7, systems=[name]).plans[0]
-    rollout = run([plan], num_timesteps=5)[0]
+    plan = plan_samples(num_samples=1, seed=7, systems=[name], parameters=FLIPPING).plans[0]
+    steps = steps_of(name) + 1
+    rollout = run([plan], num_timesteps=steps)[0]
     columns = {key: (value,) for key, value in plan.parameters.items()}
-    quiet = SYSTEMS[name]().simulate(rollout.states[:1, 0], columns, num_timesteps=5)
+    quiet = SYSTEMS[name]().simulate(rollout.states[:1, 0], columns, num_timesteps=steps)
     state = rollout.states[:1, 0]
-    for time in range(1, 5):
+    for time in range(1, steps):
         state = rollout.step(state)
         torch.testing.assert_close(state, quiet[:, time], rtol=1e-4, atol=1e-5)
     assert not torch.allclose(quiet[0, -1], rollout.states[0, -1])

@@ -109,6 +109,9 @@ CHANGES = {
     "group_hidden_dim": 7,
     "encoder": "IdentityEncoder",
     "encoder_params": {"hidden_dims": (9,), "output_dim": 6},
+    "hierarchy": "parallel",
+    "start": "random",
+    "topographic_weight": 1.0,
     "commitment_cost": 2.0,
     "use_ema": False,
     "decay": 0.5,
@@ -141,6 +144,8 @@ SETTING_CHANGES = {
     "warmup": 0.5,
     "final_rate": 0.5,
     "input_noise": 0.5,
+    "num_steps": 7,
+    "category_dropout": 0.5,
     "mixing_reach": 0.1,
     "num_neighbors": 2,
     "training_beam": 1,
@@ -152,7 +157,7 @@ SETTING_CHANGES = {
 
 
 def outcome(result):
-    return result.history.curves, result.tokenizer.boundary
+    return result.history.curves, result.tokenizer.boundary.threshold
 
 
 @pytest.mark.parametrize("name", list(SETTING_CHANGES))

@@ -25,7 +25,7 @@ def started(**changes):
     embedding = model.start_at_axes(packing().pack(rows).transpose(0, 1))
     axes = model.extractor.skip.detach()
     books = [Codebook(book.codewords @ axes, book.is_used) for book in classical.codebooks]
-    model.start_at_codebooks(books, embedding, batch_size=len(rows))
+    model.levels.start_at_codebooks(books, embedding, batch_size=len(rows))
     return model, classical
 
 

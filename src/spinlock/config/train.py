@@ -80,6 +80,12 @@ class ModelConfig(Section):
     group_hidden_dim: Annotated[int, Field(strict=True, ge=1, le=65_536)] = 128
     """Width of the layer between a category's encoder and its embedding."""
 
+    hierarchy: Literal["residual", "parallel"] = "residual"
+    """Whether each level codes what the ones before leave over, or a projection of the whole embedding."""
+
+    start: Literal["classical", "random"] = "classical"
+    """Where the trained quantiser begins: at k-means, or at random weights and codebooks without linear paths."""
+
     commitment_cost: NonNegative = 0.45
     """Weight of the term that pulls embeddings to their codewords."""
 
@@ -95,12 +101,18 @@ class ModelConfig(Section):
     informativeness_weight: NonNegative = 0.1
     """Weight of the partial decoders' reconstruction."""
 
+    topographic_weight: NonNegative = 0.0
+    """Weight of the distances between rows that embeddings do not keep."""
+
 
 class TrainingConfig(Section):
     """How the tokenizer is fitted."""
 
     num_epochs: Whole = _DEFAULT.num_epochs
     """Passes over the training rows, at most; 0 keeps the classical start."""
+
+    num_steps: Count | None = _DEFAULT.num_steps
+    """Steps of the optimiser, at most, in place of num_epochs."""
 
     batch_size: Count = _DEFAULT.batch_size
     """Rows a step; all rows where there are fewer."""
@@ -119,6 +131,9 @@ class TrainingConfig(Section):
 
     input_noise: NonNegative = _DEFAULT.input_noise
     """Standard deviation of the noise on standardised columns while training."""
+
+    category_dropout: Share = _DEFAULT.category_dropout
+    """Chance of a category to be absent from a row while training, so that decoders do without it."""
 
     mixing_reach: Part = _DEFAULT.mixing_reach
     """How far towards a neighbour a training row is moved, as a fraction; 0 turns mixing off."""
@@ -181,6 +196,8 @@ class TrainingConfig(Section):
         if self.category_assignment is not None and self.resume_from is not None:
             text = "contradicts resume_from, which brings the checkpoint's categories; remove one of the two"
             mistakes.append((("category_assignment",), text))
+        if self.num_steps is not None and "num_epochs" in self.model_fields_set:
+            mistakes.append((("num_steps",), "contradicts num_epochs; remove one of the two"))
         if self.validation_fraction + self.test_fraction >= 1:
             text = "with validation_fraction leaves nothing to train on; lower one so that their sum is less than 1"
             mistakes.append((("test_fraction",), text))

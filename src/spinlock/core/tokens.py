@@ -39,11 +39,15 @@ class TokenizerConfig:
         group_hidden_dim: width of the layer between a category's encoder and its embedding.
         encoder: name in `ENCODERS` of what encodes a category's columns.
         encoder_params: its parameters.
+        hierarchy: "residual": each level codes what the ones before leave over; "parallel": each codes a projection of the whole.
+        start: "classical": the learned backend begins at residual k-means (with parallel levels, at k-means of every
+            projection); "random": at random weights and codebooks, without linear paths and closed-form decoders.
         commitment_cost: weight of the term that pulls embeddings to their codewords.
         use_ema: codebooks follow moving averages (True) or gradients (False).
         decay: of the moving averages.
         orthogonality_weight: weight of the correlation between categories.
         informativeness_weight: weight of the partial decoders' reconstruction.
+        topographic_weight: weight of the distances between rows that embeddings do not keep.
     """
 
     levels: tuple[Level, ...]
@@ -52,11 +56,14 @@ class TokenizerConfig:
     group_hidden_dim: int = 128
     encoder: str = "MLPEncoder"
     encoder_params: Mapping[str, object] = field(default_factory=dict)
+    hierarchy: str = "residual"
+    start: str = "classical"
     commitment_cost: float = 0.45
     use_ema: bool = True
     decay: float = 0.99
     orthogonality_weight: float = 0.1
     informativeness_weight: float = 0.1
+    topographic_weight: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,7 +76,7 @@ class TokenTable:
         codebook_sizes: one a category and level.
         ids: one a row.
         groups: the parameter draw of each row.
-        distances: how badly the tokens describe each row, in standard deviations of a column; None where nobody measured.
+        distances: how much the tokens leave over of each row, about 1 for training rows; None where nobody measured.
         out_of_corpus: True for a row that is further from the codebooks than rows of the corpus are; None likewise.
     """
 

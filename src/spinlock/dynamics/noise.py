@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spinlock.dynamics.parameter_space import Columns, Parameter, column
 
-NOISE_PARAMETERS = ("noise_scale", "noise_length", "noise_kind")
+NOISE_PARAMETERS = ("noise_scale", "noise_length", "noise_kind", "noise_schedule", "flip_probability")
 White = Callable[[], Tensor]
 """Hands out the next white standard-normal field, (batch, channel, height, width)."""
 

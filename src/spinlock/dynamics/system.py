@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import StepOperator
+from spinlock.dynamics.disturbances import Disturb, Disturbance
 from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
 
@@ -37,6 +38,7 @@ class System(ABC):
         conserves_mean: whether the noise leaves the spatial mean of every channel alone, as the equation does.
         noisy_channels: for each channel a factor of the noise, 0 where none acts; empty for 1 everywhere.
         shares_calls: whether rows of several samples run in one call.
+        disturbance: noise of another form than an added coloured field; None for that.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
         cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
     """
@@ -53,6 +55,7 @@ class System(ABC):
     conserves_mean: ClassVar[bool] = False
     noisy_channels: ClassVar[tuple[float, ...]] = ()
     shares_calls: ClassVar[bool]
+    disturbance: ClassVar[Disturbance | None] = None
     initial_conditions: ClassVar[Mapping[str, float]]
     cost_powers: ClassVar[Mapping[str, float]] = {}
 
@@ -96,13 +99,13 @@ class System(ABC):
         """
         self._check(initial, parameters, is_noisy=white is not None)
         advance = self.flow(parameters, initial)
-        noise = None if white is None else self._noise(parameters, white, initial)
+        disturbed = None if white is None else self._disturbed(parameters, white, initial)
         states = initial.new_empty(len(initial), num_timesteps, *initial.shape[1:])
         states[:, 0] = state = initial
         for time in range(1, num_timesteps):
             state = advance(state)
-            if noise is not None:
-                state = state + noise.increment(state)
+            if disturbed is not None:
+                state = disturbed(state)
             states[:, time] = state
         return states
 
@@ -138,16 +141,21 @@ class System(ABC):
             return num_realizations if grid_size <= REFERENCE_GRID else 1
         return max(1, min(MAX_ROWS[spatial_dimensions], ROW_CELLS // grid_size**spatial_dimensions))
 
-    def _noise(self, parameters: Columns, white: White, initial: Tensor) -> ColoredNoise:
-        return ColoredNoise(
+    def _disturbed(self, parameters: Columns, white: White, like: Tensor) -> Disturb:
+        """The map of a state to the same with the next increment of the noise."""
+        make = self.disturbance
+        if make is not None:
+            return make(parameters, white, dt=self.dt, like=like)
+        noise = ColoredNoise(
             parameters,
             white,
             dt=self.dt,
-            like=initial,
+            like=like,
             amplitude=self.amplitude,
             conserves_mean=self.conserves_mean,
             channels=self.noisy_channels,
         )
+        return lambda state: state + noise.increment(state)
 
     def _check(self, initial: Tensor, parameters: Columns, *, is_noisy: bool) -> None:
         """Refuse a batch whose channels, parameters or dimensions are not this system's."""

@@ -1,7 +1,12 @@
 """The table of systems; a configuration names what is in it."""
 
 from spinlock.core.registry import Registry
+from spinlock.dynamics.automata.elementary import ElementaryAutomaton
+from spinlock.dynamics.automata.larger_than_life import LargerThanLife
+from spinlock.dynamics.automata.lenia import Lenia
+from spinlock.dynamics.automata.life_like import LifeLikeAutomaton
 from spinlock.dynamics.cnn import StochasticCNN
+from spinlock.dynamics.coupled_map import CoupledMapLattice
 from spinlock.dynamics.pde.advection import Advection
 from spinlock.dynamics.pde.advection_diffusion import AdvectionDiffusion
 from spinlock.dynamics.pde.allen_cahn import AllenCahn
@@ -42,5 +47,10 @@ SYSTEMS: Registry[System] = Registry(
         "cahn_hilliard": CahnHilliard,
         "navier_stokes_decaying": NavierStokesDecaying,
         "navier_stokes_kolmogorov": NavierStokesKolmogorov,
+        "elementary_automaton": ElementaryAutomaton,
+        "life_like_automaton": LifeLikeAutomaton,
+        "larger_than_life": LargerThanLife,
+        "lenia": Lenia,
+        "coupled_map_lattice": CoupledMapLattice,
     },
 )

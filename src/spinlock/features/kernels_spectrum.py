@@ -207,8 +207,8 @@ def _correlation(centred: Float[Tensor, "frame channel height width"]) -> Float[
     if centred.shape[1] == 1:
         return torch.full_like(centred[:, 0, 0, 0], torch.nan)
     pixels = centred.flatten(2)
-    norm = torch.linalg.vecdot(pixels, pixels).sqrt()
-    pairs = [
-        torch.linalg.vecdot(pixels[:, a], pixels[:, b]) / (norm[:, a] * norm[:, b]) for a, b in _pairs(pixels.shape[1])
-    ]
+    # Scaled first: squares of values below 1e-19 underflow, and a channel that is nearly constant would give infinity.
+    pixels = pixels / pixels.abs().amax(-1, keepdim=True)
+    pixels = pixels / torch.linalg.vector_norm(pixels, dim=-1, keepdim=True)
+    pairs = [torch.linalg.vecdot(pixels[:, a], pixels[:, b]) for a, b in _pairs(pixels.shape[1])]
     return torch.stack(pairs).nanmean(0)

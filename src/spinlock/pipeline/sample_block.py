@@ -121,8 +121,8 @@ def block_of(
         aggregated=np.stack([row.aggregated for row in rows]),
         valid=diverged_at < 0,
         diverged_at=diverged_at,
-        dead_at=_padded([np.array(row.dead_at) for row in rows]),
-        frozen_at=_padded([np.array(row.frozen_at) for row in rows]),
+        dead_at=_padded([np.array(row.dead_at) for row in rows], fill=-1),
+        frozen_at=_padded([np.array(row.frozen_at) for row in rows], fill=-1),
         redraws=np.array([row.redraws for row in rows]),
     )
 
@@ -195,10 +195,10 @@ def _value(rollout: Rollout, column: ParameterColumn) -> float:
     return float(column.choices.index(str(value))) if column.choices else float(value)
 
 
-def _padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _padded(arrays: Sequence[np.ndarray], *, fill: int | None = None) -> np.ndarray:
     """Stack arrays whose shapes differ, filled up where a sample has no such time, channel or cell."""
     widest = np.max([array.shape for array in arrays], axis=0)
-    stacked = np.full((len(arrays), *widest), padding(arrays[0].dtype), dtype=arrays[0].dtype)
+    stacked = np.full((len(arrays), *widest), padding(arrays[0].dtype) if fill is None else fill, dtype=arrays[0].dtype)
     for row, array in zip(stacked, arrays, strict=True):
         row[tuple(slice(length) for length in array.shape)] = array
     return stacked

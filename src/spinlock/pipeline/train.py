@@ -66,7 +66,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     save_category_map(category_map, folder / MAPPING)
 
     def tell(figures: Mapping[str, float]) -> None:
-        progress("train", int(figures["epoch"]), config.training.num_epochs)
+        progress("train", int(figures["step"]), int(figures["num_steps"]))
 
     result = fit_tokenizer(
         tables["train"],
@@ -165,11 +165,14 @@ def tokenizer_config(config: TrainConfig) -> TokenizerConfig:
         group_hidden_dim=model.group_hidden_dim,
         encoder=family.encoder,
         encoder_params=family.encoder_params,
+        hierarchy=model.hierarchy,
+        start=model.start,
         commitment_cost=model.commitment_cost,
         use_ema=model.use_ema,
         decay=model.decay,
         orthogonality_weight=model.orthogonality_weight,
         informativeness_weight=model.informativeness_weight,
+        topographic_weight=model.topographic_weight,
     )
 
 

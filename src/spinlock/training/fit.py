@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.seeds import torch_stream
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.metrics.reconstruction import prefix_mse
 from spinlock.metrics.token_distance import level_weights
@@ -20,15 +21,17 @@ from spinlock.vqvae.backend import Backend
 from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.classical import ClassicalBackend, ResidualFit
 from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.corpus_distance import CorpusBoundary
+from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance, usual_errors
 from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.learned import LearnedBackend, build_model
+from spinlock.vqvae.levels import ParallelLevels
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
 from spinlock.vqvae.packing import Packing
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 log = logging.getLogger(__name__)
 BACKEND_NAMES = ("vqvae", "classical", "auto")
+STARTS = ("classical", "random")
 
 REFIT_ROUNDS = 8
 """Most rounds of fitting the classical codewords together; it stops at the first that does not help validation rows."""
@@ -128,19 +131,34 @@ def fit_tokenizer(
         backend=candidates[kept],
         provenance={"settings": asdict(settings), "num_train": len(train), "num_validation": len(validation)},
     )
-    tokens = tokenizer.encode(validation)
-    boundary = CorpusBoundary.fit(tokenizer.distances(validation, tokens), quantile=settings.corpus_quantile)
-    levels = range(1, len(config.levels) + 1)
-    prefixes = [tokenizer.decode_normalized(tokens, num_levels=level) for level in levels]
-    errors = prefix_mse(data.validation.x, prefixes, data.validation.mask).tolist()
-    tokenizer = replace(tokenizer, boundary=boundary, level_weights=level_weights(errors))
+    tokenizer = _with_yardsticks(tokenizer, train, validation, quantile=settings.corpus_quantile)
     return FitResult(tokenizer=tokenizer, history=history, comparison=comparison, kept=candidates[kept].name)
+
+
+def _with_yardsticks(
+    tokenizer: FittedTokenizer, train: FeatureTable, validation: FeatureTable, *, quantile: float
+) -> FittedTokenizer:
+    """The tokenizer with the weights of its levels and the boundary of its corpus, both by validation rows."""
+    tokens, sizes = tokenizer.encode(train), tokenizer.backend.codebook_sizes
+    errors = tokenizer.leftovers(train, tokens)
+    usual = usual_errors(errors, tokens.codes[:, :, 0], num_tokens=int(sizes[:, 0].max()))
+    tokens = tokenizer.encode(validation)
+    distances = corpus_distance(tokenizer.leftovers(validation, tokens), tokens.codes[:, :, 0], usual)
+    x, mask = tokenizer.normalize(validation)
+    prefixes = [tokenizer.decode_normalized(tokens, num_levels=level + 1) for level in range(tokens.codes.shape[2])]
+    return replace(
+        tokenizer,
+        boundary=CorpusBoundary.fit(usual, distances, quantile=quantile),
+        level_weights=level_weights(prefix_mse(x, prefixes, mask).tolist()),
+    )
 
 
 def _check(train: FeatureTable, validation: FeatureTable, category_map: CategoryMap, config: TokenizerConfig) -> None:
     """Refuse what cannot be fitted."""
     if config.backend not in BACKEND_NAMES:
         raise ConfigError(f"unknown backend '{config.backend}'. {did_you_mean(config.backend, BACKEND_NAMES)}")
+    if config.start not in STARTS:
+        raise ConfigError(f"unknown start '{config.start}'. {did_you_mean(config.start, STARTS)}")
     if not config.levels:
         raise ConfigError("a tokenizer needs at least one level; got none.")
     category_map.check_names(train.names)
@@ -178,18 +196,27 @@ def _fit_classical(data: TrainingData, *, config: TokenizerConfig, settings: Tra
 def start_run(
     classical: ClassicalBackend, data: TrainingData, *, config: TokenizerConfig, settings: TrainingSettings
 ) -> TrainingRun:
-    """A training run whose model begins as the classical quantiser, corrected across categories.
+    """A training run whose model begins as the classical quantiser, corrected across categories, or anywhere.
 
-    Every codeword is the classical one in the principal axes of its category; with `group_embedding_dim` at least the
-    columns of a category, codes and columns are the classical ones before the correction.
+    With residual levels, every codeword is the classical one in the principal axes of its category; with `group_embedding_dim` at least the
+    columns of a category, codes and columns are the classical ones before the correction. Parallel levels cannot be that:
+    they begin at k-means of each level's projection. With `start` "random" nothing is known of the data.
     """
     model = build_model(config, packing=data.packing, seed=settings.seed, restart_threshold=settings.restart_threshold)
-    packed = data.packing.pack(data.train.x).transpose(0, 1)
-    embedding = model.start_at_axes(packed)
-    axes = model.extractor.skip.detach()
-    books = [Codebook(book.codewords @ axes, book.is_used) for book in classical.codebooks]
+    generator = torch_stream(settings.seed, "start")
     batch_size = min(settings.batch_size, len(data.train.x))
-    model.start_at_codebooks(books, embedding, batch_size=batch_size)
+    if config.start == "random":
+        model.start_at_random(generator=generator, batch_size=batch_size)
+        return TrainingRun(model=model, data=data, config=config, settings=settings)
+    embedding = model.start_at_axes(data.packing.pack(data.train.x).transpose(0, 1))
+    levels = model.levels
+    if isinstance(levels, ParallelLevels):
+        present = data.packing.present(data.train.mask).T
+        levels.start_at_rows(embedding, present, batch_size=batch_size, generator=generator)
+    else:
+        axes = model.extractor.skip.detach()
+        books = [Codebook(book.codewords @ axes, book.is_used) for book in classical.codebooks]
+        levels.start_at_codebooks(books, embedding, batch_size=batch_size)
     _refit(model, data, config=config, settings=settings)
     return TrainingRun(model=model, data=data, config=config, settings=settings)
 
@@ -206,7 +233,7 @@ def _refit(
 
 def _best_ending(run: TrainingRun) -> LearnedBackend:
     """The best state, with its joint decoders fitted once more."""
-    if run.best_epoch > 0:
+    if run.best_epoch > 0 and run.config.start == "classical":
         _refit(run.model, run.data, config=run.config, settings=run.settings)
     return run.backend()
 

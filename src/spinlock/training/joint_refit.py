@@ -35,7 +35,7 @@ def refit_joint_decoders(
         backend: of the same weights, for its codes.
         train: rows to regress on.
         validation: rows that choose the strength.
-        settings: seed and reach of the mixing.
+        settings: seed and reach of the mixing; chance of an absent category.
     """
     num_inputs = backend.packing.num_categories * backend.config.group_embedding_dim
     pool = _pool(train, num_rows=ROWS_PER_INPUT * num_inputs, settings=settings)
@@ -52,7 +52,9 @@ def refit_joint_decoders(
             for target, code in zip(targets, codes, strict=True)
         ]
         moments = moments_of(summed[0], errors[0], masks[0])
-        candidates = [torch.zeros_like(joint.linear)] + [ridge(moments, strength=s).to(joint.linear) for s in STRENGTHS]
+        how = {"num_categories": packing.num_categories, "dropout": settings.category_dropout}
+        solutions = [ridge(moments, strength=strength, **how).to(joint.linear) for strength in STRENGTHS]
+        candidates = [torch.zeros_like(joint.linear), *solutions]
         flat = summed[1].transpose(0, 1).flatten(1)
         missed = errors[1].transpose(0, 1).flatten(1)
         mask = masks[1].transpose(0, 1).flatten(1)

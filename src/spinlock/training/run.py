@@ -94,12 +94,14 @@ class TrainingRun:
     @property
     def num_steps(self) -> int:
         """Steps of the whole run."""
+        if self.settings.num_steps is not None:
+            return self.settings.num_steps
         return self.settings.num_epochs * math.ceil(len(self.data.train.x) / self.settings.batch_size)
 
     @property
     def is_over(self) -> bool:
-        """Whether all epochs are done or patience has run out."""
-        return self.epoch >= self.settings.num_epochs or self.stale >= self.settings.patience
+        """Whether all steps are done or patience has run out."""
+        return self.step >= self.num_steps or self.stale >= self.settings.patience
 
     def backend(self) -> LearnedBackend:
         """The present weights as a backend."""
@@ -114,19 +116,21 @@ class TrainingRun:
         self.model.train()
         x, mask = self._augmented()
         order = torch.randperm(len(x), generator=self.generator)
-        batches = order.split(self.settings.batch_size)
+        batches = order.split(self.settings.batch_size)[: self.num_steps - self.step]
         sums = torch.zeros(len(Losses._fields), dtype=torch.float64)
         for batch in batches:
             losses = self._step(x[batch], mask[batch])
             sums += torch.stack([term.detach().double() for term in losses]) * len(batch)
         self.epoch += 1
-        means = (sums / len(x)).tolist()
+        means = (sums / sum(map(len, batches))).tolist()
         if not math.isfinite(means[0]):
             raise InputError(
                 f"the training loss is not finite after epoch {self.epoch}; lower `learning_rate` ({self.settings.learning_rate})."
             )
         figures = dict(zip(Losses._fields, means, strict=True))
-        if self.epoch % self.settings.evaluate_every == 0 or self.epoch == self.settings.num_epochs:
+        if not self.config.topographic_weight:
+            del figures["topographic"]  # it was not computed
+        if self.epoch % self.settings.evaluate_every == 0 or self.step >= self.num_steps:
             figures["validation_mse"] = self._judge()
         self.history.add(self.epoch, figures)
         return figures
@@ -152,6 +156,9 @@ class TrainingRun:
             group["lr"] = rate
         target = self.data.packing.pack(x).transpose(0, 1).contiguous()
         present = self.data.packing.pack(mask).transpose(0, 1).contiguous()
+        if self.settings.category_dropout:
+            drawn = torch.rand(present.shape[:2], generator=self.generator).to(present.device)
+            present &= (drawn >= self.settings.category_dropout)[..., None]
         noise = self.settings.input_noise * torch.randn(x.shape, generator=self.generator)
         seen = target + self.data.packing.pack(noise.to(x)).transpose(0, 1)
         losses = self.model.losses(
@@ -161,6 +168,7 @@ class TrainingRun:
             commitment_cost=self.config.commitment_cost,
             orthogonality_weight=self.config.orthogonality_weight,
             informativeness_weight=self.config.informativeness_weight,
+            topographic_weight=self.config.topographic_weight,
             generator=self.generator,
         )
         self.optimizer.zero_grad()
@@ -258,7 +266,7 @@ def train_to_the_end(
     while not run.is_over:
         figures = run.run_epoch()
         if on_progress is not None:
-            on_progress({"epoch": float(run.epoch), **figures})
+            on_progress({"epoch": float(run.epoch), "step": run.step, "num_steps": run.num_steps, **figures})
         if checkpoints is not None and (run.epoch % run.settings.checkpoint_every == 0 or run.is_over):
             run.save(checkpoints)
     run.finish()

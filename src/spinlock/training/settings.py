@@ -11,6 +11,7 @@ class TrainingSettings:
 
     Attributes:
         num_epochs: passes over the training rows; 0 keeps the classical start.
+        num_steps: steps of the optimiser, in place of `num_epochs` where given.
         batch_size: rows a step; all rows where there are fewer.
         learning_rate: at the peak of the schedule.
         seed: for starts, shuffling, noise and dropout.
@@ -18,6 +19,7 @@ class TrainingSettings:
         warmup: share of the steps over which the rate rises linearly from 0.
         final_rate: the rate at the end, as a share of `learning_rate`; between, it follows a cosine.
         input_noise: standard deviation of the noise on standardised inputs while training.
+        category_dropout: chance of a category to be absent from a row while training.
         mixing_reach: how far towards a neighbour a training row is moved, as a fraction; 0 turns mixing off.
         num_neighbors: that a row is mixed with; 0 turns mixing off.
         training_beam: hypotheses a row while the codebooks are trained.
@@ -30,6 +32,7 @@ class TrainingSettings:
     """
 
     num_epochs: int = 410
+    num_steps: int | None = None
     batch_size: int = 1024
     learning_rate: float = 7e-4
     seed: int = 0
@@ -37,6 +40,7 @@ class TrainingSettings:
     warmup: float = 0.05
     final_rate: float = 0.0
     input_noise: float = 0.1
+    category_dropout: float = 0.0
     mixing_reach: float = 0.7
     num_neighbors: int = 30
     training_beam: int = 5
@@ -45,12 +49,16 @@ class TrainingSettings:
     evaluate_every: int = 10
     checkpoint_every: int = 50
     restart_threshold: float = 0.05
-    corpus_quantile: float = 0.99
+    corpus_quantile: float = 0.95
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"training needs {name} >= {least}; got {getattr(self, name)}.")
+        if self.num_steps is not None and self.num_steps < 1:
+            raise ConfigError(f"training needs num_steps >= 1; got {self.num_steps}.")
+        if not 0 <= self.category_dropout < 1:
+            raise ConfigError(f"`category_dropout` must be at least 0 and below 1; got {self.category_dropout}.")
         for name in ("warmup", "final_rate", "mixing_reach", "restart_threshold"):
             if getattr(self, name) > 1:
                 raise ConfigError(f"`{name}` is a share of 1; got {getattr(self, name)}.")

@@ -33,6 +33,11 @@ class CategoryDecoder(nn.Module):
         """Make the linear path the inverse of the extractor's."""
         self.linear.copy_(axes.mT)
 
+    def start_at_random(self, *, generator: torch.Generator) -> None:
+        """Draw the output weights, and leave the linear path at 0 for good."""
+        self.out.draw(generator=generator)
+        self.linear.requires_grad_(False)
+
     def forward(self, e: Float[Tensor, "category row embedding"]) -> Float[Tensor, "category row width"]:
         """Columns of every category from its own codes."""
         return torch.baddbmm(self.out(torch.relu(self.hidden(e))), e, self.linear)
@@ -65,6 +70,12 @@ class JointDecoder(nn.Module):
     def start_at(self, linear: Float[Tensor, "input output"]) -> None:
         """Set the linear correction."""
         self.linear.copy_(linear)
+
+    @torch.no_grad()
+    def start_at_random(self, *, generator: torch.Generator) -> None:
+        """Draw the output weights, and leave the linear path at 0 for good."""
+        self.out.copy_((2 * torch.rand(self.out.shape, generator=generator) - 1) / self.out.shape[0] ** 0.5)
+        self.linear.requires_grad_(False)
 
     def forward(self, e: Float[Tensor, "category row embedding"]) -> Float[Tensor, "category row width"]:
         """The correction of every category."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from spinlock.core.seeds import torch_stream
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.vqvae.backend import Backend, blank_absent, config_from_json, mark_absent
-from spinlock.vqvae.beam_search import ROWS_AT_ONCE, beam_search
+from spinlock.vqvae.beam_search import ROWS_AT_ONCE
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
 from spinlock.vqvae.packing import Packing
 
@@ -32,6 +32,7 @@ def build_model(
         decay=config.decay,
         use_ema=config.use_ema,
         restart_threshold=restart_threshold,
+        hierarchy=config.hierarchy,
         generator=torch_stream(seed, "weights"),
     )
 
@@ -72,9 +73,7 @@ class LearnedBackend(Backend):
     ) -> Int[Tensor, "sample category level"]:
         """Codes of standardised rows; -1 at all levels of a category without a value."""
         codes = [
-            beam_search(
-                self.model.extractor(part.transpose(0, 1)).transpose(0, 1), self.model.codebooks, beam=self.beam
-            )
+            self.model.levels.encode(self.model.extractor(part.transpose(0, 1)).transpose(0, 1), beam=self.beam)
             for part in self.packing.pack(x).double().split(ROWS_AT_ONCE)
         ]
         return mark_absent(torch.cat(codes), self.packing.present(mask))

@@ -1,4 +1,4 @@
-"""The learned quantiser: per category an encoder, residual levels and decoders; across categories one joint decoder."""
+"""The learned quantiser: per category an encoder, levels and decoders; across categories one joint decoder."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
@@ -11,8 +11,12 @@ from spinlock.core.tokens import Level
 from spinlock.vqvae.beam_search import Codebook, codeword_sums
 from spinlock.vqvae.decoders import CategoryDecoder, JointDecoder
 from spinlock.vqvae.grouped_features import GroupedFeatureExtractor, principal_axes
-from spinlock.vqvae.losses import informativeness, orthogonality, reconstruction
+from spinlock.vqvae.levels import HIERARCHIES
+from spinlock.vqvae.losses import informativeness, orthogonality, reconstruction, topographic
 from spinlock.vqvae.quantizer import CategoricalQuantizer
+
+TOPOGRAPHIC_ROWS = 128
+"""Rows of a batch whose distances are compared: 8128 pairs."""
 
 
 class Losses(NamedTuple):
@@ -23,13 +27,13 @@ class Losses(NamedTuple):
     commitment: Float[Tensor, ""]
     orthogonality: Float[Tensor, ""]
     informativeness: Float[Tensor, ""]
+    topographic: Float[Tensor, ""]
 
 
 class CategoricalHierarchicalVQVAE(nn.Module):
     """Columns → embedding → one token a category and level, coarse to fine → columns.
 
-    Level by level, a residual's nearest codeword is chosen and subtracted (detached, so that deeper levels move the
-    encoder too). Each prefix of levels has a decoder of its own; the last one is corrected across categories. All
+    Each prefix of levels has a decoder of its own; the last one is corrected across categories. All
     categories run together; nothing on the way to the tokens mixes them.
 
     Args:
@@ -43,6 +47,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         decay: of the codebooks' moving averages.
         use_ema: codebooks follow moving averages (True) or gradients (False).
         restart_threshold: share of the mean use below which a code is moved.
+        hierarchy: name in `HIERARCHIES`.
         generator: for the weights.
     """
 
@@ -59,6 +64,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         decay: float = 0.99,
         use_ema: bool = True,
         restart_threshold: float = 0.05,
+        hierarchy: str = "residual",
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -77,17 +83,15 @@ class CategoricalHierarchicalVQVAE(nn.Module):
             "hidden_dim": group_hidden_dim,
             "width": width,
         }
-        self.quantizers = nn.ModuleList(
-            CategoricalQuantizer(
-                num_categories=num_categories,
-                num_tokens=level.num_tokens,
-                embedding_dim=group_embedding_dim,
-                latent_dim=level.latent_dim,
-                decay=decay,
-                use_ema=use_ema,
-                restart_threshold=restart_threshold,
-            )
-            for level in levels
+        self.levels = HIERARCHIES.build(
+            hierarchy,
+            num_categories=num_categories,
+            embedding_dim=group_embedding_dim,
+            levels=levels,
+            decay=decay,
+            use_ema=use_ema,
+            restart_threshold=restart_threshold,
+            generator=generator,
         )
         self.decoders = nn.ModuleList(CategoryDecoder(**sizes, generator=generator) for _ in levels)
         self.joint_decoders = nn.ModuleList(JointDecoder(**sizes, generator=generator) for _ in levels)
@@ -97,7 +101,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
     @property
     def level_quantizers(self) -> tuple[CategoricalQuantizer, ...]:
         """Coarse to fine."""
-        return cast(tuple[CategoricalQuantizer, ...], tuple(self.quantizers))
+        return self.levels.level_quantizers
 
     @property
     def prefix_decoders(self) -> tuple[CategoryDecoder, ...]:
@@ -111,8 +115,8 @@ class CategoricalHierarchicalVQVAE(nn.Module):
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
-        """The codewords of each level."""
-        return tuple(quantizer.codebook for quantizer in self.level_quantizers)
+        """What the codewords of each level stand for, as vectors of the embedding."""
+        return self.levels.codebooks
 
     @torch.no_grad()
     def start_at_axes(self, rows: Float[Tensor, "category row width"]) -> Float[Tensor, "category row embedding"]:
@@ -124,17 +128,13 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         return rows @ axes
 
     @torch.no_grad()
-    def start_at_codebooks(
-        self, codebooks: Sequence[Codebook], embedding: Float[Tensor, "category row embedding"], *, batch_size: int
-    ) -> None:
-        """Set every level's codewords, and its look-up space to the principal axes of what it is to quantise."""
-        residuals = embedding
-        for quantizer, book in zip(self.level_quantizers, codebooks, strict=True):
-            axes = principal_axes(residuals, num_axes=quantizer.axes.shape[2])
-            quantizer.start_at(book, axes=axes, batch_size=batch_size)
-            offsets = torch.where(book.is_used, book.codewords.square().sum(dim=2), torch.inf)[:, None, :]
-            codes = torch.baddbmm(offsets, residuals, book.codewords.mT, alpha=-2).argmin(dim=2)
-            residuals = residuals - book.codewords.gather(1, codes[..., None].expand(-1, -1, residuals.shape[2]))
+    def start_at_random(self, *, generator: torch.Generator, batch_size: int) -> None:
+        """Random weights and codebooks everywhere and no linear paths: nothing is known of the data."""
+        self.extractor.start_at_random(generator=generator)
+        for decoder in (*self.prefix_decoders, self.prefix_joint_decoders[-1]):
+            decoder.start_at_random(generator=generator)
+        for quantizer in self.level_quantizers:
+            quantizer.start_uniform(generator=generator, batch_size=batch_size)
 
     def losses(
         self,
@@ -145,6 +145,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         commitment_cost: float,
         orthogonality_weight: float,
         informativeness_weight: float,
+        topographic_weight: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> Losses:
         """The training loss of a batch; in training mode the codebooks take a step.
@@ -156,30 +157,24 @@ class CategoricalHierarchicalVQVAE(nn.Module):
             commitment_cost: weight of the term that pulls embeddings to their codewords.
             orthogonality_weight: weight of the correlation between categories.
             informativeness_weight: weight of the partial decoders' error.
+            topographic_weight: weight of the distances between rows; the term is 0 and not computed where it is 0.
             generator: for restarts of codes.
         """
         present = mask.any(dim=2)
         embedding = self.extractor(x)
-        residual, prefixes, total = embedding, [], torch.zeros_like(embedding)
-        commitments, codebook_losses = [], []
-        for quantizer in self.level_quantizers:
-            step = quantizer(residual, present, generator=generator)
-            residual = residual - step.codewords.detach()
-            total = total + step.codewords.detach()
-            commitments.append(step.commitment)
-            codebook_losses.append(step.codebook_loss)
-            # Straight through: the value of the codewords, the gradient of the embedding.
-            prefixes.append((embedding + (total - embedding).detach()) * present[..., None])
+        prefixes, commitment, codebook_loss = self.levels(embedding, present, generator=generator)
         decoded = [decoder(prefix) for decoder, prefix in zip(self.prefix_decoders, prefixes, strict=True)]
+        some = slice(TOPOGRAPHIC_ROWS)
         terms = (
             reconstruction(decoded[-1] + self.prefix_joint_decoders[-1](prefixes[-1]), target, mask),
-            torch.stack(commitments).mean(),
-            orthogonality((embedding @ self.level_quantizers[0].axes).transpose(0, 1)),
+            commitment,
+            orthogonality(self.levels.coarse(embedding).transpose(0, 1)),
             informativeness(decoded[:-1], target, mask),
+            topographic(x[:, some], embedding[:, some]) if topographic_weight else x.new_zeros(()),
         )
-        weights = (1.0, commitment_cost, orthogonality_weight, informativeness_weight)
+        weights = (1.0, commitment_cost, orthogonality_weight, informativeness_weight, topographic_weight)
         weighted = sum(weight * term for weight, term in zip(weights, terms, strict=True))
-        return Losses(weighted + torch.stack(codebook_losses).mean(), *terms)
+        return Losses(weighted + codebook_loss, *terms)
 
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category embedding"]:
         """Sum of the chosen codewords; 0 for an absent category."""

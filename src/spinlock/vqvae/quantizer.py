@@ -89,6 +89,13 @@ class CategoricalQuantizer(nn.Module):
         self.counts.fill_(batch_size / self.num_tokens)
         self.sums.copy_(codebook.codewords * self.counts[..., None])
 
+    @torch.no_grad()
+    def start_uniform(self, *, generator: torch.Generator, batch_size: int) -> None:
+        """Draw every coordinate of every codeword uniformly within ±1 / num_tokens (van den Oord et al. 2017's code)."""
+        drawn = (2 * torch.rand(self.codewords.shape, generator=generator) - 1) / self.num_tokens
+        book = Codebook(drawn.to(self.codewords), torch.ones_like(self.is_used))
+        self.start_at(book, axes=self.axes, batch_size=batch_size)
+
     @property
     def codebook(self) -> Codebook:
         """The codewords."""

@@ -16,7 +16,7 @@ from spinlock.core.tokens import TokenizerConfig, TokenTable
 from spinlock.vqvae.backend import Backend, config_from_json
 from spinlock.vqvae.classical import ClassicalBackend
 from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance
+from spinlock.vqvae.corpus_distance import CorpusBoundary, category_errors, corpus_distance
 from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.learned import LearnedBackend
 from spinlock.vqvae.packing import Packing
@@ -90,17 +90,18 @@ class FittedTokenizer:
         )
         if self.boundary is None:
             return tokens
-        distances = self.distances(table, tokens)
+        distances = corpus_distance(self.leftovers(table, tokens), tokens.codes[:, :, 0], self.boundary.usual).float()
         return replace(tokens, distances=distances, out_of_corpus=self.boundary.is_outside(distances))
 
-    def distances(self, table: FeatureTable, tokens: TokenTable) -> Float[Tensor, " sample"]:
-        """How badly tokens describe the rows that they were made of: `corpus_distance`, in standard deviations.
+    def leftovers(self, table: FeatureTable, tokens: TokenTable) -> Float[Tensor, "sample category"]:
+        """What tokens leave over of the rows that they were made of: `category_errors`.
 
         What lies beyond the training rows' quantiles counts too, although encoding does not see it.
         """
         z, mask = self.transform.apply(table.values, table.mask)
-        missed = z - self.backend.decode(tokens.codes)
-        return corpus_distance(missed + self.transform.excess(table.values, mask), mask).float()
+        missed = z - self.backend.decode(tokens.codes) + self.transform.excess(table.values, mask)
+        pack = self.backend.packing.pack
+        return category_errors(pack(torch.where(mask, missed, 0.0)), pack(mask))
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; missing where a category is absent.
@@ -150,6 +151,8 @@ class FittedTokenizer:
     def tensors(self) -> dict[str, Tensor]:
         """All that was fitted, by dotted name; `from_parts` reads it."""
         parts = {"transform": self.transform, "imputer": self.imputer, "backend": self.backend}
+        if self.boundary is not None:
+            parts["boundary"] = self.boundary
         return {f"{part}.{name}": t for part, owner in parts.items() for name, t in owner.tensors().items()}
 
     def description(self) -> dict[str, Any]:
@@ -161,7 +164,7 @@ class FittedTokenizer:
             "category_map": json.loads(self.category_map.to_json()),
             "registry": json.loads(self.registry.to_json()),
             "level_weights": list(self.level_weights),
-            "boundary": None if self.boundary is None else self.boundary.to_plain(),
+            "boundary": None if self.boundary is None else self.boundary.settings(),
             "provenance": dict(self.provenance),
         }
 
@@ -180,6 +183,8 @@ class FittedTokenizer:
             backend = backend_type.from_tensors(
                 _part(tensors, "backend"), description["backend_settings"], packing=packing
             )
+            settings = description["boundary"]
+            boundary = CorpusBoundary.from_tensors(_part(tensors, "boundary"), settings) if settings else None
             return cls(
                 transform=ColumnTransform.from_tensors(_part(tensors, "transform")),
                 imputer=CategoryImputer.from_tensors(_part(tensors, "imputer"), packing=packing),
@@ -188,7 +193,7 @@ class FittedTokenizer:
                 config=config_from_json(description["config"]),
                 backend=backend,
                 level_weights=tuple(map(float, description["level_weights"])),
-                boundary=CorpusBoundary.from_plain(description["boundary"]),
+                boundary=boundary,
                 provenance=description["provenance"],
             )
         except (KeyError, TypeError, RuntimeError) as error:
