@@ -78,11 +78,12 @@ def footprint(recipe: Recipe, *, shard_size: int, num_workers: int | None, cores
 def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
     """The most that one worker takes: states that are simulated together, features of one sample, states that are kept."""
     channels = max(len(SYSTEMS[name]().channel_names) for name in recipe.spaces)
-    sample = 4 * recipe.num_realizations * recipe.num_timesteps * channels * recipe.grid_size**recipe.spatial_dimensions
+    cells = recipe.grid_size**recipe.spatial_dimensions
+    sample = 4 * recipe.num_realizations * recipe.num_timesteps * channels * cells
     window = min(max(WINDOW_BYTES, sample), shard_size * sample)
     size = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
     kept = 3 * shard_size * sample * size // 4  # as rows, as one array, as the image of the shard
-    return WORKER_BYTES + 2 * window + 4 * sample + kept + CELL_BYTES * recipe.grid_size**recipe.spatial_dimensions
+    return WORKER_BYTES + 2 * window + 4 * sample + kept + CELL_BYTES * cells
 
 
 def available_bytes() -> int | None:

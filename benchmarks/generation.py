@@ -1,0 +1,162 @@
+"""How fast data sets are made from end to end, features included, what a second worker gives, and what memory it takes.
+
+    speed    the first samples of a shipped data set, simulated and described as `spinlock generate` does it; seconds are
+             given by the clock and by the processors (which other work on the machine hardly changes), and extrapolated
+             to the whole data set
+    workers  the same samples by one worker and by two, in turn
+    memory   peak resident size of all processes together for some samples and for ten times as many
+
+    python benchmarks/generation.py [speed] [workers] [memory] [--grids 32 64 128] [--samples 92] [--results FILE] [--json]
+
+With `--results`, what was measured is kept in that file after each measurement, and a run that was stopped goes on.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spinlock.config import GenerateConfig, load_config
+from spinlock.pipeline.recipe import plan_of, recipe_of
+from spinlock.pipeline.sample_block import BlockTask, consecutive_runs, write_block
+from spinlock.pipeline.workers import map_in_workers
+from spinlock.pipeline.workload import relative_work
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "generate"
+SIZES = {32: ("test_1k_inline_features", 1000), 64: ("diverse_10k", 10_000), 128: ("test_1k_inline_features", 1000)}
+"""Grid → the shipped data set that is measured on it, and its samples."""
+
+
+def timed_block(task: BlockTask) -> tuple[int, float]:
+    """Samples of a block, and the processor seconds that it took."""
+    start = time.process_time()
+    return write_block(task), time.process_time() - start
+
+
+def make(config: GenerateConfig, samples: range, *, workers: int) -> dict[str, float]:
+    """Make some samples of a data set in shards, as `spinlock generate` does; clock and processor seconds."""
+    plan = plan_of(config)
+    recipe, work = recipe_of(config, plan), relative_work(plan.plans)
+    runs = consecutive_runs(samples, size=config.storage.shard_size)
+    runs.sort(key=lambda run: -sum(work[sample] for sample in run))
+    tasks = [BlockTask(plans=tuple(plan.plans[sample] for sample in run), recipe=recipe) for run in runs]
+    start, processor = time.perf_counter(), 0.0
+    for _, (_, seconds) in map_in_workers(timed_block, tasks, num_workers=workers):
+        processor += seconds
+    return {"clock_s": time.perf_counter() - start, "processor_s": processor}
+
+
+def configured(name: str, folder: Path, *overrides: str) -> GenerateConfig:
+    """A shipped configuration with its target in a folder."""
+    target = f"output_path={folder / 'data.h5'}"
+    return load_config(CONFIGS / f"{name}.yaml", GenerateConfig, overrides=(target, *overrides))
+
+
+def speed(grid: int, samples: int) -> dict[str, Any]:
+    """Samples a second by two workers, and the hours of the whole data set, by the clock and by the processors."""
+    name, size = SIZES[grid]
+    with tempfile.TemporaryDirectory() as folder:
+        config = configured(name, Path(folder), f"grid_size={grid}", "storage.shard_size=8")
+        found = make(config, range(samples), workers=2)
+    # Two workers of one thread are 1.8 times as fast as one: what the processors alone would take on an idle machine.
+    idle = found["processor_s"] / 1.8
+    return {
+        "data_set": name,
+        "samples": samples,
+        **found,
+        "samples_per_s": samples / found["clock_s"],
+        "samples_per_s_idle": samples / idle,
+        "whole_data_set_samples": size,
+        "whole_data_set_minutes": size / samples * found["clock_s"] / 60,
+        "whole_data_set_minutes_idle": size / samples * idle / 60,
+    }
+
+
+def workers(samples: int, *, rounds: int = 3) -> dict[str, Any]:
+    """The fastest of some rounds of one worker and of two, in turn, on 32 x 32 cells."""
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for count in seconds:
+            with tempfile.TemporaryDirectory() as folder:
+                config = configured("diverse_10k", Path(folder), "grid_size=32", "storage.shard_size=4")
+                seconds[count].append(make(config, range(samples), workers=count)["clock_s"])
+    one, two = min(seconds[1]), min(seconds[2])
+    return {"samples": samples, "one_worker_s": one, "two_workers_s": two, "ratio": one / two}
+
+
+def memory(samples: int) -> dict[str, Any]:
+    """Peak resident megabytes of `spinlock generate` with one worker, for some samples and ten times as many."""
+    peaks = [peak_of(samples * factor) for factor in (1, 10)]
+    return {"samples": samples, "peak_mb": peaks[0], "peak_mb_of_ten_times": peaks[1], "ratio": peaks[1] / peaks[0]}
+
+
+def peak_of(samples: int) -> float:
+    """Peak resident megabytes of all processes of a run together, looked at fifty times a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = {
+            "num_samples": samples,
+            "num_timesteps": 64,
+            "grid_size": 32,
+            "storage.shard_size": 8,
+            "storage.workers": 1,
+            "output_path": Path(folder) / "data.h5",
+        }
+        arguments = [part for key, value in overrides.items() for part in ("-o", f"{key}={value}")]
+        command = [sys.executable, "-m", "spinlock", "-q", "generate", "--config", str(CONFIGS / "diverse_10k.yaml")]
+        process = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)  # noqa: S603
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, resident(process.pid))
+            time.sleep(0.02)
+        if process.returncode:
+            raise RuntimeError(f"generate ended with exit code {process.returncode}")
+    return peak
+
+
+def resident(pid: int) -> float:
+    """Megabytes of a process and all below it, shared pages divided among those that share them (Linux)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000 if lines else 0.0
+    return own + sum(resident(int(child)) for child in below)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", help="speed, workers, memory; all where nothing is named")
+    parser.add_argument("--grids", type=int, nargs="+", default=sorted(SIZES), choices=sorted(SIZES))
+    parser.add_argument("--samples", type=int, default=96, help="samples of each measurement of speed")
+    parser.add_argument("--results", type=Path, help="file that results are kept in")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    arguments = parser.parse_args()
+    measurements: dict[str, Callable[[], dict[str, Any]]] = {
+        **{f"speed_{grid}": lambda grid=grid: speed(grid, arguments.samples) for grid in arguments.grids},
+        "workers": lambda: workers(24),
+        "memory": lambda: memory(24),
+    }
+    results: dict[str, Any] = {}
+    if arguments.results and arguments.results.exists():
+        results = json.loads(arguments.results.read_text(encoding="utf-8"))
+    for name, measurement in measurements.items():
+        if arguments.what and name.partition("_")[0] not in arguments.what:
+            continue
+        if name not in results:
+            results[name] = measurement()
+            if arguments.results:
+                arguments.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
+        if not arguments.json:
+            print(name, *(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in results[name].items()))
+    if arguments.json:
+        print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
