@@ -82,6 +82,27 @@ class Parameter:
         ends = list(accumulate(weights))
         return self.choices[min(int(np.searchsorted(ends, u * ends[-1], side="right")), len(ends) - 1)]
 
+    def position(self, value: Value) -> float:
+        """Where a value lies in the parameter's cumulative distribution, in [0, 1]; the middle of all that give it.
+
+        The inverse of `value`. Outside the range it is below 0 or above 1; NaN for no choice of the parameter.
+        """
+        if self.kind in ("choice", "boolean"):
+            known = self.choices if self.kind == "choice" else (False, True)
+            if value not in known:
+                return float("nan")
+            weights = self.weights or (1.0,) * len(known)
+            place = known.index(value)
+            return float((sum(weights[:place]) + weights[place] / 2) / sum(weights))
+        if self.is_fixed:
+            return 0.5
+        number = float(value)
+        if self.kind == "log":
+            return float(np.log(number / self.low) / np.log(self.high / self.low))
+        if self.kind == "integer":
+            return float((number - self.low + 0.5) / (self.high - self.low + 1))
+        return float((number - self.low) / (self.high - self.low))
+
     def narrowed(self, override: Override) -> "Parameter":
         """The same parameter fixed to one value, on the range `[low, high]`, with fewer choices, or with other weights.
 
