@@ -167,7 +167,7 @@ def _content(
             "realizations that diverged": str(int((~quality.valid & _present(dataset)).sum())),
         },
         systems=tuple(_system_line(dataset, name, rows[name], pictures.get(name, ())) for name in names),
-        sampling=tuple(_sampling_lines(about.get("sampling_report") or {})),
+        sampling=tuple(_sampling_lines(about.get("sampling_report") or {}, names)),
         warnings=tuple(about.get("extra", {}).get("sampling_warnings", ())),
         policy=_policy(config),
         coverage=tuple(_coverage(dataset, plan_of(config).spaces, rows)) if config else (),
@@ -207,12 +207,13 @@ def _system_line(dataset: Dataset, name: str, rows: np.ndarray, pictures: tuple[
     )
 
 
-def _sampling_lines(report: Mapping[str, Any]) -> Iterator[SamplingLine]:
+def _sampling_lines(report: Mapping[str, Any], systems: Sequence[str]) -> Iterator[SamplingLine]:
     def number(figures: Mapping[str, Any], name: str) -> float:
         value = figures.get(name)
         return float("nan") if value is None else float(value)
 
-    for name, figures in report.items():
+    for name in (*(name for name in systems if name in report), *(name for name in report if name not in systems)):
+        figures = report[name]
         if isinstance(figures, Mapping):
             yield SamplingLine(
                 name=name,
@@ -253,15 +254,25 @@ def _coverage(
             values = [by_word[words[int(value)]] if words else value for value in stored.tolist()]
             if parameter.kind == "boolean":
                 values = [bool(value) for value in values]
-            positions = np.array([parameter.position(value) for value in values])
-            found, _ = np.histogram(positions, bins=PARTS, range=(0.0, 1.0))
+            counts.append(_histogram([parameter.interval(value) for value in values]))
             labels.append(f"{parameter.name}  {_ends(parameter.low, parameter.high, parameter.choices)}")
-            counts.append(found)
         if labels:
             yield Coverage(system=name, labels=tuple(labels), counts=np.array(counts, dtype=float))
 
 
-def _ends(low: float, high: float, choices: Sequence[object]) -> str:
+def _histogram(intervals: Sequence[tuple[float, float]]) -> np.ndarray:
+    """How many intervals lie in each part of [0, 1]; one that covers several is shared among them."""
+    edges = np.linspace(0.0, 1.0, PARTS + 1)
+    counts = np.zeros(PARTS)
+    for start, end in intervals:
+        if end > start:
+            counts += np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0.0, None) / (end - start)
+        else:
+            counts[min(max(int(start * PARTS), 0), PARTS - 1)] += 1
+    return counts
+
+
+def _ends(low: float | int, high: float | int, choices: Sequence[object]) -> str:
     return " | ".join(map(str, choices)) if choices else f"{low:g} – {high:g}"
 
 
@@ -281,7 +292,7 @@ def _numbers(content: DatasetContent) -> dict[str, Any]:
         "sampling": [plain(line) for line in content.sampling],
         "warnings": list(content.warnings),
         "coverage": {
-            entry.system: dict(zip(entry.labels, entry.counts.astype(int).tolist(), strict=True))
+            entry.system: dict(zip(entry.labels, entry.counts.round(3).tolist(), strict=True))
             for entry in content.coverage
         },
         "initial_conditions": {
