@@ -55,6 +55,14 @@ def lattice_of_logistic_maps(u: Tensor) -> Tensor:
     return diffuse(image.clamp(1e-6, 1 - 1e-6).logit(), share=0.02)
 
 
+def test_twins_that_meet_have_no_growth_rate_and_give_no_missing_values_to_the_step():
+    def forget(u: Tensor) -> Tensor:
+        assert torch.isfinite(u).all()
+        return torch.ones_like(u)
+
+    assert twin_growth_rate(fields_of(forget)).isnan().all()
+
+
 def test_gains_of_a_multiple_of_the_identity_are_the_factor():
     fields = fields_of(lambda u: 0.7 * u)
     for feature in (local_gain, noise_gain, offset_gain):

@@ -124,9 +124,11 @@ def twins(fields: Fields) -> Twins:
     for number in range(TWIN_STEPS):
         difference = near - plain
         length = root_mean_square(difference)[:, None, None, None]
-        growths.append((length / (SMALL * size)).log().flatten())
+        parted = length > 0
+        growths.append(torch.where(parted, (length / (SMALL * size)).log(), torch.nan).flatten())
         if number + 1 < TWIN_STEPS:
-            near = plain + difference * (SMALL * size / length)
+            # Twins that met stay together: NaN must not reach a step operator, which may index a table with it.
+            near = plain + difference * (SMALL * size / torch.where(parted, length, 1))
             plain, near, pixel = step_all(step, [plain, near, pixel])
     return Twins(torch.stack(growths, -1), radius_of_gyration(pixel - plain, _distance(fields)) * fields.dx)
 

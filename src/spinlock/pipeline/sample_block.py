@@ -101,7 +101,7 @@ def block_of(
         columns: parameters as they are stored, of all systems in the data set.
         keep_states: precision in which states are stored, or "none".
     """
-    rows = [_row(rollout, columns, keep_states) for rollout in rollouts]
+    rows = [_row(rollout, columns, keep_states, name=str(first + i)) for i, rollout in enumerate(rollouts)]
     kept = [row.states for row in rows if row.states is not None]
     diverged_at = _padded([np.array(row.diverged_at) for row in rows])
     return DatasetBlock(
@@ -164,8 +164,8 @@ class _Row:
     redraws: int
 
 
-def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: KeepStates) -> _Row:
-    features = extract_rollout(rollout)
+def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: KeepStates, *, name: str) -> _Row:
+    features = extract_rollout(rollout, name=name)
     kept = None if keep_states == "none" else rollout.states.to(getattr(torch, keep_states)).cpu().numpy()
     return _Row(
         system=rollout.system,
