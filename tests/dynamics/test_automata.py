@@ -217,3 +217,11 @@ def test_a_kernel_of_lenia_has_sum_one_and_as_many_rings_as_it_says(rings):
     assert len(peaks) == len(RINGS[rings])
     heights = profile[peaks].numpy() / profile.max().item()
     np.testing.assert_allclose(heights, np.array(RINGS[rings]) / max(RINGS[rings]), atol=0.02)
+
+
+def test_an_entry_at_no_place_of_a_table_is_nan():
+    count = torch.tensor([1.0, float("nan"), 2.0]).view(1, 1, 1, 3)
+    table = torch.tensor([[0.0, 1.0, 0.0]])
+    found = looked_up(table, count).flatten()
+    assert found.isnan().tolist() == [False, True, False]
+    assert found[[0, 2]].tolist() == [1.0, 0.0]

@@ -35,6 +35,27 @@ def test_logarithms_are_uniform():
     np.testing.assert_allclose(values, math.log(1e-3) + CUBE * math.log(1e4), rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"low": 2.0, "high": 5.0},
+        {"kind": "log", "low": 0.1, "high": 10.0},
+        {"kind": "integer", "low": 2, "high": 4},
+        {"kind": "boolean"},
+        {"kind": "choice", "choices": ("a", "b", "c"), "weights": (1.0, 2.0, 3.0)},
+    ],
+)
+def test_the_interval_of_a_value_holds_what_gave_it(fields):
+    sampled = parameter(**fields)
+    for u in CUBE[::100]:
+        start, end = sampled.interval(sampled.value(u))
+        assert start - 1e-9 <= u <= end + 1e-9
+    ends = sorted({sampled.interval(sampled.value(u)) for u in CUBE})
+    if len(ends) < 10:  # of a discrete one they fill the cube without overlap
+        assert [end for _, end in ends[:-1]] == pytest.approx([start for start, _ in ends[1:]])
+        assert (ends[0][0], ends[-1][1]) == (0, 1)
+
+
 @pytest.mark.parametrize("kind", ["real", "log", "integer"])
 def test_values_stay_in_the_range_at_both_ends_of_the_cube(kind):
     sampled = parameter(kind=kind, low=1, high=7)

@@ -49,7 +49,8 @@ def test_the_report_measures_discrepancy_and_correlation():
     assert report.discrepancy < 0.6 * report.random_discrepancy
     assert report.max_correlation < 0.1
     uniform = [
-        qmc.discrepancy(np.random.Generator(np.random.PCG64(i)).random((64, 7)), method="CD") for i in range(200)
+        qmc.discrepancy(np.random.Generator(np.random.PCG64(i)).random((64, report.num_dimensions)), method="CD")
+        for i in range(200)
     ]
     assert report.random_discrepancy == pytest.approx(np.sqrt(np.mean(uniform)), rel=0.05)
 

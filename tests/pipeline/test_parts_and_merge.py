@@ -1,15 +1,21 @@
 """A data set that is made in parts, on as many machines as you like, is the data set that is made at once."""
 
 import json
+import shutil
 from itertools import permutations
 
+import numpy as np
 import pytest
+import torch
 from pipeline_runs import generate_config
 
 from spinlock.core.errors import ConfigError, InputError, ResourceError, UsageError
 from spinlock.pipeline import memory
 from spinlock.pipeline.generate import Part, footprint_of, generate, generate_part, screening_counts
+from spinlock.pipeline.memory import sample_bytes
 from spinlock.pipeline.merge import merge
+from spinlock.pipeline.recipe import fingerprint_of, plan_of, recipe_of
+from spinlock.pipeline.sample_block import BlockTask, make_block
 from spinlock.store.dataset import open_dataset
 
 SMALL = (
@@ -165,6 +171,28 @@ def test_the_memory_of_a_run_does_not_depend_on_the_number_of_samples(tmp_path):
     assert footprint_of(few).total_bytes == footprint_of(many).total_bytes
 
 
+@pytest.mark.parametrize("keep_states", ["none", "float16"])
+def test_a_run_that_needs_more_disk_than_there_is_is_refused_before_it_starts(tmp_path, monkeypatch, keep_states):
+    config = generate_config(tmp_path / "x.h5", *SMALL, f"storage.keep_states={keep_states}")
+    plan = plan_of(config)
+    recipe = recipe_of(config, plan)
+    stored = make_block(BlockTask(plans=plan.plans[:2], recipe=recipe)).arrays().values()
+    assert sample_bytes(recipe) == pytest.approx(sum(array.nbytes for array in stored) / 2, rel=0.02)
+    usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9, int(19 * sample_bytes(recipe)))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(ResourceError, match="x.h5 needs .* of disk and .* are free"):
+        generate(config)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_gives_the_same_samples_but_for_rounding(tmp_path):
+    made = generate(generate_config(tmp_path / "x.h5", *SMALL, "device=cuda", "systems=[advection_diffusion]"))
+    here = generate(generate_config(tmp_path / "y.h5", *SMALL, "systems=[advection_diffusion]"))
+    with open_dataset(made) as one, open_dataset(here) as other:
+        np.testing.assert_allclose(one.numbers("inputs"), other.numbers("inputs"), rtol=1e-5, atol=1e-5)
+
+
 def test_a_device_that_is_not_there_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigError, match="device is cuda, and torch sees no CUDA device here; use --device cpu"):
@@ -189,8 +217,6 @@ KEYS = {
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_that_shapes_the_data_changes_their_fingerprint_and_recipe(key, tmp_path):
-    from spinlock.pipeline.recipe import fingerprint_of, plan_of, recipe_of  # noqa: PLC0415
-
     def made(*overrides):
         config = generate_config(tmp_path / "x.h5", *SMALL, *overrides)
         plan = plan_of(config)
@@ -202,8 +228,6 @@ def test_every_key_that_shapes_the_data_changes_their_fingerprint_and_recipe(key
 
 
 def test_keys_that_say_how_the_work_is_cut_leave_the_fingerprint(tmp_path):
-    from spinlock.pipeline.recipe import fingerprint_of  # noqa: PLC0415
-
     words = {
         fingerprint_of(generate_config(tmp_path / name, *SMALL, *more))
         for name, more in (("a.h5", ()), ("b.h5", ("storage.shard_size=7", "storage.workers=2")))

@@ -3,18 +3,29 @@
 from pathlib import Path
 from typing import Any
 
+import click
+
 from spinlock.cli.command import command
-from spinlock.cli.options import dataset_option, output_option, tokenizer_option
+from spinlock.cli.options import ExistingFile, dataset_option, output_option
 
 
-@command(examples="spinlock report --tokenizer checkpoints/demo --dataset datasets/demo.h5 --output report.html")
-@tokenizer_option
+@command(
+    examples="""spinlock report --tokenizer checkpoints/demo --dataset datasets/demo.h5 --output report.html
+    spinlock report --dataset datasets/demo.h5 --output data.html"""
+)
+@click.option("--tokenizer", type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer.")
 @dataset_option
 @output_option(help="The page (HTML); the same numbers go to a JSON file beside it.")
-def report(*, tokenizer: Path, dataset: Path, output: Path) -> Any:
-    """Write an HTML report: training curves, use of the tokens, reconstruction, and rollouts that share a token."""
+def report(*, tokenizer: Path | None, dataset: Path, output: Path) -> Any:
+    """Write an HTML report: training curves, use of the tokens, reconstruction, and rollouts that share a token.
+
+    Without a tokenizer: what is in the data set, how evenly it was sampled, and which runs diverged, died or froze.
+    """
     from spinlock.cli.progress import progress
+    from spinlock.pipeline.dataset_report import dataset_report
     from spinlock.pipeline.report import report as run
 
     with progress() as listener:
+        if tokenizer is None:
+            return dataset_report(dataset, output, progress=listener)
         return run(tokenizer, dataset, output=output, progress=listener)

@@ -103,7 +103,7 @@ def sampling_warnings(report: Mapping[str, SystemSampling], *, samples_per_group
     loose = [name for name, sampling in report.items() if not sampling.is_even]
     if loose:
         warnings.append(
-            f"parameters are filled less evenly than by independent random points in {', '.join(loose)}: "
+            f"Parameters are filled less evenly than by independent random points in {', '.join(loose)}: "
             "more samples of these systems would help."
         )
     return tuple(warnings)

@@ -82,6 +82,31 @@ class Parameter:
         ends = list(accumulate(weights))
         return self.choices[min(int(np.searchsorted(ends, u * ends[-1], side="right")), len(ends) - 1)]
 
+    def interval(self, value: Value) -> tuple[float, float]:
+        """The part of [0, 1) that gives a value: the inverse of `value`; a point where the parameter is continuous.
+
+        Outside the range it lies below 0 or above 1.
+
+        Raises:
+            ValueError: for a value that is none of the choices.
+        """
+        if self.kind in ("choice", "boolean"):
+            known = self.choices if self.kind == "choice" else (False, True)
+            ends = [0.0, *accumulate(self.weights or (1.0,) * len(known))]
+            place = known.index(value)
+            return ends[place] / ends[-1], ends[place + 1] / ends[-1]
+        if self.is_fixed:
+            return 0.0, 1.0
+        number = float(value)
+        if self.kind == "integer":
+            count = self.high - self.low + 1
+            return float((number - self.low) / count), float((number - self.low + 1) / count)
+        if self.kind == "log":
+            place = float(np.log(number / self.low) / np.log(self.high / self.low))
+        else:
+            place = float((number - self.low) / (self.high - self.low))
+        return place, place
+
     def narrowed(self, override: Override) -> "Parameter":
         """The same parameter fixed to one value, on the range `[low, high]`, with fewer choices, or with other weights.
 

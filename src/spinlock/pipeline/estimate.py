@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from spinlock.config.generate import GenerateConfig
-from spinlock.pipeline.memory import footprint
+from spinlock.pipeline.memory import footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import plan_of, recipe_of
 from spinlock.pipeline.sample_block import BlockTask, make_block
@@ -27,7 +27,7 @@ class Estimate:
         num_samples: of the data set.
         num_workers: processes.
         seconds: of the whole run.
-        num_bytes: of the data-set file, at most.
+        num_bytes: of the data-set file; shards take as much again while it is made.
         memory_bytes: of all processes together, at most.
         available_bytes: memory that is free now; None where the system does not say.
         timed_samples: that the estimate rests on.
@@ -55,15 +55,14 @@ def estimate(config: GenerateConfig, *, progress: Progress = silent) -> Estimate
     workers = None if config.storage.workers == "auto" else config.storage.workers
     memory = footprint(recipe, shard_size=config.storage.shard_size, num_workers=workers, cores=num_cores())
     groups = timed_samples(plan.plans, most_together=1 if config.grid_size >= LARGE_GRID else 4)
-    timed, sizes = [], []
+    timed = []
     with one_thread():
         make_block(BlockTask(plans=groups[0][:1], recipe=recipe))  # the first call loads libraries
         for number, group in enumerate(groups):
             progress("time samples", number, len(groups))
             start = time.perf_counter()
-            block = make_block(BlockTask(plans=group, recipe=recipe))
+            make_block(BlockTask(plans=group, recipe=recipe))
             timed.append((group, time.perf_counter() - start))
-            sizes.append(sum(array.nbytes for array in block.arrays().values()) / len(group))
     progress("time samples", len(groups), len(groups))
     counts = Counter(sample.system for sample in plan.plans)
     seconds = seconds_by_system(plan.plans, timed)
@@ -72,7 +71,7 @@ def estimate(config: GenerateConfig, *, progress: Progress = silent) -> Estimate
         num_samples=config.num_samples,
         num_workers=memory.num_workers,
         seconds=sum(seconds.values()) / speed,
-        num_bytes=round(max(sizes) * config.num_samples),
+        num_bytes=sample_bytes(recipe) * config.num_samples,
         memory_bytes=memory.total_bytes,
         available_bytes=memory.available_bytes,
         timed_samples=sum(len(group) for group in groups),

@@ -1,14 +1,16 @@
 """Rollouts to look at: what carries one token, and a sheet of everything."""
 
-import numpy as np
 import torch
 
+from spinlock.core.rollout import Rollout
 from spinlock.core.tokens import TokenTable
 from spinlock.plots.content import GalleryRollout, GalleryToken
 from spinlock.store.dataset import Dataset
 
 ROLLOUTS_A_TOKEN = 6
 ROLLOUTS_A_SYSTEM = 2
+LARGEST_PICTURE = 64
+"""Cells along a side that are shown of a large grid."""
 MOST_COMMON = 1 / 6
 """A token that more of the samples carry says little; the gallery prefers rarer ones."""
 
@@ -54,14 +56,20 @@ def contact_rollouts(dataset: Dataset) -> tuple[GalleryRollout, ...]:
 
 def gallery_rollout(dataset: Dataset, sample: int) -> GalleryRollout:
     """The first channel of a sample's first valid realization (of its first one, if none is valid)."""
-    states = dataset.states(sample)
-    valid = np.flatnonzero(dataset.quality.valid[sample])
-    realization = int(valid[0]) if len(valid) else 0
-    return GalleryRollout(
-        title=dataset.systems[sample].replace("_", " "),
-        caption=f"sample {sample}",
-        frames=states[realization, :, 0].float().numpy(),
-    )
+    return picture_of(dataset.rollout(sample), caption=f"sample {sample}")
+
+
+def picture_of(rollout: Rollout, *, caption: str) -> GalleryRollout:
+    """The first channel of the first valid realization (of the first one, if none is valid).
+
+    Large grids are thinned to at most 64 cells a side; states of height 1 are one picture, time downwards.
+    """
+    frames = rollout.states[rollout.valid.index(True) if any(rollout.valid) else 0, :, 0].float()
+    if frames.shape[1] == 1:
+        frames = frames.transpose(0, 1)
+    steps = [-(-length // LARGEST_PICTURE) for length in frames.shape[1:]]
+    thinned = frames[:, :: steps[0], :: steps[1]]
+    return GalleryRollout(title=rollout.system.replace("_", " "), caption=caption, frames=thinned.numpy())
 
 
 def _from_many_systems(samples: list[int], systems: tuple[str, ...]) -> list[int]:

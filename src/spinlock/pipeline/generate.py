@@ -10,12 +10,13 @@ import numpy as np
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import InputError, UsageError
 from spinlock.dynamics import SamplingPlan
-from spinlock.pipeline.memory import Footprint, footprint
+from spinlock.pipeline.memory import Footprint, footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import data_configuration, description_of, plan_of, recipe_of
 from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, write_block
 from spinlock.pipeline.workers import map_in_workers, num_cores
 from spinlock.pipeline.workload import relative_work, share_done
+from spinlock.store.atomic import check_free_space
 from spinlock.store.dataset import open_dataset
 from spinlock.store.merge import merge_shards
 from spinlock.store.shards import Origin, complete_shards, missing_samples, remove_shards, write_origin
@@ -183,6 +184,8 @@ def _make(
     finished = set(samples) & there
     if finished:
         log.info("Going on: %d of %d samples are already there.", len(finished), len(samples))
+    # The shards that are to come, and the data set beside all shards.
+    check_free_space(config.output_path, sample_bytes(recipe) * (len(missing) + config.num_samples))
     origin = Origin(
         configuration=data_configuration(config), fingerprint=recipe.fingerprint, num_samples=config.num_samples
     )

@@ -1,4 +1,4 @@
-"""How much memory a run takes, said before it starts, and how much there is.
+"""How much memory and disk a run takes, said before it starts, and how much memory there is.
 
 The figures are bounds that were measured (peak resident size of workers, torch 2.13 on Linux, grids of 16 to 256, one
 and two channels): every case stayed below, most within a factor of two.
@@ -12,6 +12,7 @@ from pathlib import Path
 from spinlock.core.errors import ResourceError
 from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.rollout import WINDOW_BYTES
+from spinlock.features.sdf import SDF
 from spinlock.pipeline.sample_block import Recipe
 from spinlock.store.atomic import human_size
 
@@ -84,6 +85,18 @@ def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
     size = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
     kept = 3 * shard_size * sample * size // 4  # as rows, as one array, as the image of the shard
     return WORKER_BYTES + 2 * window + 4 * sample + kept + CELL_BYTES * cells
+
+
+def sample_bytes(recipe: Recipe) -> int:
+    """What a sample takes on disk, in a shard or in the data set, without compression."""
+    channels = max(len(SYSTEMS[name]().channel_names) for name in recipe.spaces)
+    cells = channels * recipe.grid_size**recipe.spatial_dimensions
+    states = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
+    per_timestep, per_trajectory = (len(SDF.with_scope(scope)) for scope in ("per_timestep", "per_trajectory"))
+    runs, times = recipe.num_realizations, recipe.num_timesteps
+    features = per_timestep * times + per_trajectory * runs + len(SDF.aggregated())
+    about = 8 * len(recipe.columns) + 13 * runs + 256  # parameters, screening, names and numbers
+    return 4 * features + 4 * cells + states * runs * times * cells + about
 
 
 def available_bytes() -> int | None:

@@ -59,7 +59,7 @@ def render_page(content: PageContent, *, max_bytes: int = MAX_BYTES) -> str:
         split_words=SPLIT_WORDS,
         num_passed=sum(line.passed for line in content.thresholds),
         figures={name: _drawn(content, name, draw) for name, draw in FIGURES.items()},
-        pictures=[[_picture(rollout) for rollout in token.rollouts] for token in content.gallery],
+        pictures=[[picture(rollout) for rollout in token.rollouts] for token in content.gallery],
     )
     size = len(page.encode())
     if size > max_bytes:
@@ -92,7 +92,8 @@ def _best_rival(content: PageContent) -> CoderLine | None:
     return min(rivals, key=lambda coder: coder.errors[judged], default=None)
 
 
-def _picture(rollout: GalleryRollout) -> Picture:
+def picture(rollout: GalleryRollout) -> Picture:
+    """A rollout as an animation and its last frame."""
     return Picture(data_uri(animation(rollout.frames), "image/webp"), data_uri(still(rollout.frames), "image/webp"))
 
 

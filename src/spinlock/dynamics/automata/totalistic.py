@@ -33,6 +33,7 @@ def looked_up(table: Table, count: Float[Tensor, "batch 1 height width"]) -> Flo
     """Entries of a table at real positions: exact at integers, a Catmull-Rom spline between them.
 
     Its slope at an integer is half the difference between the entries next to it: what one cell more or less changes.
+    NaN where the position is.
     """
     last = table.shape[1] - 1
     position = count.clamp(0, last)
@@ -41,7 +42,7 @@ def looked_up(table: Table, count: Float[Tensor, "batch 1 height width"]) -> Flo
     rows = table.expand(count.shape[0], -1)
 
     def entry(offset: int) -> Tensor:
-        index = (below + offset).clamp(0, last).long().flatten(1)
+        index = (below + offset).nan_to_num().clamp(0, last).long().flatten(1)  # NaN is a place of no table
         return rows.gather(1, index).view_as(count)
 
     before, low, high, after = entry(-1), entry(0), entry(1), entry(2)
