@@ -66,12 +66,18 @@ def quantities(
 
 
 def energy_entropy(u: Float[Tensor, "frame value"]) -> tuple[Float[Tensor, " frame"], Float[Tensor, " frame"]]:
-    """Root mean square, and -Σ p log p in nats with p = u²/Σu²; NaN entropy of a frame of zeros."""
+    """Root mean square, and -Σ p log p in nats with p = u²/Σu², in float64; NaN entropy of a frame of zeros.
+
+    With e = u²/⟨u²⟩ the entropy is log N - ⟨e log e⟩: what is lost to an even distribution, without the cancellation
+    of two large sums.
+    """
     largest = u.abs().amax(-1)
-    energy = (u / torch.where(largest > 0, largest, 1)[:, None]).square()
-    total = energy.sum(-1)
-    entropy = total.log() - torch.special.xlogy(energy, energy).sum(-1) / total
-    return largest * (total / u.shape[-1]).sqrt(), entropy.masked_fill(largest == 0, torch.nan)
+    energy = (u * torch.where(largest > 0, largest, 1).reciprocal()[:, None]).square_()
+    mean = energy.mean(-1)
+    energy.mul_(torch.where(mean > 0, mean, 1).reciprocal()[:, None])
+    # Not xlogy, which is five times slower: 0 log(tiny) is 0 as well.
+    lost = torch.linalg.vecdot(energy, energy.clamp_min(torch.finfo(u.dtype).tiny).log_()).double() / u.shape[-1]
+    return (largest * mean.sqrt()).double(), (math.log(u.shape[-1]) - lost).masked_fill(largest == 0, torch.nan)
 
 
 def total_variation(u: Float[Tensor, "frame channel height width"], *, periodic: bool) -> Float[Tensor, " frame"]:

@@ -1,5 +1,6 @@
 """What the features of one sample share, each computed once and only when it is asked for."""
 
+import math
 from functools import cached_property
 from typing import final
 
@@ -130,7 +131,17 @@ class Fields:
 
     @cached_property
     def gradient_energy(self) -> Float[Tensor, "batch time"]:
-        """Mean of |∇u|² over channel and space, by differences of neighbours (without the wrap if not periodic)."""
+        """Mean of |∇u|² over channel and space, by differences of neighbours (without the wrap if not periodic).
+
+        On a periodic domain by Parseval: a step to the next pixel multiplies the power of k cycles over N pixels by
+        2 - 2 cos(2πk/N).
+        """
+        if self.periodic:
+            columns, rows = self.spectra.along_x, self.spectra.along_y
+            sums = columns @ _step_power(columns.shape[-1], self.u.shape[-1], like=columns)
+            sums = sums + rows @ _step_power(rows.shape[-1], self.u.shape[-2], like=rows)
+            share = torch.where(self.is_varied, sums / columns.sum(-1), 0)
+            return share * self.total_std.square() / self.dx**2
         energy = (self.pixels.gradient_xx + self.pixels.gradient_yy) * self.std.square()
         return energy.nan_to_num(nan=0.0).mean(-1) / self.dx**2
 
@@ -159,7 +170,7 @@ class Fields:
     @cached_property
     def radial_wavenumber(self) -> Float[Tensor, " band"]:
         """Centres 0, 1, 2, … of the shells, cycles per domain (its longer side); corners of the plane included."""
-        return torch.arange(self.plane.sums.shape[1] - 6, dtype=self.u.dtype, device=self.u.device)
+        return torch.arange(self.plane.even_sums.shape[1] - 3, dtype=self.u.dtype, device=self.u.device)
 
     @cached_property
     def radial_power(self) -> Float[Tensor, "batch time band"]:
@@ -250,6 +261,12 @@ class Fields:
     def _apart(self, frames: Tensor) -> Tensor:
         """(batch x time, …) → (batch, time, …)."""
         return frames.unflatten(0, self.u.shape[:2])
+
+
+def _step_power(wavenumbers: int, length: int, *, like: Tensor) -> Float[Tensor, " wavenumber"]:
+    """2 - 2 cos(2πk/length) = 4 sin²(πk/length) for k = 0, 1, …, without cancellation."""
+    turns = torch.arange(wavenumbers, dtype=torch.float64, device=like.device) * (math.pi / length)
+    return (4 * turns.sin().square()).to(like.dtype)
 
 
 def _gram(frames: Float[Tensor, "time value"]) -> Float[Tensor, "time time"]:

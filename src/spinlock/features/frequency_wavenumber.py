@@ -50,7 +50,7 @@ def frequency_wavenumber(
     largest = series.abs().square().mean(-1).sum((1, 2))
     window = torch.hann_window(time + 2, periodic=False, dtype=modes.real.dtype, device=modes.device)[1:-1]
     spectrum = torch.fft.fft(fluctuation.conj() * window, norm="forward")  # conj: exp(-iωt) at positive frequency
-    power = torch.fft.fftshift(spectrum.abs().square(), -1).sum(2).mT * 2
+    power = torch.fft.fftshift((spectrum.real.square() + spectrum.imag.square()).sum(2), -1).mT * 2
     present = power.sum((1, 2)) > 1e-12 * largest
     wavenumber = ((grid_y[kept] / height) ** 2 + (grid_x[kept] / width) ** 2).sqrt()
     frequency = torch.fft.fftshift(torch.fft.fftfreq(time, dtype=power.dtype, device=power.device))

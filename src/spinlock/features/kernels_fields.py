@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.kernels_pixels import CHUNK_PIXELS
+from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS, mean_product
 
 
 def frame_scale(frame: Float[Tensor, "batch channel height width"]) -> Float[Tensor, " batch"]:
@@ -29,15 +29,23 @@ class FrameNorms(NamedTuple):
 
 def frame_norms(u: Float[Tensor, "frame channel height width"]) -> FrameNorms:
     """Moments and norms of each frame, in chunks that stay in the cache; the variance from centred values."""
-    parts = []
-    for chunk in u.flatten(2).split(max(1, CHUNK_PIXELS // u[0].numel())):
-        mean = chunk.mean(-1)
-        centred = chunk - mean[..., None]
-        variance = torch.linalg.vecdot(centred, centred) / chunk.shape[-1]
-        size = chunk.abs()
+    frames = u.flatten(2)
+    size = min(len(u), max(1, CHUNK_PIXELS // u[0].numel()))
+    spare, parts = torch.empty_like(frames[:size]), []
+    for chunk in frames.split(size):
+        mean, buffer = chunk.mean(-1), spare[: len(chunk)]
+        variance = _mean_square(torch.sub(chunk, mean[..., None], out=buffer))
+        magnitude = torch.abs(chunk, out=buffer)
+        l1, linf = magnitude.mean((-2, -1)), magnitude.amax((-2, -1))
         square = variance + mean.square()
-        parts.append((mean, variance.sqrt(), size.mean((-2, -1)), square.mean(-1).sqrt(), size.amax((-2, -1))))
+        parts.append((mean, variance.sqrt(), l1, square.mean(-1).sqrt(), linf))
     return FrameNorms(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+
+def _mean_square(values: Float[Tensor, "frame channel value"]) -> Float[Tensor, "frame channel"]:
+    if values.device.type == "cpu":  # as batched inner products
+        return torch.from_numpy(mean_product(values.numpy(), values.numpy(), axes=2))
+    return torch.linalg.vecdot(values, values) / values.shape[-1]
 
 
 def hann_window(like: Float[Tensor, "*batch height width"]) -> Float[Tensor, "height width"]:

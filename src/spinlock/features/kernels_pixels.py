@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHUNK_PIXELS = 131_072
-"""Pixels of a chunk of frames: half a megabyte of float32, so that a chunk and its temporaries stay in the cache."""
+from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS, RANK_ROWS, FrameSums
 
 
 class PixelStatistics(NamedTuple):
@@ -42,7 +42,24 @@ def pixel_statistics(
     *,
     periodic: bool,
 ) -> PixelStatistics:
-    """Every pixel statistic of each frame; NaN where `std` is NaN."""
+    """Every pixel statistic of each frame; NaN where `std` is NaN. In numpy on a CPU, tensor by tensor elsewhere."""
+    size = min(len(u), max(1, CHUNK_PIXELS // (u.shape[-2] * u.shape[-1])))
+    chunks = list(zip(u.split(size), mean.split(size), std.split(size), strict=True))
+    if u.device.type == "cpu":
+        sums = FrameSums(size, *u.shape[1:], periodic=periodic, dtype=u[:0].numpy().dtype)
+        rows = [sums.statistics(*(tensor.numpy() for tensor in chunk)) for chunk in chunks]
+        return PixelStatistics(*(torch.from_numpy(np.concatenate(column)) for column in zip(*rows, strict=True)))
+    return tensor_statistics(u, mean, std, periodic=periodic)
+
+
+def tensor_statistics(
+    u: Float[Tensor, "frame height width"],
+    mean: Float[Tensor, " frame"],
+    std: Float[Tensor, " frame"],
+    *,
+    periodic: bool,
+) -> PixelStatistics:
+    """The same, one tensor operation after the other, on any device."""
     size = max(1, CHUNK_PIXELS // (u.shape[-2] * u.shape[-1]))
     chunks = zip(u.split(size), mean.split(size), std.split(size), strict=True)
     parts = [_chunk_statistics(part, centre, width, periodic=periodic) for part, centre, width in chunks]
@@ -147,10 +164,10 @@ def _level_set(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tup
 def _effective_rank(z: Float[Tensor, "frame height width"]) -> Float[Tensor, " frame"]:
     """Participation ratio of the squared singular values: (tr G)² / tr G² with G = z zᵀ on the shorter side.
 
-    Of a frame with more than 64 rows only every second, third, … counts, so that at most 64 are left.
+    Of a frame with more than 32 rows only every second, third, … counts, so that at most 32 are left.
     """
     rows = z if z.shape[-2] <= z.shape[-1] else z.mT
-    rows = rows[:, :: math.ceil(rows.shape[1] / 64)]
+    rows = rows[:, :: math.ceil(rows.shape[1] / RANK_ROWS)]
     gram = rows @ rows.mT
     trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
     return trace.square() / _mean_product(gram, gram) / rows.shape[1] ** 2

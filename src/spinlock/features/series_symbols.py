@@ -44,7 +44,7 @@ def normalized_permutation_entropy(shares: Float[Tensor, "batch pattern"]) -> Fl
 
 def lempel_ziv(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Number of phrases of the string [z > 0] (Lempel & Ziv 1976) times log₂ T / T."""
-    words = ["".join("1" if high else "0" for high in row) for row in (z > 0).tolist()]
+    words = [row.tobytes().decode("latin-1") for row in (z > 0).cpu().numpy()]
     return z.new_tensor([num_phrases(word) for word in words]) * (math.log2(z.shape[1]) / z.shape[1])
 
 

@@ -64,8 +64,10 @@ def _phase(
     shift: Float[Tensor, "*batch axis"], ky: Int[Tensor, " ky"], kx: Int[Tensor, " kx"]
 ) -> Complex[Tensor, "*batch ky kx"]:
     """exp(2πi k·d)."""
-    turns = shift[..., 0, None, None] * ky[:, None] + shift[..., 1, None, None] * kx
-    return torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
+    factors = []
+    for turns in (shift[..., :1] * ky, shift[..., 1:] * kx):
+        factors.append(torch.polar(torch.ones_like(turns), 2 * math.pi * turns))
+    return factors[0][..., :, None] * factors[1][..., None, :]
 
 
 def _coarse_peak(

@@ -1,0 +1,180 @@
+"""The pixel statistics on a CPU: the sums of `kernels_pixels` in numpy, with buffers that are used again and again.
+
+Three to four times faster than one tensor operation after the other: numpy writes into the same few buffers, which stay in
+the cache, takes inner products of all frames of a chunk as one batched product, and has the level set in single bytes.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+CHUNK_PIXELS = 131_072
+"""Pixels of a chunk of frames: half a megabyte of float32."""
+
+RANK_ROWS = 32
+"""Most rows of a frame that its effective rank is taken from."""
+
+Frames = Float[np.ndarray, "frame height width"]
+PerFrame = Float[np.ndarray, " frame"]
+
+
+def mean_product(a: NDArray, b: NDArray, *, axes: int = 1) -> NDArray:
+    """Mean of a·b over all but the first `axes` axes, as a batched inner product: the fastest sum that there is."""
+    shape, values = a.shape[:axes], math.prod(a.shape[axes:])
+    return np.matmul(a.reshape(-1, 1, values), b.reshape(-1, values, 1)).reshape(shape) / values
+
+
+class FrameSums:
+    """The statistics of one chunk of frames after another, all of the same height and width.
+
+    Args:
+        frames: most frames in a chunk.
+        height: of a frame.
+        width: of a frame.
+        periodic: whether the frames wrap around.
+        dtype: of the frames.
+    """
+
+    def __init__(self, frames: int, height: int, width: int, *, periodic: bool, dtype: np.dtype) -> None:
+        self.height, self.width, self.periodic = height, width, periodic
+        self.buffers = [np.empty((frames, height, width), dtype) for _ in range(5)]
+        self.masks = [np.empty((frames, height, width), np.bool_) for _ in range(3)]
+        self.ones = np.ones((1, height, width), dtype)
+
+    def statistics(self, u: Frames, mean: PerFrame, std: PerFrame) -> list[PerFrame]:
+        """The columns of `PixelStatistics`, in order; NaN where `std` is."""
+        z, across, down, spare, other = (buffer[: len(u)] for buffer in self.buffers)
+        constant = np.isnan(std)
+        np.subtract(u, mean[:, None, None], out=z)
+        np.multiply(z, (1 / np.where(constant, np.inf, std))[:, None, None].astype(z.dtype), out=z)
+        columns = [
+            *self._moments(z, spare),
+            *self._slopes(z, across, down, spare, other),
+            *self._level_set(z),
+            effective_rank(z),
+        ]
+        return [np.where(constant, np.nan, column).astype(z.dtype) for column in columns]
+
+    def _mean(self, a: Frames) -> PerFrame:
+        return mean_product(a, np.broadcast_to(self.ones, a.shape))
+
+    def _moments(self, z: Frames, spare: Frames) -> list[PerFrame]:
+        magnitude = self._mean(np.abs(z, out=spare))
+        square = np.multiply(z, z, out=spare)
+        return [magnitude, mean_product(square, z), mean_product(square, square)]
+
+    def _slopes(self, z: Frames, across: Frames, down: Frames, spare: Frames, other: Frames) -> list[PerFrame]:
+        """Mean squares and product of the slopes, mean |∇z|⁴ and mean |∇z|, and of the Laplacian square and cube."""
+        self._next_column(np.subtract, z, out=across)
+        self._next_row(np.subtract, z, out=down)
+        if not self.periodic:
+            across[:, :, -1], down[:, -1] = 0, 0
+        rows, columns = (n if self.periodic or n == 1 else n - 1 for n in (self.height, self.width))
+        along_x, along_y, all_cells = (
+            self.height * self.width / n for n in (self.height * columns, rows * self.width, rows * columns)
+        )  # a mean over pixels becomes one over edges or cells
+        xx, yy = mean_product(across, across) * along_x, mean_product(down, down) * along_y
+        self._next_row(np.add, across, out=spare)
+        self._next_column(np.add, down, out=other)
+        product = mean_product(self._inside(spare), other) * all_cells / 4  # both are doubled
+        laplacian = self._laplacian(across, down, out=spare)
+        inner = self._inner_share()
+        square = np.multiply(laplacian, laplacian, out=other)
+        curvature = [mean_product(laplacian, laplacian) * inner, mean_product(square, laplacian) * inner]
+        for steps in (across, down):
+            np.multiply(steps, steps, out=steps)
+        self._next_row(np.add, across, out=spare)
+        self._next_column(np.add, down, out=other)
+        energy = self._inside(np.add(spare, other, out=spare))  # twice |∇z|² of the cells
+        fourth = mean_product(energy, energy) * all_cells / 4
+        magnitude = self._mean(np.sqrt(energy, out=energy)) * all_cells / math.sqrt(2)
+        return [xx, yy, product, fourth, magnitude, *curvature]
+
+    def _next_column(self, combine: np.ufunc, a: NDArray, *, out: NDArray) -> NDArray:
+        """combine(right neighbour, pixel); right of the last column is the first one."""
+        flat = a.reshape(-1)
+        # All frames in one contiguous sweep, then the last column: many times faster than row by row.
+        combine(flat[1:], flat[:-1], out=out.reshape(-1)[:-1])
+        combine(a[:, :, 0], a[:, :, -1], out=out[:, :, -1])
+        return out
+
+    def _next_row(self, combine: np.ufunc, a: NDArray, *, out: NDArray) -> NDArray:
+        """combine(neighbour below, pixel); below the last row is the first one."""
+        flat, width = a.reshape(-1), a.shape[2]
+        combine(flat[width:], flat[:-width], out=out.reshape(-1)[:-width])
+        combine(a[:, 0], a[:, -1], out=out[:, -1])
+        return out
+
+    def _inside(self, cells: Frames) -> Frames:
+        """`cells` with 0 in those that would reach over the edge of a domain that does not wrap around."""
+        if not self.periodic:
+            if self.width > 1:
+                cells[:, :, -1] = 0
+            if self.height > 1:
+                cells[:, -1] = 0
+        return cells
+
+    def _laplacian(self, across: Frames, down: Frames, *, out: Frames) -> Frames:
+        """Five-point Laplacian from the steps to the next pixels; 0 at the border if the domain does not wrap around."""
+        flat, result, steps = across.reshape(-1), out.reshape(-1), down.reshape(-1)
+        np.subtract(flat[1:], flat[:-1], out=result[1:])
+        np.subtract(across[:, :, 0], across[:, :, -1], out=out[:, :, 0])
+        np.add(result, steps, out=result)
+        first = out[:, 0] - down[:, -1]
+        np.subtract(result[self.width :], steps[: -self.width], out=result[self.width :])
+        out[:, 0] = first
+        if not self.periodic:
+            if self.width > 1:
+                out[:, :, 0], out[:, :, -1] = 0, 0
+            if self.height > 1:
+                out[:, 0], out[:, -1] = 0, 0
+        return out
+
+    def _inner_share(self) -> float:
+        """What makes a mean over all pixels one over those that have a Laplacian; NaN if none has."""
+        inner = [n if self.periodic or n == 1 else n - 2 for n in (self.height, self.width)]
+        return self.height * self.width / math.prod(inner) if min(inner) > 0 else math.nan
+
+    def _level_set(self, z: Frames) -> list[PerFrame]:
+        """Occupied share, interface edges per pixel and Euler number of {z > 0}, from counts of pairs and quads."""
+        mask, pairs, quads = (buffer[: len(z)] for buffer in self.masks)
+        np.greater(z, 0, out=mask)
+        wraps_x, wraps_y = self.periodic and self.width > 1, self.periodic and self.height > 1
+        occupied = _counts(mask)
+        self._next_row(np.logical_and, mask, out=pairs)
+        if not wraps_y:
+            pairs[:, -1] = False
+        num_pairs = _counts(pairs)
+        self._next_column(np.logical_and, mask, out=pairs)
+        if not wraps_x:
+            pairs[:, :, -1] = False
+        num_pairs = num_pairs + _counts(pairs)
+        self._next_row(np.logical_and, pairs, out=quads)
+        if not wraps_y:
+            quads[:, -1] = False
+        ends = 4 * occupied - 2 * num_pairs  # of all edges, those that have one end inside
+        if not wraps_x:
+            ends = ends - mask[:, :, 0].sum(-1) - mask[:, :, -1].sum(-1)
+        if not wraps_y:
+            ends = ends - mask[:, 0].sum(-1) - mask[:, -1].sum(-1)
+        pixels = self.height * self.width
+        return [occupied / pixels, ends / pixels, occupied - num_pairs + _counts(quads)]
+
+
+def _counts(mask: Bool[np.ndarray, "frame height width"]) -> PerFrame:
+    """Number of True in each frame."""
+    return np.array([np.count_nonzero(frame) for frame in mask], dtype=np.float64)
+
+
+def effective_rank(z: Frames) -> PerFrame:
+    """Participation ratio of the squared singular values: (tr G)² / tr G² with G = z zᵀ on the shorter side.
+
+    Of a frame with more than 32 rows only every second, third, … counts, so that at most 32 are left.
+    """
+    rows = z if z.shape[1] <= z.shape[2] else z.swapaxes(1, 2)
+    rows = np.ascontiguousarray(rows[:, :: math.ceil(rows.shape[1] / RANK_ROWS)])
+    gram = np.matmul(rows, rows.swapaxes(1, 2))
+    trace, square = mean_product(rows, rows) * rows[0].size, mean_product(gram, gram) * gram[0].size
+    return trace**2 / np.where(square > 0, square, np.nan)
