@@ -4,9 +4,10 @@
              given by the clock and by the processors (which other work on the machine hardly changes), and extrapolated
              to the whole data set
     workers  the same samples by one worker and by two, in turn
+    configs  the same for the shipped data sets that `speed` leaves out, on their own grids
     memory   peak resident size of all processes together for some samples and for ten times as many
 
-    python benchmarks/generation.py [speed] [workers] [memory] [--grids 32 64 128] [--samples 92] [--results FILE] [--json]
+    python benchmarks/generation.py [speed] [configs] [workers] [memory] [--grids 32 64 128] [--samples 92] [--results FILE] [--json]
 
 With `--results`, what was measured is kept in that file after each measurement, and a run that was stopped goes on.
 """
@@ -28,8 +29,9 @@ from spinlock.pipeline.workers import map_in_workers
 from spinlock.pipeline.workload import relative_work
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "generate"
-SIZES = {32: ("test_1k_inline_features", 1000), 64: ("diverse_10k", 10_000), 128: ("test_1k_inline_features", 1000)}
-"""Grid → the shipped data set that is measured on it, and its samples."""
+NAMES = {32: "test_1k_inline_features", 64: "diverse_10k", 128: "test_1k_inline_features"}
+"""Grid → the shipped data set that is measured on it."""
+OTHERS = ("demo", "neural_operators_1k")
 
 
 def timed_block(task: BlockTask) -> tuple[int, float]:
@@ -57,12 +59,12 @@ def configured(name: str, folder: Path, *overrides: str) -> GenerateConfig:
     return load_config(CONFIGS / f"{name}.yaml", GenerateConfig, overrides=(target, *overrides))
 
 
-def speed(grid: int, samples: int) -> dict[str, Any]:
-    """Samples a second by two workers, and the hours of the whole data set, by the clock and by the processors."""
-    name, size = SIZES[grid]
+def speed(name: str, samples: int, *overrides: str) -> dict[str, Any]:
+    """Samples a second by two workers, and the minutes of the whole data set, by the clock and by the processors."""
     with tempfile.TemporaryDirectory() as folder:
-        config = configured(name, Path(folder), f"grid_size={grid}", "storage.shard_size=8")
-        found = make(config, range(samples), workers=2)
+        config = configured(name, Path(folder), *overrides, "storage.shard_size=8")
+        size = config.num_samples
+        found = make(config, range(min(samples, size)), workers=2)
     # Two workers of one thread are 1.8 times as fast as one: what the processors alone would take on an idle machine.
     idle = found["processor_s"] / 1.8
     return {
@@ -131,14 +133,18 @@ def resident(pid: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", help="speed, workers, memory; all where nothing is named")
-    parser.add_argument("--grids", type=int, nargs="+", default=sorted(SIZES), choices=sorted(SIZES))
+    parser.add_argument("what", nargs="*", help="speed, configs, workers, memory; all where nothing is named")
+    parser.add_argument("--grids", type=int, nargs="+", default=sorted(NAMES), choices=sorted(NAMES))
     parser.add_argument("--samples", type=int, default=96, help="samples of each measurement of speed")
     parser.add_argument("--results", type=Path, help="file that results are kept in")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     arguments = parser.parse_args()
     measurements: dict[str, Callable[[], dict[str, Any]]] = {
-        **{f"speed_{grid}": lambda grid=grid: speed(grid, arguments.samples) for grid in arguments.grids},
+        **{
+            f"speed_{grid}": lambda grid=grid: speed(NAMES[grid], arguments.samples, f"grid_size={grid}")
+            for grid in arguments.grids
+        },
+        **{f"configs_{name}": lambda name=name: speed(name, arguments.samples) for name in OTHERS},
         "workers": lambda: workers(24),
         "memory": lambda: memory(24),
     }

@@ -59,7 +59,7 @@ def killed(target: Path, samples: int, *, kills: int, seed: int, seconds: float)
             contents.add(content_of(target))
             target.unlink()
         process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        end = time.monotonic() + (moments.uniform(0.1, 0.8) * seconds if done < kills else 3600.0)
+        end = time.monotonic() + (moments.uniform(0.2, 1.2) * seconds if done < kills else 3600.0)
         while process.poll() is None and time.monotonic() < end:
             time.sleep(0.01)
         if process.poll() is None:

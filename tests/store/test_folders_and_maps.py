@@ -162,7 +162,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said_so(tmp_path, caplog, name)
     damage(tmp_path / "step-000000002" / name) if name != "manifest.json" else (
         tmp_path / "step-000000002" / name
     ).unlink()
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="spinlock"):
         loaded = load_latest_checkpoint(tmp_path)
     assert loaded is not None
     assert loaded.state == {"step": 1}
