@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile, dataset_option
+from spinlock.cli.options import ExistingFile, dataset_option, manner
 
 SPLITS = ("test", "validation", "train", "all")
 
@@ -31,6 +31,8 @@ def validate(*, tokenizer: Path | None, dataset: Path, split: str | None, traini
 
     On a data set that the tokenizer was not fitted to, all rows are judged, as rows of which none were seen. Ends with exit code 1 when a threshold or a check fails.
     """
+    from dataclasses import asdict
+
     from spinlock.cli.progress import progress
     from spinlock.core.errors import UsageError
 
@@ -42,5 +44,9 @@ def validate(*, tokenizer: Path | None, dataset: Path, split: str | None, traini
 
     with progress() as listener:
         if tokenizer is None:
-            return validate_dataset(dataset, progress=listener)
+            verdict = asdict(validate_dataset(dataset, progress=listener))
+            everything = manner().as_json or manner().verbosity > 0
+            return {
+                name: value for name, value in verdict.items() if everything or (name != "features" and value != {})
+            }
         return run(tokenizer, dataset, split=split, training_dataset=training_dataset, progress=listener)

@@ -103,7 +103,7 @@ def block_of(
     """
     rows = [_row(rollout, columns, keep_states, name=str(first + i)) for i, rollout in enumerate(rollouts)]
     kept = [row.states for row in rows if row.states is not None]
-    diverged_at = _padded([np.array(row.diverged_at) for row in rows])
+    diverged_at = _padded([np.array(row.diverged_at) for row in rows], "diverged_at")
     return DatasetBlock(
         index=np.arange(first, first + len(rows)),
         system=tuple(row.system for row in rows),
@@ -114,15 +114,15 @@ def block_of(
         dx=np.array([row.dx for row in rows], dtype=np.float64),
         num_channels=np.array([len(row.frame) for row in rows]),
         extent=np.array([row.extent for row in rows]),
-        inputs=_padded([row.frame for row in rows]),
-        outputs=_padded(kept) if kept else None,
-        per_timestep=_padded([row.per_timestep for row in rows]),
-        per_trajectory=_padded([row.per_trajectory for row in rows]),
+        inputs=_padded([row.frame for row in rows], "inputs"),
+        outputs=_padded(kept, "outputs") if kept else None,
+        per_timestep=_padded([row.per_timestep for row in rows], "per_timestep"),
+        per_trajectory=_padded([row.per_trajectory for row in rows], "per_trajectory"),
         aggregated=np.stack([row.aggregated for row in rows]),
         valid=diverged_at < 0,
         diverged_at=diverged_at,
-        dead_at=_padded([np.array(row.dead_at) for row in rows], fill=-1),
-        frozen_at=_padded([np.array(row.frozen_at) for row in rows], fill=-1),
+        dead_at=_padded([np.array(row.dead_at) for row in rows], "dead_at"),
+        frozen_at=_padded([np.array(row.frozen_at) for row in rows], "frozen_at"),
         redraws=np.array([row.redraws for row in rows]),
     )
 
@@ -195,10 +195,10 @@ def _value(rollout: Rollout, column: ParameterColumn) -> float:
     return float(column.choices.index(str(value))) if column.choices else float(value)
 
 
-def _padded(arrays: Sequence[np.ndarray], *, fill: int | None = None) -> np.ndarray:
+def _padded(arrays: Sequence[np.ndarray], name: str) -> np.ndarray:
     """Stack arrays whose shapes differ, filled up where a sample has no such time, channel or cell."""
     widest = np.max([array.shape for array in arrays], axis=0)
-    stacked = np.full((len(arrays), *widest), padding(arrays[0].dtype) if fill is None else fill, dtype=arrays[0].dtype)
+    stacked = np.full((len(arrays), *widest), padding(name), dtype=arrays[0].dtype)
     for row, array in zip(stacked, arrays, strict=True):
         row[tuple(slice(length) for length in array.shape)] = array
     return stacked

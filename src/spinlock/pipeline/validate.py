@@ -11,6 +11,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.features.clean import Twin, degenerate_columns
 from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import Artefact, load_artefact
+from spinlock.pipeline.dataset_health import ColumnHealth, category_rows, column_health, frame_features
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import Halves, load_halves
@@ -20,19 +21,29 @@ from spinlock.pipeline.verdict import UNSEEN, verdict
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
 
+NOISY = 0.5
+"""Share of a feature's variance between realizations of one sample above which it is named."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetVerdict:
-    """Whether a data set is sound: its file keeps to the format, and no column is dead or double.
+    """Whether a data set is sound: its file keeps to the format, and no column is dead or double or missing without a word.
 
     Attributes:
-        passed: no problem and no degenerate column.
+        passed: no problem, and `missing`, `undocumented`, `constant` and `twins` are empty.
         problems: with the file, one sentence each.
         samples, columns: of the aggregated table.
-        missing_by_definition: why columns have no value, and how many: one realization has no spread, and without a step
-            operator there is no sensitivity. They do not count against the data set.
-        missing, constant: names of the other columns that never have a value, or never vary.
+        missing_by_definition: why columns have no value, and how many: one realization has no spread, one channel no
+            coherence, and without a step operator there is no sensitivity. They do not count against the data set.
+        constant_by_definition: the same of columns that do not vary: where all realizations agree they have no spread.
+        missing, constant: names of the other columns, and of the features of each frame, that never have a value, or never vary.
+        undocumented: columns without a value in some samples, for which their feature's documentation gives no reason.
         twins: pairs of columns with |r| > .99.
+        categories: figures of each category, see `dataset_health.category_rows`.
+        heavy_tailed: columns of which a hundredth of the values carries half of the spread, with that share.
+        unstable: columns whose standard deviations in two halves of the draws differ by more than a factor of 2.
+        noisy: features of whose variance more than half lies between realizations of one sample.
+        features: every column, see `dataset_health.ColumnHealth`.
     """
 
     passed: bool
@@ -40,46 +51,85 @@ class DatasetVerdict:
     samples: int
     columns: int
     missing_by_definition: dict[str, int]
+    constant_by_definition: dict[str, int]
     missing: tuple[str, ...]
+    undocumented: tuple[dict[str, Any], ...]
     constant: tuple[str, ...]
     twins: tuple[dict[str, Any], ...]
+    categories: tuple[dict[str, Any], ...]
+    heavy_tailed: tuple[dict[str, Any], ...]
+    unstable: tuple[dict[str, Any], ...]
+    noisy: tuple[dict[str, Any], ...]
+    features: tuple[ColumnHealth, ...]
 
 
 @one_thread()
 def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVerdict:
-    """Check a data-set file against its format and its checksum, and its columns against each other."""
+    """Check a data-set file against its format and its checksum, and its columns for what they say.
+
+    Args:
+        dataset: the file.
+        progress: is told of the steps.
+
+    Raises:
+        InputError: if it is no data set of features.
+    """
     progress("check the file", 0, 1)
     with open_dataset(dataset) as opened:
         problems = tuple(check_dataset(opened, contents=True))
-        realizations = opened.metadata.get("num_realizations")
-    progress("check the file", 1, 1)
-    progress("compare the columns", 0, 1)
+        progress("check the file", 1, 1)
+        progress("look at the columns", 0, 1)
+        columns = column_health(opened, opened.feature_table())
+        frames = frame_features(opened)
     table = load_table(dataset).table
     found = degenerate_columns(table.values, table.names)
-    progress("compare the columns", 1, 1)
-    expected = _missing_by_definition(table, found.missing, one_realization=realizations == 1)
-    missing = tuple(name for name in found.missing if name not in expected)
+    progress("look at the columns", 1, 1)
+    by_name = {column.column: column for column in columns}
+    missing = (*(name for name in found.missing if by_name[name].excuse is None), *frames.missing)
+    agreeing = _agreeing(table, found.constant)
+    constant = (*(name for name in found.constant if name not in agreeing), *frames.constant)
+    undocumented = tuple(
+        {"column": column.column, "samples": column.undocumented} for column in columns if column.undocumented
+    )
     return DatasetVerdict(
-        passed=not (problems or missing or found.constant or found.twins),
+        passed=not (problems or missing or undocumented or constant or found.twins),
         problems=problems,
         samples=len(table),
         columns=len(table.names),
-        missing_by_definition=dict(Counter(expected.values())),
+        missing_by_definition=dict(Counter(column.excuse for column in columns if column.excuse)),
+        constant_by_definition={"all realizations agree": len(agreeing)} if agreeing else {},
         missing=missing,
-        constant=found.constant,
+        undocumented=undocumented,
+        constant=constant,
         twins=tuple(map(Twin._asdict, found.twins)),
+        categories=tuple(category_rows(columns)),
+        heavy_tailed=_standing_out(columns, "tail", "is_heavy_tailed"),
+        unstable=_standing_out(columns, "spread_ratio", "is_unstable"),
+        noisy=_noisy(columns),
+        features=columns,
     )
 
 
-def _missing_by_definition(table: FeatureTable, missing: Sequence[str], *, one_realization: bool) -> dict[str, str]:
-    """Column → why it can have no value in this data set, of the columns that have none."""
-    lost = set(missing)
-    sensitivity = {spec.name for spec in table.registry.specs if spec.category == "operator_sensitivity"}
-    reasons = dict.fromkeys(sensitivity, "no step operator") if sensitivity <= lost else {}
-    for spec in table.registry.specs:
-        if one_realization and spec.aggregation in ("std", "cv"):
-            reasons.setdefault(spec.name, "one realization")
-    return {name: reason for name, reason in reasons.items() if name in lost}
+def _agreeing(table: FeatureTable, constant: Sequence[str]) -> set[str]:
+    """Constant columns of spread, where no feature of any sample differs between its realizations."""
+    spread = [column for column, spec in enumerate(table.registry.specs) if spec.aggregation in ("std", "cv")]
+    if not bool((table.values[:, spread].nan_to_num(0) == 0).all()):
+        return set()
+    return set(constant) & {table.names[column] for column in spread}
+
+
+def _standing_out(columns: Sequence[ColumnHealth], figure: str, standing_out: str) -> tuple[dict[str, Any], ...]:
+    found = [column for column in columns if getattr(column, standing_out)]
+    found.sort(key=lambda column: -getattr(column, figure))
+    return tuple({"column": column.column, figure: getattr(column, figure)} for column in found)
+
+
+def _noisy(columns: Sequence[ColumnHealth]) -> tuple[dict[str, Any], ...]:
+    noise = {
+        column.column.removesuffix("__mean"): column.noise for column in columns if column.column.endswith("__mean")
+    }
+    found = sorted((name for name in noise if noise[name] > NOISY), key=lambda name: -noise[name])
+    return tuple({"feature": name, "noise": noise[name]} for name in found)
 
 
 @one_thread()

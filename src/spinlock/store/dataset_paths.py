@@ -63,10 +63,15 @@ PADDED_AXES = {
     "per_trajectory": (1,),
     "valid": (1,),
     "diverged_at": (1,),
+    "dead_at": (1,),
+    "frozen_at": (1,),
 }
-"""Arrays → their axes that may be longer than a sample's own; beyond it they hold NaN, and 0 where whole numbers are kept."""
+"""Arrays → their axes that may be longer than a sample's own; beyond it they hold `padding`."""
 
 
-def padding(dtype: np.dtype) -> float | int:
-    """What stands where a sample has nothing: NaN, or 0 among whole numbers."""
-    return np.nan if dtype.kind == "f" else 0
+_PADDING = {"valid": 0, "diverged_at": 0, "dead_at": -1, "frozen_at": -1}
+
+
+def padding(name: str) -> float | int:
+    """What an array holds where a sample has nothing: NaN; a realization that is not there counts as diverged at once."""
+    return _PADDING.get(name, np.nan)

@@ -182,7 +182,7 @@ def _fill(dataset: h5py.Dataset, name: str, shards: Sequence[Shard]) -> Iterator
             first, last = max(start, shard.first), min(stop, shard.first + shard.count)
             if first < last:
                 rows = _rows(shard, name, first - shard.first, last - shard.first)
-                piece[first - start : last - start] = _padded(rows, shape)
+                piece[first - start : last - start] = _padded(rows, shape, name)
         dataset[start:stop] = piece
         yield piece
 
@@ -196,10 +196,10 @@ def _rows(shard: Shard, name: str, start: int, stop: int) -> np.ndarray:
         return file.numbers(spec.path).read(slice(start, stop))
 
 
-def _padded(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _padded(rows: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     if rows.shape[1:] == shape[1:]:
         return rows
-    wide = np.full((len(rows), *shape[1:]), padding(rows.dtype), dtype=rows.dtype)
+    wide = np.full((len(rows), *shape[1:]), padding(name), dtype=rows.dtype)
     wide[tuple(slice(length) for length in rows.shape)] = rows
     return wide
 

@@ -1,0 +1,150 @@
+"""How the features of a data set are: which have no value and why, how noisy, heavy-tailed and stable they are."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from spinlock.core.feature_table import FeatureSpec, FeatureTable
+from spinlock.features.documentation import is_fixed_in_one_dimension
+from spinlock.features.sdf import PER_TIMESTEP
+from spinlock.metrics.column_health import HEAVY_TAIL, UNSTABLE_RATIO, noise_shares, spread_ratios, tail_weights
+from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, circumstances, count_reasons, reasons
+from spinlock.store.dataset import Dataset
+
+ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnHealth:
+    """One column of the aggregated table.
+
+    Attributes:
+        column, category: its name and kind.
+        missing: share of the samples without a value.
+        because: reason → samples that are missing for it, by documentation.
+        undocumented: samples that are missing without a documented reason.
+        noise: of its feature, the share of the variance that lies between realizations of one sample.
+        tail: share of the spread that the hundredth of the values carries that lies farthest out.
+        spread_ratio: of the standard deviations in two halves of the draws.
+    """
+
+    column: str
+    category: str
+    missing: float
+    because: dict[str, int]
+    undocumented: int
+    noise: float
+    tail: float
+    spread_ratio: float
+
+    @property
+    def excuse(self) -> str | None:
+        """Why the column has no value at all, where that is by documentation and not by the states alone."""
+        structural = {reason: count for reason, count in self.because.items() if reason != BY_VALUE}
+        if self.missing < 1 or self.undocumented or not structural:
+            return None
+        return max(structural, key=lambda reason: structural[reason])
+
+    @property
+    def is_heavy_tailed(self) -> bool:
+        """Whether a hundredth of the values carries half of the spread."""
+        return self.tail > HEAVY_TAIL
+
+    @property
+    def is_unstable(self) -> bool:
+        """Whether the spread in one half of the draws is more than twice that in the other."""
+        return self.spread_ratio > UNSTABLE_RATIO
+
+
+def column_health(dataset: Dataset, table: FeatureTable) -> tuple[ColumnHealth, ...]:
+    """The health of every column of a data set's aggregated table, all of whose rows are given."""
+    specs = table.registry.specs
+    present = table.mask.numpy()
+    operator = [column for column, spec in enumerate(specs) if spec.category == "operator_sensitivity"]
+    about = circumstances(dataset, has_operator=np.asarray(present[:, operator].any(1)))
+    names = dataset.registry().with_scope("per_trajectory").names
+    noise = dict(zip(names, noise_shares(torch.from_numpy(dataset.numbers("per_trajectory"))), strict=True))
+    tails, ratios = tail_weights(table.values), spread_ratios(table.values, table.groups)
+    return tuple(
+        _column(spec, ~present[:, column], about, noise[spec.feature], (tails[column], ratios[column]))
+        for column, spec in enumerate(specs)
+    )
+
+
+def _column(
+    spec: FeatureSpec, missing: np.ndarray, about: Circumstances, noise: float, spread: tuple[float, float]
+) -> ColumnHealth:
+    because, undocumented = count_reasons(missing, reasons(spec, about))
+    return ColumnHealth(
+        column=spec.name,
+        category=spec.category,
+        missing=float(missing.mean()),
+        because=because,
+        undocumented=undocumented,
+        noise=float(noise),
+        tail=float(spread[0]),
+        spread_ratio=float(spread[1]),
+    )
+
+
+def category_rows(columns: Sequence[ColumnHealth]) -> list[dict[str, object]]:
+    """One line a category: columns, shares that are missing, noise of its middle feature, and how many stand out."""
+    rows = []
+    for category in dict.fromkeys(column.category for column in columns):
+        own = [column for column in columns if column.category == category]
+        noise = [column.noise for column in own if np.isfinite(column.noise)]
+        rows.append(
+            {
+                "category": category,
+                "columns": len(own),
+                "missing": round(float(np.mean([column.missing for column in own])), 4),
+                "undocumented": sum(column.undocumented > 0 for column in own),
+                "median_noise": round(float(np.median(noise)), 3) if noise else None,
+                "heavy_tailed": sum(column.is_heavy_tailed for column in own),
+                "unstable": sum(column.is_unstable for column in own),
+            }
+        )
+    return rows
+
+
+class FrameFeatures(NamedTuple):
+    """Features of each frame that say nothing in a whole data set, and frames without a value by reason."""
+
+    missing: tuple[str, ...]
+    constant: tuple[str, ...]
+    missing_by_definition: Counter[str]
+
+
+def frame_features(dataset: Dataset) -> FrameFeatures:
+    """Look at the features with one value a saved state, some rows at a time."""
+    names = dataset.registry().with_scope("per_timestep").names
+    count, low, high = np.zeros(len(names), dtype=int), np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    for part in _rows(dataset):
+        flat = part.reshape(-1, len(names))
+        count += (~np.isnan(flat)).sum(0)
+        low, high = np.fmin(low, np.nanmin(flat, 0, initial=np.inf)), np.fmax(high, np.nanmax(flat, 0, initial=-np.inf))
+    about = circumstances(dataset, has_operator=np.zeros(len(dataset), dtype=bool))
+    excused: Counter[str] = Counter()
+    missing, constant = [], []
+    features = {feature.name: feature for feature in PER_TIMESTEP}
+    for name, number, least, most in zip(names, count, low, high, strict=True):
+        if number == 0:
+            because = {r: held for r, held in reasons(dataset.registry()[name], about).items() if r != BY_VALUE}
+            reason = next((reason for reason, holds in because.items() if holds.all()), None)
+            excused.update([reason] if reason else [])
+            missing += [] if reason else [name]
+        elif most - least <= 1e-6 * max(abs(most), abs(least)):
+            in_one_dimension = (
+                bool(about.is_narrow.all()) and name in features and is_fixed_in_one_dimension(features[name])
+            )
+            constant += [] if in_one_dimension else [name]
+    return FrameFeatures(tuple(missing), tuple(constant), excused)
+
+
+def _rows(dataset: Dataset) -> Iterator[np.ndarray]:
+    for start in range(0, len(dataset), ROWS_AT_ONCE):
+        yield dataset.numbers("per_timestep", slice(start, min(start + ROWS_AT_ONCE, len(dataset))))

@@ -1,0 +1,149 @@
+"""Which columns of a data set say nothing, and why."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from test_extract_features import waves
+
+from spinlock.cli import main
+from spinlock.core.feature_table import FeatureSpec
+from spinlock.features.sdf import PER_TIMESTEP, SDF_FEATURES
+from spinlock.pipeline.extract_features import Source, extract_features
+from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, count_reasons, reasons
+from spinlock.pipeline.validate import validate_dataset
+
+CHANNEL_FEATURES = 5  # granger_channels, its direction, transfer entropy, channel_lag, channel_phase_locking
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """Films of one realization and one channel, 40 steps, no operator: what users bring."""
+    folder = tmp_path_factory.mktemp("films")
+    chance = np.random.default_rng(0)
+    films = [
+        waves(steps=40, speed=speed)[:, 0] * np.exp(rate * np.arange(40))[:, None, None] + 0.3 * chance.normal()
+        for speed, rate in zip(chance.uniform(-1.5, 1.5, size=24), chance.uniform(-0.05, 0.05, size=24), strict=True)
+    ]
+    np.save(folder / "films.npy", np.stack(films))
+    return extract_features(Source(path=folder / "films.npy", axes="nthw"), output=folder / "f.h5", workers=1).output
+
+
+def test_what_one_realization_one_channel_and_no_operator_cannot_have_is_excused(imported):
+    found = validate_dataset(imported)
+    assert found.problems == ()
+    assert (found.missing, found.undocumented) == ((), ())
+    assert found.missing_by_definition == {
+        "one realization": 240,
+        "no step operator": 14,
+        "one channel": CHANNEL_FEATURES,
+        "too few steps": 1 + 1,  # rolling_variability_fine wants 64, bicoherence 48
+    }
+    assert all(row["median_noise"] is None for row in found.categories)
+    column = next(column for column in found.features if column.column == "bicoherence__mean")
+    assert column.because == {"too few steps": 24}
+
+
+def spoiled(source, target, change):
+    target.write_bytes(source.read_bytes())
+    with h5py.File(target, "r+") as file:
+        names = file["features/sdf/aggregated/features"].attrs["column_names"].tolist()
+        values = file["features/sdf/aggregated/features"][...]
+        change(values, names)
+        file["features/sdf/aggregated/features"][...] = values
+    return target
+
+
+def test_the_gate_names_constant_and_missing_columns_and_twins_and_ends_with_1(imported, tmp_path, capsys):
+    def change(values, names):
+        values[:, names.index("coverage__mean")] = 0.25
+        values[:, names.index("burstiness__mean")] = np.nan
+        values[:, names.index("determinism__mean")] = 3 - 2 * values[:, names.index("mass_drift__mean")]
+        values[:5, names.index("laminarity__mean")] = np.nan
+
+    path = spoiled(imported, tmp_path / "spoiled.h5", change)
+    assert main(["validate", "--dataset", str(path), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert not found["passed"]
+    assert set(found["constant"]) - set(validate_dataset(imported).constant) == {"coverage__mean"}
+    assert found["missing"] == ["burstiness__mean"]
+    pairs = {(twin["first"], twin["second"]) for twin in found["twins"]}
+    assert ("mass_drift__mean", "determinism__mean") in pairs
+    laminarity = next(column for column in found["features"] if column["column"] == "laminarity__mean")
+    assert laminarity["because"] == {BY_VALUE: 5}
+    assert len(found["features"]) == 360
+
+
+def test_the_tables_for_people_name_categories_and_leave_out_the_long_list(imported, capsys):
+    main(["validate", "--dataset", str(imported)])
+    text = capsys.readouterr().out
+    assert "missing by definition" in text
+    assert "invariant_drift" in text
+    assert "rolling_variability_medium__mean" not in text
+
+
+def test_data_whose_noise_is_known_has_that_noise_level(dataset):
+    found = validate_dataset(dataset)
+    noise = {column.column: column.noise for column in found.features}
+    # advection-diffusion and the others start all realizations from one frame: transport is the system's, not the noise's
+    assert all(np.isnan(share) or 0 <= share <= 1 for share in noise.values())
+    assert noise["transport_speed__mean"] < 0.2
+    assert any(row["median_noise"] is not None for row in found.categories)
+
+
+def about(samples: int, **changes) -> Circumstances:
+    whole = {
+        "runs": np.full(samples, 3),
+        "steps": np.full(samples, 250),
+        "channels": np.full(samples, 2),
+        "is_narrow": np.zeros(samples, dtype=bool),
+        "is_square": np.ones(samples, dtype=bool),
+        "has_operator": np.ones(samples, dtype=bool),
+        "wraps": True,
+    }
+    return Circumstances(**whole | changes)
+
+
+def test_a_value_that_is_missing_without_a_word_is_counted_as_such():
+    spec = FeatureSpec(name="mine__mean", category="mine", aggregation="mean")
+    missing = np.array([True, True, False, False])
+    assert count_reasons(missing, reasons(spec, about(4))) == ({}, 2)
+    one = about(4, runs=np.array([0, 3, 3, 3]))
+    assert count_reasons(missing, reasons(spec, one)) == ({"every realization diverged": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "changes", "reason"),
+    [
+        ("mass_drift__std", {"runs": np.array([1])}, "one realization"),
+        ("local_gain__mean", {"has_operator": np.array([False])}, "no step operator"),
+        ("granger_channels__mean", {"channels": np.array([1])}, "one channel"),
+        ("bicoherence__mean", {"steps": np.array([47])}, "too few steps"),
+        ("transport_y__mean", {"is_narrow": np.array([True])}, "no extent in space along an axis"),
+        ("translation_error__mean", {"wraps": False}, "the domain does not wrap around"),
+        ("rotation_error__mean", {"is_square": np.array([False])}, "height and width differ"),
+        ("coverage__mean", {}, BY_VALUE),
+    ],
+)
+def test_every_documented_reason_is_found(column, changes, reason):
+    name, _, aggregation = column.partition("__")
+    category = next(feature.category for feature in SDF_FEATURES if feature.name == name)
+    spec = FeatureSpec(name=column, category=category, aggregation=aggregation)
+    assert count_reasons(np.array([True]), reasons(spec, about(1, **changes))) == ({reason: 1}, 0)
+
+
+def test_features_of_frames_are_looked_at_too(imported, tmp_path):
+    path = tmp_path / "frames.h5"
+    path.write_bytes(imported.read_bytes())
+    names = [feature.name for feature in PER_TIMESTEP]
+    before = validate_dataset(imported).constant
+    varied = next(name for name in names if name not in before and name != "spatial_mean")
+    with h5py.File(path, "r+") as file:
+        values = file["features/sdf/per_timestep/features"][...]
+        values[..., names.index(varied)] = 2.0
+        values[..., names.index("spatial_mean")] = np.nan
+        file["features/sdf/per_timestep/features"][...] = values
+    found = validate_dataset(path)
+    assert found.missing == ("spatial_mean",)
+    assert set(found.constant) - set(before) == {varied}
