@@ -1,5 +1,7 @@
 """Every key of the model and of the training changes what the parts are told."""
 
+import re
+
 import pytest
 from config_texts import TRAIN, written
 
@@ -14,6 +16,11 @@ def load(tmp_path, *overrides):
 
 OTHERS = {
     "training.num_epochs": 7,
+    "training.pool_rows": 99,
+    "training.refit_rounds": 2,
+    "training.joint_decoding": "false",
+    "training.num_centers": 12,
+    "training.consistent_decoding": "false",
     "training.batch_size": 9,
     "training.learning_rate": 0.5,
     "training.seed": 4,
@@ -32,6 +39,7 @@ OTHERS = {
     "training.restart_threshold": 0.5,
     "training.corpus_quantile": 0.5,
     "model.backend": "classical",
+    "model.category_tokens": "{drift: [5]}",
     "model.group_embedding_dim": 5,
     "model.group_hidden_dim": 6,
     "model.hierarchy": "parallel",
@@ -57,7 +65,21 @@ def test_every_key_that_shapes_or_trains_reaches_the_parts(tmp_path, key):
     assert arguments(load(tmp_path, f"{key}={OTHERS[key]}")) != arguments(load(tmp_path))
 
 
+def test_steps_in_place_of_epochs_reach_the_parts(tmp_path):
+    path = written(tmp_path, re.sub(r"\n *num_epochs:.*", "", TRAIN))
+    by_steps = load_config(path, TrainConfig, overrides=("training.num_steps=5",))
+    assert (training_settings(by_steps).num_steps, training_settings(load(tmp_path)).num_steps) == (5, None)
+
+
+def test_bits_reach_the_parts(tmp_path):
+    free, bound = (load(tmp_path, "model.levels=auto", *more) for more in ((), ("model.bits=24",)))
+    assert tokenizer_config(free).levels is None
+    assert (tokenizer_config(free).bits, tokenizer_config(bound).bits) == (None, 24)
+
+
 def test_no_key_of_model_and_training_is_left_out_here():
     elsewhere = {"validation_fraction", "test_fraction", "category_assignment", "category_mapping_file", "resume_from"}
     named = {key.split(".")[1] for key in OTHERS if not key.startswith("families")}
-    assert named | elsewhere | {"checkpoint_dir"} == set(ModelConfig.model_fields) | set(TrainingConfig.model_fields)
+    assert named | elsewhere | {"checkpoint_dir", "bits", "num_steps"} == set(ModelConfig.model_fields) | set(
+        TrainingConfig.model_fields
+    )

@@ -83,7 +83,10 @@ def test_a_contradiction_is_refused_with_the_remedy(tmp_path, keys, words):
         ("model.levels=3", "model.levels: must be a list [got 3]"),
         ("model.decay=1", "model.decay: must be less than 1 [got 1]"),
         ("model.use_ema=yes", "model.use_ema: must be true or false [got 'yes']"),
-        ("model.backend=vqva", "model.backend: must be one of 'auto', 'vqvae' or 'classical' (did you mean 'vqvae')"),
+        (
+            "model.backend=vqva",
+            "model.backend: must be one of 'auto', 'vqvae', 'classical' or 'predictive' (did you mean 'vqvae')",
+        ),
         ("training.learning_rate=.nan", "training.learning_rate: must be"),
         ("training.learning_rate=0", "training.learning_rate: must be greater than 0 [got 0]"),
         (
@@ -110,3 +113,23 @@ def test_defaults_are_those_of_the_parts():
         assert TrainingConfig.model_fields[field.name].default == getattr(settings, field.name)
     for name, field in ModelConfig.model_fields.items():
         assert name == "levels" or field.default == getattr(tokenizer, name)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (("bits=24",), "model.bits: contradicts levels, whose sizes are given; remove it, or set levels: auto"),
+        (("levels=auto", "category_tokens={drift: [4]}"), "model.category_tokens: contradicts levels: auto"),
+        (("levels=auto", "backend=vqvae"), "model.backend: vqvae needs levels with sizes"),
+        (("category_tokens={drift: [4]}", "backend=vqvae"), "the vqvae backend has one size for all categories"),
+        (
+            ("category_tokens={drift: [4, 4]}",),
+            "model.category_tokens.drift: must have one size for each of the 1 levels",
+        ),
+        (("levels=null",), "model.levels: must be a list of levels or 'auto'"),
+    ],
+)
+def test_sizes_that_contradict_each_other_are_refused(tmp_path, keys, words):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, *(f"model.{key}" for key in keys))
+    assert words in str(caught.value)

@@ -29,7 +29,7 @@ def same(first, second):
 
 def test_every_backend_is_scored_and_the_best_on_validation_rows_is_kept(automatic):
     scores = {score.backend: score for score in automatic.comparison}
-    assert set(scores) == {"classical", "vqvae start", "vqvae"}
+    assert set(scores) == {"classical", "predictive", "vqvae start", "vqvae"}
     kept = [score for score in automatic.comparison if score.is_kept]
     assert len(kept) == 1
     assert kept[0].validation_mse == min(score.validation_mse for score in automatic.comparison)
@@ -46,6 +46,7 @@ def test_the_learned_backend_is_never_worse_than_its_start_nor_that_than_classic
 def test_every_backend_can_be_asked_for():
     assert [score.backend for score in quick_fit(backend="classical").comparison] == ["classical"]
     assert quick_fit(backend="vqvae").kept == "vqvae"
+    assert [score.backend for score in quick_fit(backend="predictive").comparison] == ["predictive"]
 
 
 def test_training_lowers_the_loss(automatic):
@@ -73,7 +74,7 @@ def test_values_of_validation_rows_move_neither_transform_nor_imputer():
     assert same(first.imputer.tensors(), second.imputer.tensors())
 
 
-@pytest.mark.parametrize("backend", ["classical", "vqvae"])
+@pytest.mark.parametrize("backend", ["classical", "vqvae", "predictive"])
 def test_missing_values_are_no_obstacle(backend):
     values = sample_values()
     gaps = torch.rand(values.shape, generator=torch.Generator().manual_seed(3)) < 0.1
@@ -119,6 +120,7 @@ CHANGES = {
     "informativeness_weight": 3.0,
     "backend": "classical",
 }
+IN_TEST_SIZES = {"bits", "category_tokens"}
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def trained():
     return quick_fit(backend="vqvae")
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(TokenizerConfig)])
+@pytest.mark.parametrize("name", [field.name for field in fields(TokenizerConfig) if field.name not in IN_TEST_SIZES])
 def test_every_key_of_the_configuration_acts(name, trained):
     changes = {"backend": "vqvae", name: CHANGES[name]}
     if name == "encoder":
@@ -137,6 +139,8 @@ def test_every_key_of_the_configuration_acts(name, trained):
 
 SETTING_CHANGES = {
     "num_epochs": 3,
+    "pool_rows": 200,
+    "refit_rounds": 0,
     "batch_size": 20,
     "learning_rate": 1e-4,
     "seed": 5,
@@ -167,7 +171,11 @@ def test_every_setting_acts(name, trained):
 
 
 def test_no_setting_is_untested():
-    assert set(asdict(SETTINGS)) - set(SETTING_CHANGES) == {"patience", "checkpoint_every"}  # in test_resume.py
+    elsewhere = {"joint_decoding", "num_centers", "consistent_decoding"}  # in test_predictive_fit.py
+    assert set(asdict(SETTINGS)) - set(SETTING_CHANGES) - elsewhere == {
+        "patience",
+        "checkpoint_every",
+    }  # in test_resume.py
 
 
 def test_patience_ends_a_training_that_gains_nothing():

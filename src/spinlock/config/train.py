@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, model_validator
 
 from spinlock.config.document import Location
 from spinlock.config.section import (
@@ -65,14 +65,29 @@ class LevelConfig(Section):
     """Number of codewords."""
 
 
+def _levels(value: object) -> object:
+    """None for "auto", which no other value stands for."""
+    if value is None:
+        raise ValueError("must be a list of levels or 'auto'")
+    return None if value == "auto" else value
+
+
 class ModelConfig(Section):
     """The shape of the tokenizer."""
 
-    levels: Annotated[tuple[LevelConfig, ...], Field(min_length=1, max_length=16)]
-    """Codebooks of every category, coarse to fine."""
+    levels: Annotated[
+        Annotated[tuple[LevelConfig, ...], Field(min_length=1, max_length=16)] | None, BeforeValidator(_levels)
+    ]
+    """Codebooks of every category, coarse to fine; "auto" leaves their sizes to what validation rows gain."""
 
-    backend: Literal["auto", "vqvae", "classical"] = "auto"
-    """The trained quantiser, residual k-means, or both with the better on validation rows kept ("auto")."""
+    bits: Count | None = None
+    """Bits a sample for levels: auto to spread; null for three levels of at least 16 training rows a code."""
+
+    category_tokens: dict[Word, tuple[Annotated[int, Field(strict=True, ge=1, le=65_536)], ...]] = {}
+    """Category → its codebook sizes, one a level, in place of those of levels."""
+
+    backend: Literal["auto", "vqvae", "classical", "predictive"] = "auto"
+    """The trained quantiser, residual k-means, the same with a joint decoder ("predictive"), or the best ("auto")."""
 
     group_embedding_dim: Annotated[int, Field(strict=True, ge=1, le=65_536)] = 64
     """Dimensions of a category's embedding, which the levels quantise."""
@@ -103,6 +118,37 @@ class ModelConfig(Section):
 
     topographic_weight: NonNegative = 0.0
     """Weight of the distances between rows that embeddings do not keep."""
+
+    @field_serializer("levels")
+    def _written(self, levels: tuple[LevelConfig, ...] | None) -> Any:
+        """As it is read: None is written "auto"."""
+        return "auto" if levels is None else [level.model_dump() for level in levels]
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "ModelConfig":
+        """Sizes come from one source, and every override has one size a level."""
+        mistakes: list[tuple[Location, str]] = []
+        if self.levels is None:
+            if self.category_tokens:
+                mistakes.append((("category_tokens",), "contradicts levels: auto; give levels, or remove it"))
+            if self.backend == "vqvae":
+                text = "vqvae needs levels with sizes; give them, or choose another backend"
+                mistakes.append((("backend",), text))
+        else:
+            if self.bits is not None:
+                mistakes.append(
+                    (("bits",), "contradicts levels, whose sizes are given; remove it, or set levels: auto")
+                )
+            if self.category_tokens and self.backend == "vqvae":
+                text = "the vqvae backend has one size for all categories; remove it, or choose another backend"
+                mistakes.append((("category_tokens",), text))
+            for name, tokens in self.category_tokens.items():
+                if len(tokens) != len(self.levels):
+                    text = f"must have one size for each of the {len(self.levels)} levels; got {len(tokens)}"
+                    mistakes.append((("category_tokens", name), text))
+        if mistakes:
+            raise located(mistakes)
+        return self
 
 
 class TrainingConfig(Section):
@@ -146,6 +192,21 @@ class TrainingConfig(Section):
 
     beam: Beam = _DEFAULT.beam
     """Hypotheses of the search that encodes; 1 is greedy."""
+
+    pool_rows: Count = _DEFAULT.pool_rows
+    """Training rows and copies mixed with neighbours that codebooks are fitted to, at most; one copy of each at least."""
+
+    refit_rounds: Whole = _DEFAULT.refit_rounds
+    """Most rounds of fitting a category's codewords of all levels together; the first without a gain is the last."""
+
+    joint_decoding: Flag = _DEFAULT.joint_decoding
+    """Whether the predictive backend decodes a column from the tokens of all categories (true) or of its own."""
+
+    num_centers: Whole = _DEFAULT.num_centers
+    """Centres of the predictive backend's kernel; 0 leaves a linear decoder."""
+
+    consistent_decoding: Flag = _DEFAULT.consistent_decoding
+    """Whether rows that the predictive backend decodes are moved to where they encode to the same codes."""
 
     restart_threshold: Part = _DEFAULT.restart_threshold
     """A code used less than this share of batch_size / num_tokens is moved to a training row."""

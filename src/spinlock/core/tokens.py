@@ -33,8 +33,11 @@ class TokenizerConfig:
     """The shape of a tokenizer: its levels, and what encodes each category's columns.
 
     Attributes:
-        levels: coarse to fine, the same for every category.
-        backend: "vqvae", "classical" or "auto" (both are fitted, the better on validation rows is kept).
+        levels: coarse to fine, for every category; None leaves the sizes to what validation rows gain.
+        backend: "vqvae", "classical", "predictive" or "auto" (all are fitted, the best on validation rows is kept).
+        bits: a sample, to be spread over categories and levels where `levels` is None; None for three levels of
+            codebooks with at least 16 training rows a code.
+        category_tokens: codebook sizes of single categories, one a level, in place of those of `levels`.
         group_embedding_dim: size of a category's embedding, which the levels quantise.
         group_hidden_dim: width of the layer between a category's encoder and its embedding.
         encoder: name in `ENCODERS` of what encodes a category's columns.
@@ -50,8 +53,10 @@ class TokenizerConfig:
         topographic_weight: weight of the distances between rows that embeddings do not keep.
     """
 
-    levels: tuple[Level, ...]
+    levels: tuple[Level, ...] | None
     backend: str = "auto"
+    bits: int | None = None
+    category_tokens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     group_embedding_dim: int = 64
     group_hidden_dim: int = 128
     encoder: str = "MLPEncoder"

@@ -159,7 +159,11 @@ def tokenizer_config(config: TrainConfig) -> TokenizerConfig:
     """The shape of the tokenizer that a configuration asks for."""
     model, family = config.model, config.families[config.family]
     return TokenizerConfig(
-        levels=tuple(Level(latent_dim=level.latent_dim, num_tokens=level.num_tokens) for level in model.levels),
+        levels=None
+        if model.levels is None
+        else tuple(Level(latent_dim=level.latent_dim, num_tokens=level.num_tokens) for level in model.levels),
+        bits=model.bits,
+        category_tokens=model.category_tokens,
         backend=model.backend,
         group_embedding_dim=model.group_embedding_dim,
         group_hidden_dim=model.group_hidden_dim,

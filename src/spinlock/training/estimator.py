@@ -41,9 +41,12 @@ class Tokenizer(BaseEstimator):
     training in that sense, so keep other rows for testing.
 
     Args:
-        levels: coarse to fine, each a `Level`, a pair (latent_dim, num_tokens) or a mapping with these keys. When not
-            given: three levels with about a sixteenth of the training rows as tokens.
-        backend: "vqvae", "classical", or "auto": both are fitted and the better is kept.
+        levels: coarse to fine, each a `Level`, a pair (latent_dim, num_tokens) or a mapping with these keys; "auto"
+            leaves the sizes to what validation rows gain. When neither they nor `bits` are given: three levels with about
+            a sixteenth of the training rows as tokens.
+        bits: a sample, spread over categories and levels by what validation rows gain.
+        category_tokens: category → its codebook sizes, one a level, in place of those of `levels`.
+        backend: "vqvae", "classical", "predictive", or "auto": all are fitted and the best is kept.
         category_map: which columns are quantised together; by the categories in the table when not given.
         encoder: name in `ENCODERS`.
         encoder_params: its parameters.
@@ -51,10 +54,12 @@ class Tokenizer(BaseEstimator):
         validation_fraction: share of the draws that choose the model.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what scikit-learn's `get_params` and `clone` see
         self,
-        levels: Sequence[LevelLike] | None = None,
+        levels: Sequence[LevelLike] | str | None = None,
         *,
+        bits: int | None = None,
+        category_tokens: Mapping[str, Sequence[int]] | None = None,
         backend: str = "auto",
         category_map: CategoryMap | None = None,
         encoder: str = "MLPEncoder",
@@ -63,6 +68,8 @@ class Tokenizer(BaseEstimator):
         validation_fraction: float = 0.15,
     ) -> None:
         self.levels = levels
+        self.bits = bits
+        self.category_tokens = category_tokens
         self.backend = backend
         self.category_map = category_map
         self.encoder = encoder
@@ -88,9 +95,10 @@ class Tokenizer(BaseEstimator):
             raise InputError(f"`validation_fraction` must be between 0 and 1; got {self.validation_fraction}.")
         fractions = (1 - self.validation_fraction, self.validation_fraction, 0.0)
         split = split_by_group(table.groups, fractions=fractions, seed=settings.seed)
-        levels = _automatic_levels(len(split.train)) if self.levels is None else [_as_level(one) for one in self.levels]
         config = TokenizerConfig(
-            levels=tuple(levels),
+            levels=self._levels(len(split.train)),
+            bits=self.bits,
+            category_tokens={name: tuple(tokens) for name, tokens in (self.category_tokens or {}).items()},
             backend=self.backend,
             encoder=self.encoder,
             encoder_params=self.encoder_params or {},
@@ -104,6 +112,16 @@ class Tokenizer(BaseEstimator):
         )
         self.tokenizer_ = self.result_.tokenizer
         return self
+
+    def _levels(self, num_rows: int) -> tuple[Level, ...] | None:
+        """The levels asked for; None where their sizes are left to validation rows."""
+        if self.levels == "auto" or (self.levels is None and self.bits is not None):
+            return None
+        if isinstance(self.levels, str):
+            raise InputError(f"`levels` must be a list of levels or 'auto'; got '{self.levels}'.")
+        if self.levels is None:
+            return tuple(_automatic_levels(num_rows))
+        return tuple(_as_level(one) for one in self.levels)
 
     def encode(self, table: Table) -> TokenTable:
         """One token a category and level for every row.
@@ -142,7 +160,7 @@ class Tokenizer(BaseEstimator):
         second = first if samples is None else samples if isinstance(samples, TokenTable) else self.encode(samples)
         if kind == "decoded":
             return column_distances(fitted.decode_normalized(first), fitted.decode_normalized(second))
-        weights = fitted.level_weights if kind == "levels" else (1.0,) * len(fitted.config.levels)
+        weights = fitted.level_weights if kind == "levels" else (1.0,) * first.codes.shape[2]
         return token_distances(first.codes, second.codes, weights=weights, nested=kind == "levels")
 
     def neighbors(
@@ -180,7 +198,8 @@ class Tokenizer(BaseEstimator):
         fitted = FittedTokenizer.from_parts(files.tensors, files.tokenizer)
         config = fitted.config
         tokenizer = cls(
-            levels=list(config.levels),
+            levels=list(config.levels or ()),
+            category_tokens=config.category_tokens,
             backend=config.backend,
             category_map=fitted.category_map,
             encoder=config.encoder,

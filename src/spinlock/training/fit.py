@@ -8,15 +8,17 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import torch_stream
-from spinlock.core.tokens import TokenizerConfig
+from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.reconstruction import prefix_mse
 from spinlock.metrics.token_distance import level_weights
 from spinlock.training.checkpoint import Checkpoints
 from spinlock.training.history import History
 from spinlock.training.joint_refit import refit_joint_decoders
-from spinlock.training.rows import Rows, reconstruction_mse
-from spinlock.training.run import TrainingData, TrainingRun, train_to_the_end
+from spinlock.training.predictive_fit import fit_predictive
+from spinlock.training.rows import Rows, TrainingData, reconstruction_mse
+from spinlock.training.run import TrainingRun, train_to_the_end
 from spinlock.training.settings import TrainingSettings
+from spinlock.training.sizes import Sizes, choose_sizes
 from spinlock.vqvae.backend import Backend
 from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.classical import ClassicalBackend, ResidualFit
@@ -30,11 +32,11 @@ from spinlock.vqvae.packing import Packing
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 log = logging.getLogger(__name__)
-BACKEND_NAMES = ("vqvae", "classical", "auto")
+BACKEND_NAMES = ("vqvae", "classical", "predictive", "auto")
 STARTS = ("classical", "random")
 
-REFIT_ROUNDS = 8
-"""Most rounds of fitting the classical codewords together; it stops at the first that does not help validation rows."""
+LATENT_DIMS = (32, 16, 8)
+"""Look-up dimensions of the levels of the learned backend where sizes are left to the data; 8 beyond the third."""
 
 OnProgress = Callable[[Mapping[str, float]], None]
 
@@ -111,10 +113,17 @@ def fit_tokenizer(
     z, mask = transform.apply(validation.values, validation.mask)
     data = TrainingData(train=rows, validation=Rows(imputer.fill(z, mask), mask), packing=packing)
 
-    classical = _fit_classical(data, config=config, settings=settings)
-    candidates: dict[str, Backend] = {} if config.backend == "vqvae" else {"classical": classical}
+    sizes = choose_sizes(data, category_names=category_map.categories, config=config, settings=settings)
+    config = _with_sizes(config, sizes, category_map.categories)
+    log.info("codebook sizes: %s", sizes.reason)
+    classical = _fit_classical(data, sizes=sizes, settings=settings)
+    candidates: dict[str, Backend] = {"classical": classical} if config.backend in ("classical", "auto") else {}
     history = History()
-    if config.backend != "classical":
+    if config.backend in ("predictive", "auto"):
+        candidates["predictive"] = fit_predictive(classical, data, settings=settings)
+    if config.backend == "auto" and config.category_tokens:
+        log.info("vqvae: not fitted, because its codebooks have one size for all categories.")
+    elif config.backend in ("vqvae", "auto"):
         run = start_run(classical, data, config=config, settings=settings)
         candidates["vqvae start"] = run.backend()
         train_to_the_end(run, checkpoints=checkpoints, resume=resume, on_progress=on_progress)
@@ -129,7 +138,12 @@ def fit_tokenizer(
         registry=train.registry,
         config=config,
         backend=candidates[kept],
-        provenance={"settings": asdict(settings), "num_train": len(train), "num_validation": len(validation)},
+        provenance={
+            "settings": asdict(settings),
+            "num_train": len(train),
+            "num_validation": len(validation),
+            "codebook_sizes": {"tokens": sizes.tokens.tolist(), "reason": sizes.reason},
+        },
     )
     tokenizer = _with_yardsticks(tokenizer, train, validation, quantile=settings.corpus_quantile)
     return FitResult(tokenizer=tokenizer, history=history, comparison=comparison, kept=candidates[kept].name)
@@ -159,8 +173,14 @@ def _check(train: FeatureTable, validation: FeatureTable, category_map: Category
         raise ConfigError(f"unknown backend '{config.backend}'. {did_you_mean(config.backend, BACKEND_NAMES)}")
     if config.start not in STARTS:
         raise ConfigError(f"unknown start '{config.start}'. {did_you_mean(config.start, STARTS)}")
-    if not config.levels:
+    if config.levels == ():
         raise ConfigError("a tokenizer needs at least one level; got none.")
+    if config.levels is not None and config.bits is not None:
+        raise ConfigError("`bits` contradicts `levels`, whose sizes are given; remove one of the two.")
+    if config.levels is None and config.category_tokens:
+        raise ConfigError("`category_tokens` needs `levels`, which it overrides for single categories; give them.")
+    if config.backend == "vqvae" and (config.levels is None or config.category_tokens):
+        raise ConfigError("the vqvae backend needs `levels` of one codebook size for all categories; give them.")
     category_map.check_names(train.names)
     train.registry.check_same_names(validation.names, whose="the validation table")
     if len(train) < 2 or len(validation) < 1:
@@ -169,21 +189,38 @@ def _check(train: FeatureTable, validation: FeatureTable, category_map: Category
         )
 
 
-def _fit_classical(data: TrainingData, *, config: TokenizerConfig, settings: TrainingSettings) -> ClassicalBackend:
+def _with_sizes(config: TokenizerConfig, sizes: Sizes, category_names: tuple[str, ...]) -> TokenizerConfig:
+    """The configuration with levels that hold the chosen sizes; it gives the same sizes again."""
+    if config.levels is not None:
+        return config
+    largest = sizes.tokens.amax(dim=0).tolist()
+    levels = tuple(
+        Level(latent_dim=LATENT_DIMS[min(level, len(LATENT_DIMS) - 1)], num_tokens=most)
+        for level, most in enumerate(largest)
+    )
+    rows = zip(category_names, sizes.tokens.tolist(), strict=True)
+    others = {name: tuple(tokens) for name, tokens in rows if tokens != largest}
+    return replace(config, levels=levels, category_tokens=others, bits=None)
+
+
+def _fit_classical(data: TrainingData, *, sizes: Sizes, settings: TrainingSettings) -> ClassicalBackend:
     """Residual codebooks, then rounds of fitting them together for as long as validation rows gain."""
     how = ResidualFit(
-        beam=settings.training_beam, num_neighbors=settings.num_neighbors, mixing_reach=settings.mixing_reach
+        beam=settings.training_beam,
+        num_neighbors=settings.num_neighbors,
+        mixing_reach=settings.mixing_reach,
+        pool_rows=settings.pool_rows,
     )
     backend = ClassicalBackend.fit(
         *data.train,
         packing=data.packing,
-        num_tokens=[level.num_tokens for level in config.levels],
+        num_tokens=sizes.tokens,
         seed=settings.seed,
         how=how,
         search_beam=settings.beam,
     )
     best = reconstruction_mse(backend, data.validation)
-    for number in range(REFIT_ROUNDS):
+    for number in range(settings.refit_rounds):
         candidate = backend.refit(*data.train, seed=settings.seed + number + 1, how=how)
         mse = reconstruction_mse(candidate, data.validation)
         log.debug("round %d of fitting all codewords together: validation error %.4f, before %.4f.", number, mse, best)

@@ -2,18 +2,15 @@
 
 import torch
 
-from spinlock.core.seeds import torch_stream
-from spinlock.training.rows import Rows, masked_mse
+from spinlock.training.rows import Rows, masked_mse, mixed_pool
 from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.joint_regression import moments_of, ridge
 from spinlock.vqvae.learned import LearnedBackend
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
-from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of the ridge, in units of a standardised column's variance; validation rows choose one, or none."""
 ROWS_PER_INPUT = 10
-NUM_NEIGHBORS = 15
 
 
 @torch.no_grad()
@@ -38,7 +35,8 @@ def refit_joint_decoders(
         settings: seed and reach of the mixing; chance of an absent category.
     """
     num_inputs = backend.packing.num_categories * backend.config.group_embedding_dim
-    pool = _pool(train, num_rows=ROWS_PER_INPUT * num_inputs, settings=settings)
+    reach = settings.mixing_reach if settings.num_neighbors > 0 else 0.0
+    pool = mixed_pool(train, num_rows=ROWS_PER_INPUT * num_inputs, seed=settings.seed, reach=reach)
     rows = [pool, validation]
     codes = [backend.encode(*part) for part in rows]
     packing = backend.packing
@@ -60,18 +58,3 @@ def refit_joint_decoders(
         mask = masks[1].transpose(0, 1).flatten(1)
         scores = [masked_mse(flat @ weights, missed, mask) for weights in candidates]
         joint.start_at(joint.linear + candidates[scores.index(min(scores))])
-
-
-def _pool(train: Rows, *, num_rows: int, settings: TrainingSettings) -> Rows:
-    """Training rows moved towards neighbours, all categories of a row towards the same one."""
-    if len(train.x) < 2 or settings.num_neighbors == 0 or settings.mixing_reach == 0:
-        return train
-    everyone = torch.ones((1, len(train.x)), dtype=torch.bool)
-    neighbors = nearest_neighbors(train.x[None], num_neighbors=NUM_NEIGHBORS, present=everyone)
-    generator = torch_stream(settings.seed, "joint")
-    copies = max(1, num_rows // len(train.x))
-    mixed = [
-        mix_with_neighbors(train.x[None], neighbors, reach=settings.mixing_reach, generator=generator)[0]
-        for _ in range(copies)
-    ]
-    return Rows(torch.cat(mixed), train.mask.repeat(copies, 1))

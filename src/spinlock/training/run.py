@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -22,32 +22,16 @@ from spinlock.training.checkpoint import (
     weights_of,
 )
 from spinlock.training.history import History
-from spinlock.training.rows import Rows, reconstruction_mse
+from spinlock.training.rows import TrainingData, reconstruction_mse
 from spinlock.training.schedule import learning_rate_at
 from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.layers import use_generator
 from spinlock.vqvae.learned import LearnedBackend
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE, Losses
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
-from spinlock.vqvae.packing import Packing
 
 log = logging.getLogger(__name__)
 MAX_GRADIENT_NORM = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class TrainingData:
-    """What a run sees.
-
-    Attributes:
-        train: rows that weights follow.
-        validation: rows that choose the best state.
-        packing: of the categories.
-    """
-
-    train: Rows
-    validation: Rows
-    packing: Packing
 
 
 class TrainingRun:
@@ -90,6 +74,18 @@ class TrainingRun:
         rows = self.data.train.x[None]
         everyone = torch.ones(rows.shape[:2], dtype=torch.bool)
         return nearest_neighbors(rows, num_neighbors=self.settings.num_neighbors, present=everyone)
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Batches of the training rows."""
+        return math.ceil(len(self.data.train.x) / self.settings.batch_size)
+
+    @property
+    def num_epochs(self) -> int:
+        """Passes over the rows: as many as asked for, or whole passes that hold the steps asked for."""
+        if self.settings.num_steps is None:
+            return self.settings.num_epochs
+        return math.ceil(self.settings.num_steps / self.steps_an_epoch)
 
     @property
     def num_steps(self) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spinlock.core.errors import ConfigError
+from spinlock.vqvae.classical import POOL_ROWS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,12 @@ class TrainingSettings:
         patience: evaluations without a better validation error before training stops.
         evaluate_every: epochs between evaluations on validation rows.
         checkpoint_every: epochs between checkpoints.
+        pool_rows: training rows and mixed copies that codebooks are fitted to, at most (one copy of each row at least).
+        refit_rounds: most rounds of fitting a category's codewords of all levels together; it stops at the first that
+            does not help validation rows.
+        joint_decoding: whether the predictive backend decodes a column from the tokens of all categories.
+        num_centers: centres of its kernel; 0 leaves the linear part alone.
+        consistent_decoding: whether its decoded rows are moved to where they encode to the codes they came from.
         restart_threshold: a code used less than this share of batch_size / num_tokens is moved to a training row.
         corpus_quantile: share of rows like the validation rows that is not to be called out of the corpus.
     """
@@ -48,6 +55,11 @@ class TrainingSettings:
     patience: int = 20
     evaluate_every: int = 10
     checkpoint_every: int = 50
+    pool_rows: int = POOL_ROWS
+    refit_rounds: int = 8
+    joint_decoding: bool = True
+    num_centers: int = 1024
+    consistent_decoding: bool = True
     restart_threshold: float = 0.05
     corpus_quantile: float = 0.95
 
@@ -64,12 +76,17 @@ class TrainingSettings:
                 raise ConfigError(f"`{name}` is a share of 1; got {getattr(self, name)}.")
         if not 0 < self.corpus_quantile <= 1:
             raise ConfigError(f"`corpus_quantile` must be above 0 and at most 1; got {self.corpus_quantile}.")
+        if self.num_steps is not None and self.num_steps < 0:
+            raise ConfigError(f"training needs num_steps >= 0; got {self.num_steps}.")
         if not self.learning_rate > 0:
             raise ConfigError(f"training needs learning_rate > 0; got {self.learning_rate}.")
 
 
 _LEAST = {
     "num_epochs": 0,
+    "pool_rows": 1,
+    "refit_rounds": 0,
+    "num_centers": 0,
     "batch_size": 1,
     "weight_decay": 0,
     "warmup": 0,

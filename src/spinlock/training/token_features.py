@@ -61,7 +61,7 @@ class TokenFeatures(TransformerMixin, BaseEstimator):
         if self.prefit and not tokenizer.__sklearn_is_fitted__():
             raise NotFittedError("`prefit` needs a fitted tokenizer: call its `fit`, or leave `prefit` out.")
         fitted = tokenizer if self.prefit else cast(Tokenizer, clone(tokenizer)).fit(X)
-        most = len(fitted.tokenizer_.config.levels)
+        most = fitted.tokenizer_.backend.codebook_sizes.shape[1]
         if self.num_levels is not None and (self.output == "embedding" or not 1 <= self.num_levels <= most):
             raise InputError(
                 f"`num_levels` must be between 1 and {most}, and is not for the output 'embedding'; got {self.num_levels} for "

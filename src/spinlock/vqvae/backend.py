@@ -78,5 +78,6 @@ def blank_absent(
 
 def config_from_json(content: Mapping[str, Any]) -> TokenizerConfig:
     """The configuration that `dataclasses.asdict` and JSON made `content` of."""
-    levels = tuple(Level(**level) for level in content["levels"])
-    return TokenizerConfig(**{**content, "levels": levels})
+    levels = content["levels"] and tuple(Level(**level) for level in content["levels"])
+    sizes = {name: tuple(tokens) for name, tokens in content["category_tokens"].items()}
+    return TokenizerConfig(**{**content, "levels": levels, "category_tokens": sizes})

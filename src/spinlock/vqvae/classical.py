@@ -17,8 +17,8 @@ from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 from spinlock.vqvae.packing import Packing
 
 ROWS_PER_TOKEN = 128
-POOL_ROWS = 4000
-"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, 4000 at most; beyond, little is gained."""
+POOL_ROWS = 10_000
+"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, 10 000 at most; beyond, little is gained."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -31,12 +31,14 @@ class ResidualFit:
         num_neighbors: of a training row, for mixing; 0 turns mixing off.
         mixing_reach: how far towards a neighbour a mixed row may lie, as a fraction.
         num_iterations: most of Lloyd's steps a level.
+        pool_rows: rows and mixed copies at most, but at least one copy of each row.
     """
 
     beam: int = 5
     num_neighbors: int = 30
     mixing_reach: float = 0.7
     num_iterations: int = 15
+    pool_rows: int = POOL_ROWS
 
 
 def fit_residual_codebooks(
@@ -74,6 +76,39 @@ def fit_residual_codebooks(
     return tuple(codebooks)
 
 
+def fit_category_codebooks(
+    targets: Float[Tensor, "category row latent"],
+    present: Bool[Tensor, "category row"],
+    *,
+    sizes: Int[Tensor, "category level"],
+    seed: int,
+    fit: ResidualFit,
+) -> tuple[Codebook, ...]:
+    """The same for codebooks whose sizes differ between categories: smaller ones are padded with unused codes.
+
+    Categories of the same sizes are fitted at once. A codebook of one code holds the mean of what is left.
+
+    Args:
+        targets: what the codewords of all levels are to add up to.
+        present: False for rows that lack the category.
+        sizes: of every codebook.
+        seed: for the starts and the mixing.
+        fit: how.
+    """
+    shape = (sizes.shape[0], int(sizes.max()), targets.shape[2])
+    words = [targets.new_zeros(shape) for _ in range(sizes.shape[1])]
+    used = [torch.zeros(shape[:2], dtype=torch.bool, device=targets.device) for _ in range(sizes.shape[1])]
+    kinds, which = torch.unique(sizes, dim=0, return_inverse=True)
+    for kind, num_tokens in enumerate(kinds.tolist()):
+        rows = (which == kind).nonzero().squeeze(1)
+        books = fit_residual_codebooks(targets[rows], present[rows], num_tokens=num_tokens, seed=seed, fit=fit)
+        for level, book in enumerate(books):
+            words[level][rows, : num_tokens[level]] = book.codewords
+            used[level][rows, : num_tokens[level]] = book.is_used
+    largest = sizes.amax(dim=0).tolist()
+    return tuple(Codebook(w[:, :most], u[:, :most]) for w, u, most in zip(words, used, largest, strict=True))
+
+
 def mixed_rows(
     targets: Float[Tensor, "category row latent"],
     present: Bool[Tensor, "category row"],
@@ -93,7 +128,7 @@ def mixed_rows(
     """
     if fit.num_neighbors == 0:
         return targets, present
-    aim = min(POOL_ROWS, ROWS_PER_TOKEN * max(num_tokens))
+    aim = min(fit.pool_rows, ROWS_PER_TOKEN * max(num_tokens))
     copies = max(1, aim // targets.shape[1] - 1)
     neighbors = nearest_neighbors(targets, num_neighbors=fit.num_neighbors, present=present)
     generator = torch_stream(seed, "mixing")
@@ -106,14 +141,21 @@ class ClassicalBackend(Backend):
     """Codes by beam search over residual codebooks; a category decodes to the sum of its codewords.
 
     Attributes:
-        codebooks: coarse to fine.
+        codebooks: coarse to fine; those of a category with fewer codes than others are padded with unused ones.
+        sizes: number of codes of each codebook, without the padding.
         beam: hypotheses of the search; 1 is greedy.
     """
 
     name: ClassVar[str] = "classical"
     packing: Packing
     codebooks: tuple[Codebook, ...]
+    sizes: Int[Tensor, "category level"]
     beam: int = 8
+
+    @property
+    def codebook_sizes(self) -> Int[Tensor, "category level"]:
+        """Number of codes of each codebook."""
+        return self.sizes
 
     @classmethod
     def fit(
@@ -122,7 +164,7 @@ class ClassicalBackend(Backend):
         mask: Bool[Tensor, "sample column"],
         *,
         packing: Packing,
-        num_tokens: Sequence[int],
+        num_tokens: Sequence[int] | Int[Tensor, "category level"],
         seed: int,
         how: ResidualFit | None = None,
         search_beam: int = 8,
@@ -133,19 +175,20 @@ class ClassicalBackend(Backend):
             x: standardised training rows, missing entries filled in.
             mask: True where a value was present.
             packing: of the categories.
-            num_tokens: codebook sizes, coarse to fine, the same for every category.
+            num_tokens: codebook sizes, coarse to fine: the same for every category, or of each.
             seed: for the starts and the mixing.
             how: the defaults of `ResidualFit` when not given.
             search_beam: hypotheses of the encoder's search.
         """
-        codebooks = fit_residual_codebooks(
+        sizes = torch.as_tensor(num_tokens).expand(packing.num_categories, -1).contiguous()
+        codebooks = fit_category_codebooks(
             packing.pack(x).transpose(0, 1).contiguous(),
             packing.present(mask).T,
-            num_tokens=num_tokens,
+            sizes=sizes,
             seed=seed,
             fit=how or ResidualFit(),
         )
-        return cls(packing=packing, codebooks=codebooks, beam=search_beam)
+        return cls(packing=packing, codebooks=codebooks, sizes=sizes, beam=search_beam)
 
     def refit(
         self,
@@ -171,12 +214,6 @@ class ClassicalBackend(Backend):
         codebooks = refit_codebooks(targets, present, codes, self.codebooks)
         return replace(self, codebooks=codebooks)
 
-    @property
-    def codebook_sizes(self) -> Int[Tensor, "category level"]:
-        """Number of codes of each codebook."""
-        sizes = torch.tensor([book.codewords.shape[1] for book in self.codebooks])
-        return sizes.expand(self.packing.num_categories, -1)
-
     def encode(
         self, x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
     ) -> Int[Tensor, "sample category level"]:
@@ -198,7 +235,8 @@ class ClassicalBackend(Backend):
     def tensors(self) -> dict[str, Tensor]:
         """The codebooks, level by level."""
         named = {f"codewords.{level}": book.codewords for level, book in enumerate(self.codebooks)}
-        return named | {f"is_used.{level}": book.is_used for level, book in enumerate(self.codebooks)}
+        named |= {f"is_used.{level}": book.is_used for level, book in enumerate(self.codebooks)}
+        return named | {"codebook_sizes": self.codebook_sizes}
 
     def settings(self) -> dict[str, object]:
         """Number of levels and beam."""
@@ -211,4 +249,5 @@ class ClassicalBackend(Backend):
         """The backend that `tensors` and `settings` came from."""
         levels = range(int(settings["num_levels"]))
         books = tuple(Codebook(tensors[f"codewords.{level}"], tensors[f"is_used.{level}"]) for level in levels)
-        return cls(packing=packing, codebooks=books, beam=int(settings["beam"]))
+        sizes = tensors["codebook_sizes"]
+        return cls(packing=packing, codebooks=books, sizes=sizes, beam=int(settings["beam"]))

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from spinlock.core.errors import ConfigError
 from spinlock.core.seeds import torch_stream
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.vqvae.backend import Backend, blank_absent, config_from_json, mark_absent
@@ -20,7 +21,9 @@ from spinlock.vqvae.packing import Packing
 def build_model(
     config: TokenizerConfig, *, packing: Packing, seed: int, restart_threshold: float = 0.05
 ) -> CategoricalHierarchicalVQVAE:
-    """The network that a configuration asks for, its weights drawn from `seed`."""
+    """The network that a configuration with given levels asks for, its weights drawn from `seed`."""
+    if config.levels is None or config.category_tokens:
+        raise ConfigError("the vqvae backend needs `levels` of one codebook size for all categories; give them.")
     return CategoricalHierarchicalVQVAE(
         num_categories=packing.num_categories,
         width=packing.width,
@@ -64,7 +67,7 @@ class LearnedBackend(Backend):
     @property
     def codebook_sizes(self) -> Int[Tensor, "category level"]:
         """Number of codes of each codebook."""
-        sizes = torch.tensor([level.num_tokens for level in self.config.levels])
+        sizes = torch.tensor([quantizer.num_tokens for quantizer in self.model.level_quantizers])
         return sizes.expand(self.packing.num_categories, -1)
 
     @torch.no_grad()

@@ -20,8 +20,13 @@ from spinlock.vqvae.corpus_distance import CorpusBoundary, category_errors, corp
 from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.learned import LearnedBackend
 from spinlock.vqvae.packing import Packing
+from spinlock.vqvae.predictive.backend import PredictiveBackend
 
-BACKENDS: Mapping[str, type[Backend]] = {"classical": ClassicalBackend, "vqvae": LearnedBackend}
+BACKENDS: Mapping[str, type[Backend]] = {
+    "classical": ClassicalBackend,
+    "vqvae": LearnedBackend,
+    "predictive": PredictiveBackend,
+}
 
 
 class NormalizedTable(NamedTuple):
@@ -121,7 +126,7 @@ class FittedTokenizer:
     def decode_normalized(self, tokens: TokenTable, *, num_levels: int | None = None) -> Float[Tensor, "sample column"]:
         """The same in standardised units."""
         self._check_tokens(tokens)
-        most = len(self.config.levels)
+        most = self.backend.codebook_sizes.shape[1]
         if num_levels is not None and not 1 <= num_levels <= most:
             raise InputError(f"`num_levels` must be between 1 and {most}; got {num_levels}.")
         return self.backend.decode(tokens.codes, num_levels=num_levels)

@@ -1,0 +1,147 @@
+"""The sizes of the codebooks: as asked for, or chosen by what held-out rows gain."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from spinlock.core.errors import ConfigError, did_you_mean
+from spinlock.core.tokens import TokenizerConfig
+from spinlock.training.rows import Rows, TrainingData, mixed_pool
+from spinlock.training.settings import TrainingSettings
+from spinlock.vqvae.beam_search import beam_search, codeword_sums
+from spinlock.vqvae.classical import ResidualFit, fit_residual_codebooks
+from spinlock.vqvae.codebook_sizes import ROWS_PER_TOKEN, codebook_sizes, level_bits, most_bits, spread_bits
+
+ROWS_PER_TOKEN_AUTO = 16
+"""Training rows a code of `levels: auto`: with fewer a codebook partly memorises."""
+NUM_LEVELS_AUTO = 3
+POOL_ROWS = 3000
+PENALTY = 0.03
+TRIAL = ResidualFit(beam=2, num_iterations=5, pool_rows=4000)
+"""How the codebooks of a trial are fitted: enough to rank sizes."""
+
+
+class Sizes(NamedTuple):
+    """Sizes of codebooks and where they come from.
+
+    Attributes:
+        tokens: number of codes.
+        reason: in one sentence.
+    """
+
+    tokens: Int[Tensor, "category level"]
+    reason: str
+
+
+def choose_sizes(
+    data: TrainingData, *, category_names: tuple[str, ...], config: TokenizerConfig, settings: TrainingSettings
+) -> Sizes:
+    """The sizes that the configuration asks for; where it leaves them open, those that validation rows choose.
+
+    Args:
+        data: training rows that trial codebooks are fitted to, and validation rows that judge them.
+        category_names: in the order of the packing.
+        config: `levels`, `category_tokens`, `bits`.
+        settings: the seed.
+
+    Raises:
+        ConfigError: if a category is unknown or has another number of levels, or the bits are too few.
+    """
+    if config.levels is not None:
+        return _as_asked(category_names, config)
+    num_rows, count = len(data.train.x), len(category_names)
+    if config.bits is None:
+        most = most_bits(num_rows, rows_per_token=ROWS_PER_TOKEN_AUTO)
+        total, rows_per_token = NUM_LEVELS_AUTO * most * count, ROWS_PER_TOKEN_AUTO
+        whence = f"{NUM_LEVELS_AUTO} levels with at least {ROWS_PER_TOKEN_AUTO} training rows a code, as bits"
+    else:
+        most, total, rows_per_token = most_bits(num_rows), config.bits, ROWS_PER_TOKEN
+        whence = f"{config.bits} bits"
+    if total < count:
+        raise ConfigError(f"`bits` must give every category one bit; got {total} for {count} categories.")
+    trials = _Trials(data, most=most, seed=settings.seed)
+    bits = spread_bits(total, num_categories=count, error=trials.error)
+    spread = ", ".join(f"{name} {one}" for name, one in zip(category_names, bits, strict=True))
+    reason = (
+        f"{whence}, spread by the error of validation rows ({spread}); at most {most} bits a codebook, because {num_rows} "
+        f"training rows are to leave at least {rows_per_token} a code."
+    )
+    return Sizes(codebook_sizes(bits, most=most), reason)
+
+
+def _as_asked(category_names: tuple[str, ...], config: TokenizerConfig) -> Sizes:
+    levels = config.levels or ()
+    sizes = torch.tensor([[level.num_tokens for level in levels]] * len(category_names))
+    for name, tokens in config.category_tokens.items():
+        if name not in category_names:
+            raise ConfigError(f"`category_tokens`: unknown category '{name}'. {did_you_mean(name, category_names)}")
+        if len(tokens) != len(levels):
+            raise ConfigError(
+                f"`category_tokens` of '{name}' must have one size for each of the {len(levels)} levels; got {list(tokens)}."
+            )
+        if min(tokens) < 1:
+            raise ConfigError(f"`category_tokens` of '{name}' must be sizes of at least 1; got {list(tokens)}.")
+        sizes[category_names.index(name)] = torch.tensor(list(tokens))
+    return Sizes(sizes, "as configured.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reconstruction:
+    """One category's columns after coding, in the pool and in the validation rows."""
+
+    pool: Float[Tensor, "row column"]
+    validation: Float[Tensor, "other column"]
+
+
+class _Trials:
+    """Errors of validation rows under trial codebooks, with a ridge across categories as the decoder.
+
+    The codebooks of a category and a number of bits are fitted once.
+    """
+
+    def __init__(self, data: TrainingData, *, most: int, seed: int) -> None:
+        self.data, self.most, self.seed = data, most, seed
+        self.pool = mixed_pool(data.train, num_rows=POOL_ROWS, seed=seed)
+        self.fitted: dict[tuple[int, int], _Reconstruction] = {}
+
+    def error(self, bits: tuple[int, ...]) -> float:
+        """Mean squared error of the validation rows when category c has `bits[c]` bits."""
+        parts = [self._reconstruction(category, one) for category, one in enumerate(bits)]
+        e, f = (torch.cat(side, dim=1) for side in ([p.pool for p in parts], [p.validation for p in parts]))
+        order = torch.cat([self._columns(category) for category in range(len(bits))])
+        pool, validation = (Rows(rows.x[:, order], rows.mask[:, order]) for rows in (self.pool, self.data.validation))
+        missed = torch.where(pool.mask, pool.x - e, 0.0)
+        gram = (e.mT @ e).double() / len(e)
+        gram.diagonal().add_(PENALTY)
+        weights = torch.linalg.solve(gram, (e.mT @ missed).double() / len(e)).to(e)
+        left = torch.where(validation.mask, validation.x - f - f @ weights, 0.0)
+        return float(left.square().sum() / validation.mask.sum().clamp(min=1))
+
+    def _columns(self, category: int) -> Int[Tensor, " column"]:
+        columns = self.data.packing.columns[category]
+        return columns[columns >= 0]
+
+    def _reconstruction(self, category: int, bits: int) -> _Reconstruction:
+        if (category, bits) not in self.fitted:
+            self.fitted[category, bits] = self._fit(category, bits)
+        return self.fitted[category, bits]
+
+    def _fit(self, category: int, bits: int) -> _Reconstruction:
+        columns = self._columns(category)
+        present = self.data.train.mask[:, columns].any(dim=1)
+        books = fit_residual_codebooks(
+            self.data.train.x[:, columns][None].contiguous(),
+            present[None],
+            num_tokens=[2**level for level in level_bits(bits, most=self.most)],
+            seed=self.seed,
+            fit=TRIAL,
+        )
+        sides = []
+        for rows in (self.pool, self.data.validation):
+            x = rows.x[:, columns]
+            coded = codeword_sums(beam_search(x[:, None].contiguous(), books, beam=TRIAL.beam), books)[:, 0]
+            sides.append(torch.where(rows.mask[:, columns].any(dim=1, keepdim=True), coded, 0.0))
+        return _Reconstruction(*sides)
