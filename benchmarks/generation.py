@@ -146,7 +146,7 @@ def main() -> None:
         },
         **{f"configs_{name}": lambda name=name: speed(name, arguments.samples) for name in OTHERS},
         "workers": lambda: workers(24),
-        "memory": lambda: memory(24),
+        "memory": lambda: memory(96),
     }
     results: dict[str, Any] = {}
     if arguments.results and arguments.results.exists():
