@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from spinlock.dynamics import SYSTEMS, SamplePlan, plan_samples, simulate
-from spinlock.dynamics.cnn import _convolve, _Network, _saturated
+from spinlock.dynamics.cnn import _Network
+from spinlock.dynamics.neural import convolve, updated
 from spinlock.dynamics.pde.etdrk import ETDRK4
 from spinlock.dynamics.pde.spectral import Grid, SpectralSystem
 
@@ -36,16 +37,11 @@ def naive_cnn(plan: SamplePlan, frames: Tensor) -> Callable[[Tensor], Tensor]:
     def step(u: Tensor) -> Tensor:
         hidden = u
         for weight, offset in zip(network.weights[:-1], network.offsets[:-1], strict=True):
-            hidden = _convolve(hidden, weight)
+            hidden = convolve(hidden, weight)
             hidden = functional.instance_norm(hidden) if network.is_normalized else hidden
             hidden = network.activation(hidden + offset.view(-1, 1, 1))
-        hidden = _convolve(hidden, network.weights[-1]) + network.offsets[-1].view(-1, 1, 1)
-        hidden = network.gain * (hidden - network.inhibition * hidden.mean(dim=(2, 3), keepdim=True))
-        if network.update == "residual":
-            return _saturated(u + network.alpha * hidden)
-        if network.update == "convex":
-            return (1 - network.alpha) * u + network.alpha * _saturated(hidden)
-        return _saturated(network.alpha * u + hidden)
+        hidden = convolve(hidden, network.weights[-1]) + network.offsets[-1].view(-1, 1, 1)
+        return updated(u, hidden, plan.parameters)
 
     return step
 

@@ -4,7 +4,7 @@ import torch
 
 from spinlock.core.errors import InputError
 from spinlock.dynamics import SYSTEMS
-from spinlock.dynamics.cnn import _blurred, _kernels
+from spinlock.dynamics.neural import blurred, random_kernels
 
 PARAMETERS = {
     "num_layers": 3,
@@ -60,7 +60,7 @@ def test_an_operator_without_asymmetry_commutes_with_quarter_turns_and_mirrors(s
 
 def test_asymmetry_does_not_change_the_size_of_a_kernel_much():
     sizes = [
-        np.linalg.norm(_kernels(np.random.Generator(np.random.PCG64(0)), 8, 64, 5, asymmetry=a))
+        np.linalg.norm(random_kernels(np.random.Generator(np.random.PCG64(0)), 8, 64, 5, asymmetry=a))
         for a in (0.0, 0.5, 1.0)
     ]
     assert max(sizes) / min(sizes) < 1.5
@@ -69,11 +69,11 @@ def test_asymmetry_does_not_change_the_size_of_a_kernel_much():
 def test_a_checkerboard_gets_no_answer_from_a_linear_layer():
     """The binomial filter at the end of the last kernel removes the finest wave along either axis."""
     kernels = np.random.Generator(np.random.PCG64(0)).standard_normal((1, 4, 5, 5))
-    blurred = _blurred(kernels)
+    smoothed = blurred(kernels)
     signs = (-1.0) ** np.arange(7)
-    np.testing.assert_allclose((blurred * signs).sum((2, 3)), 0, atol=1e-12)
-    np.testing.assert_allclose((blurred * signs[:, None]).sum((2, 3)), 0, atol=1e-12)
-    np.testing.assert_allclose(blurred.sum((2, 3)), kernels.sum((2, 3)))
+    np.testing.assert_allclose((smoothed * signs).sum((2, 3)), 0, atol=1e-12)
+    np.testing.assert_allclose((smoothed * signs[:, None]).sum((2, 3)), 0, atol=1e-12)
+    np.testing.assert_allclose(smoothed.sum((2, 3)), kernels.sum((2, 3)))
 
 
 def test_the_convex_update_moves_from_the_state_towards_the_answer(state):

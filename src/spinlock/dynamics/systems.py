@@ -25,11 +25,13 @@ from spinlock.dynamics.pde.navier_stokes_kolmogorov import NavierStokesKolmogoro
 from spinlock.dynamics.pde.swift_hohenberg import SwiftHohenberg
 from spinlock.dynamics.pde.wave import Wave
 from spinlock.dynamics.system import System
+from spinlock.dynamics.u_afno import UAFNO
 
 SYSTEMS: Registry[System] = Registry(
     "system",
     {
         "cnn": StochasticCNN,
+        "u_afno": UAFNO,
         "advection_diffusion": AdvectionDiffusion,
         "gray_scott": GrayScott,
         "kuramoto_sivashinsky": KuramotoSivashinsky,
