@@ -77,7 +77,7 @@ def test_a_line_is_a_square_whose_rows_are_alike():
 
 
 def test_noise_keeps_states_in_the_interval(start):
-    parameters = columns() | {"noise_scale": (0.5,), "noise_length": (0.05,)}
+    parameters = columns() | {"noise_scale": (0.5,), "noise_length": (0.05,), "noise_kind": ("additive",)}
     generator = torch.Generator().manual_seed(0)
     states = SYSTEMS["coupled_map_lattice"]().simulate(
         start.float(), parameters, num_timesteps=10, white=lambda: torch.randn(1, 1, 16, 16, generator=generator)

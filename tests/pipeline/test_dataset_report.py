@@ -10,6 +10,7 @@ from pipeline_runs import generate_config
 
 from spinlock.pipeline.dataset_report import _chosen, _histogram, _made_from, _simulated, dataset_report
 from spinlock.pipeline.generate import generate
+from spinlock.pipeline.threads import one_thread
 from spinlock.store.dataset import open_dataset
 
 SMALL = (
@@ -57,7 +58,7 @@ def test_states_that_were_not_kept_are_simulated_again_to_the_bit(kept, features
         config, difference = _made_from(dataset)
         chosen = _chosen(dataset.systems)
     assert difference == ""
-    with open_dataset(kept) as dataset:
+    with open_dataset(kept) as dataset, one_thread():
         for sample, rollout in zip(chosen, _simulated(config, chosen), strict=True):
             assert np.array_equal(rollout.states.numpy(), dataset.states(sample).numpy())
     written = dataset_report(features_only, tmp_path / "page.html")

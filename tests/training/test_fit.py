@@ -10,6 +10,8 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.rows import masked_mse
+from spinlock.training.settings import TrainingSettings
+from spinlock.vqvae.classical import ResidualFit
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +170,10 @@ def outcome(result):
 def test_every_setting_acts(name, trained):
     changed = quick_fit(backend="vqvae", settings=replace(SETTINGS, **{name: SETTING_CHANGES[name]}))
     assert outcome(changed) != outcome(trained)
+
+
+def test_defaults_of_settings_are_those_of_the_classical_fit():
+    assert TrainingSettings().pool_rows == ResidualFit().pool_rows  # written twice: settings load without torch
 
 
 def test_no_setting_is_untested():

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from spinlock.core.errors import ConfigError
-from spinlock.vqvae.classical import POOL_ROWS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +54,7 @@ class TrainingSettings:
     patience: int = 20
     evaluate_every: int = 10
     checkpoint_every: int = 50
-    pool_rows: int = POOL_ROWS
+    pool_rows: int = 10_000
     refit_rounds: int = 8
     joint_decoding: bool = True
     num_centers: int = 1024
