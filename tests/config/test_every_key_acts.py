@@ -57,7 +57,19 @@ def test_every_key_that_shapes_or_trains_reaches_the_parts(tmp_path, key):
     assert arguments(load(tmp_path, f"{key}={OTHERS[key]}")) != arguments(load(tmp_path))
 
 
+def test_a_step_budget_reaches_the_parts(tmp_path):
+    text = TRAIN.replace("num_epochs: 3", "num_steps: 7")
+    assert training_settings(load_config(written(tmp_path, text), TrainConfig)).num_steps == 7
+
+
 def test_no_key_of_model_and_training_is_left_out_here():
-    elsewhere = {"validation_fraction", "test_fraction", "category_assignment", "category_mapping_file", "resume_from"}
+    elsewhere = {
+        "num_steps",
+        "validation_fraction",
+        "test_fraction",
+        "category_assignment",
+        "category_mapping_file",
+        "resume_from",
+    }
     named = {key.split(".")[1] for key in OTHERS if not key.startswith("families")}
     assert named | elsewhere | {"checkpoint_dir"} == set(ModelConfig.model_fields) | set(TrainingConfig.model_fields)
