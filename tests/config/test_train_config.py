@@ -46,6 +46,10 @@ def test_categories_come_from_the_one_source_that_is_named(tmp_path, keys, mode)
             "training.category_assignment: contradicts resume_from, which brings the checkpoint's categories; remove one",
         ),
         (
+            ("num_steps=100",),
+            "training.num_steps: contradicts num_epochs; remove one of the two",
+        ),
+        (
             ("validation_fraction=0.6", "test_fraction=0.4"),
             "training.test_fraction: with validation_fraction leaves nothing to train on; lower one",
         ),

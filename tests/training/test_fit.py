@@ -231,3 +231,60 @@ def test_progress_is_told_of_every_epoch():
     )
     assert [figures["epoch"] for figures in told] == [1.0, 2.0, 3.0]
     assert "validation_mse" in told[-1]
+
+
+def test_a_step_budget_ends_the_training_in_the_middle_of_an_epoch():
+    """150 rows in batches of 40 are 4 steps an epoch: 7 steps are one epoch and three steps of the next."""
+    result = quick_fit(backend="vqvae", settings=replace(SETTINGS, num_steps=7))
+    curve = result.history.curves
+    assert [epoch for epoch, _ in curve["total"]] == [1, 2]
+    assert [epoch for epoch, _ in curve["validation_mse"]] == [0, 2]
+
+
+def test_category_dropout_makes_an_absent_category_cost_the_others_less():
+    """Two categories that say the same: the decoder may lean on the other one only as far as it is there."""
+    values = sample_values(rows=300)
+    values = torch.cat([values[:, :4], values[:, :5] + 0.1 * sample_values(rows=300, seed=4)[:, :5]], dim=1)
+    fresh = values[200:].clone()
+    fresh[:, 4:] = torch.nan
+    names = {"categories": CATEGORIES}
+    train, rest = FeatureTable.from_array(values[:150], **names), FeatureTable.from_array(values[150:200], **names)
+    whole, partial = FeatureTable.from_array(values[200:], **names), FeatureTable.from_array(fresh, **names)
+    cost = []
+    for dropout in (0.0, 0.5):
+        settings = replace(SETTINGS, num_epochs=0, category_dropout=dropout)
+        fitted = quick_fit(train=train, validation=rest, backend="vqvae", settings=settings).tokenizer
+        x, mask = fitted.normalize(whole)
+        errors = [
+            masked_mse(fitted.decode_normalized(fitted.encode(table))[:, :4], x[:, :4], mask[:, :4])
+            for table in (partial, whole)
+        ]
+        cost.append(errors[0] - errors[1])
+    assert cost[1] < 0.8 * cost[0]
+
+
+def test_a_random_start_learns_and_the_classical_one_is_better():
+    settings = replace(SETTINGS, num_epochs=40, num_neighbors=0, input_noise=0.0, restart_threshold=0.0)
+    changes = {"backend": "vqvae", "hierarchy": "parallel", "settings": settings}
+    random, classical = (quick_fit(start=start, **changes) for start in ("random", "classical"))
+    validation = [value for _, value in random.history.curves["validation_mse"]]
+    assert min(validation) < 0.95 * validation[0]
+    assert classical.comparison[-1].validation_mse < random.comparison[-1].validation_mse
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(ConfigError, match="unknown start 'clasical'. Did you mean 'classical'"):
+        quick_fit(start="clasical")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_steps": 0}, "num_steps >= 1; got 0"),
+        ({"category_dropout": 1.0}, "at least 0 and below 1; got 1.0"),
+        ({"corpus_quantile": 0.0}, "above 0 and at most 1; got 0.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        replace(SETTINGS, **changes)

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from tokenizer_samples import packing, standard_rows
@@ -161,3 +163,25 @@ def test_ridge_is_the_closed_form():
     stacked = torch.cat([a, (0.3 * 50) ** 0.5 * torch.eye(6)])
     expected = torch.linalg.lstsq(stacked, torch.cat([b, torch.zeros(6, 8)])).solution
     torch.testing.assert_close(weights.double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_ridge_with_dropout_is_the_regression_on_all_ways_of_being_absent():
+    """Every subset of the other categories, weighted by its chance, as rows of one least-squares problem."""
+    draw = torch.Generator().manual_seed(1)
+    e, errors = torch.randn(3, 40, 2, generator=draw).double(), torch.randn(3, 40, 4, generator=draw).double()
+    dropout, strength = 0.3, 0.2
+    moments = moments_of(e, errors, torch.ones_like(errors, dtype=torch.bool))
+    found = ridge(moments, strength=strength, num_categories=3, dropout=dropout).double()
+    flat = e.transpose(0, 1).flatten(1)
+    for category in range(3):
+        stacked, wanted = [(strength * 40) ** 0.5 * torch.eye(6).double()], [torch.zeros(6, 4).double()]
+        others = [c for c in range(3) if c != category]
+        for kept in itertools.product([0.0, 1.0], repeat=2):
+            chance = torch.tensor([1 - dropout if k else dropout for k in kept]).prod().sqrt().double()
+            mask = torch.ones(6).double()
+            for other, keep in zip(others, kept, strict=True):
+                mask[2 * other : 2 * other + 2] = keep
+            stacked.append(chance * flat * mask)
+            wanted.append(chance * errors[category])
+        expected = torch.linalg.lstsq(torch.cat(stacked), torch.cat(wanted)).solution
+        torch.testing.assert_close(found[:, 4 * category : 4 * category + 4], expected, atol=1e-5, rtol=1e-4)
