@@ -47,6 +47,8 @@ class StochasticCNN(System):
 
     Frame 0: f.
 
+    Seen: woven diagonals, wavy stripes, combs and speckle that often travel; a tenth of the draws ends uniform.
+
     Source: definition; instance norm: Ulyanov, Vedaldi & Lempitsky (2016), arXiv:1607.08022.
     """
 

@@ -23,6 +23,9 @@ class Advection(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: the starting pattern slides across the frame and comes back on the other side unchanged; where noise is
+    strong, a grain grows over it.
+
     Source: definition.
     """
 

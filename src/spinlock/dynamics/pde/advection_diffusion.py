@@ -23,6 +23,8 @@ class AdvectionDiffusion(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: bars, stripes and clouds drift in one direction while their edges soften.
+
     Source: definition.
     """
 

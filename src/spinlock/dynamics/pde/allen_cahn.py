@@ -23,6 +23,9 @@ class AllenCahn(SpectralSystem):
 
     Frame 0: 0.3 f.
 
+    Seen: two phases with sharp borders that round off and retreat; islands shrink and vanish, and often one phase
+    takes the whole frame.
+
     Source: Allen & Cahn (1979), Acta Metall. 27, 1085, sections 2-3.
     """
 

@@ -25,6 +25,9 @@ class Burgers(SpectralSystem):
 
     Frame 0: uₓ = f₁, u_y = f₂, with independent fields.
 
+    Seen: speckle becomes a few broad patches within some steps; bars lean over until one edge is sharp, then
+    fade.
+
     Source: Burgers (1948), Adv. Appl. Mech. 1, 171; Frisch & Bec (2001), Burgulence, Les Houches 74, section 1.
     """
 

@@ -24,6 +24,8 @@ class CahnHilliard(SpectralSystem):
 
     Frame 0: 0.1 f.
 
+    Seen: worms and droplets appear everywhere at once and grow slowly; small droplets dissolve, neighbours merge.
+
     Source: Cahn & Hilliard (1958), J. Chem. Phys. 28, 258; noise: Cook (1970), Acta Metall. 18, 297.
     """
 

@@ -23,6 +23,8 @@ class ComplexGinzburgLandau(SpectralSystem):
 
     Frame 0: A = 0.2 (f₁ + i f₂), with independent fields.
 
+    Seen: fine boiling grain, plane waves that bend, and broad smooth patches turning in phase.
+
     Source: Aranson & Kramer (2002), Rev. Mod. Phys. 74, 99, eq. 1 and section III.
     """
 

@@ -21,6 +21,8 @@ class Diffusion(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: spots widen and fade, speckle smooths into soft clouds, and slow draws hardly change at all.
+
     Source: Fourier (1822), Théorie analytique de la chaleur, chapter II.
     """
 

@@ -23,6 +23,9 @@ class Dispersion(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: an edge breaks into a comb of ripples that runs ahead of it; points smear into trails, smooth clouds
+    stay much as they are.
+
     Source: Whitham (1974), Linear and Nonlinear Waves, section 11.1.
     """
 

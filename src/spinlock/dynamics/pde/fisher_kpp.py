@@ -23,6 +23,8 @@ class FisherKPP(SpectralSystem):
 
     Frame 0: u = 0.5 max(f − 0.8, 0), so that high places are colonies in empty ground.
 
+    Seen: spots and bars swell with soft edges, meet and fill the frame; noise leaves a mottled plateau.
+
     Source: Fisher (1937), Ann. Eugenics 7, 355; Kolmogorov, Petrovsky & Piskunov (1937), Bull. Univ. Moscou A 1, 1.
     """
 

@@ -23,6 +23,8 @@ class FitzHughNagumo(SpectralSystem):
 
     Frame 0: u = 0.4 f₁, v = 0.2 f₂, with independent fields.
 
+    Seen: patches and ribbons of the two states with sharp fronts that sweep around, or freeze into mazes.
+
     Source: FitzHugh (1961), Biophys. J. 1, 445; Nagumo, Arimoto & Yoshizawa (1962), Proc. IRE 50, 2061.
     """
 

@@ -25,6 +25,9 @@ class GrayScott(SpectralSystem):
 
     Frame 0: v = 0.1 + 0.08 f, u = 1 − v, with f the field of the first channel, so that high places are seeds.
 
+    Seen: lone spots that drift or divide, rings that open into worms, mazes that fill the frame, and draws in
+    which all but a spot dies out.
+
     Source: Pearson (1993), Science 261, 189; Gray & Scott (1984), Chem. Eng. Sci. 39, 1087.
     """
 

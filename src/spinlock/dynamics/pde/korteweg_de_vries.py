@@ -24,6 +24,9 @@ class KortewegDeVries(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: bumps ride to one side and shed faint ripples behind them; stripes steepen and split into narrower ones,
+    rough fields flow as a whole.
+
     Source: Korteweg & de Vries (1895), Phil. Mag. 39, 422; Zakharov & Kuznetsov (1974), Sov. Phys. JETP 39, 285, eq. 6.
     """
 

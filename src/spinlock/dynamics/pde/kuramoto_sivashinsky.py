@@ -23,6 +23,8 @@ class KuramotoSivashinsky(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: any start turns into a foam of round cells that jostle, split and merge without end.
+
     Source: Kuramoto & Tsuzuki (1976), Prog. Theor. Phys. 55, 356; Sivashinsky (1977), Acta Astronaut. 4, 1177; damping:
     Paniconi & Elder (1997), Phys. Rev. E 56, 2713.
     """

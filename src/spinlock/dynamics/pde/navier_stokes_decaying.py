@@ -23,6 +23,9 @@ class NavierStokesDecaying(SpectralSystem):
 
     Frame 0: f.
 
+    Seen: stripes buckle and roll up, speckle winds into filaments around vortices; in the end one or two large
+    swirls turn.
+
     Source: McWilliams (1984), J. Fluid Mech. 146, 21, section 2.
     """
 

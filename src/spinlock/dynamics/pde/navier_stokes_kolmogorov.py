@@ -25,6 +25,9 @@ class NavierStokesKolmogorov(SpectralSystem):
 
     Frame 0: 0.5 f.
 
+    Seen: horizontal bands that undulate, tear into slanted filaments, or settle into calm waves, whatever the
+    start.
+
     Source: Meshalkin & Sinai (1961), J. Appl. Math. Mech. 25, 1700; with drag: Boffetta & Ecke (2012), Annu. Rev. Fluid
     Mech. 44, 427, section 2.
     """

@@ -23,6 +23,9 @@ class SwiftHohenberg(SpectralSystem):
 
     Frame 0: 0.3 f.
 
+    Seen: labyrinths, dots and concentric rings of one wavelength; a start with stripes or rings leaves its
+    geometry in the pattern.
+
     Source: Swift & Hohenberg (1977), Phys. Rev. A 15, 319; Cross & Hohenberg (1993), Rev. Mod. Phys. 65, section IV.
     """
 

@@ -25,6 +25,9 @@ class Wave(System):
 
     Frame 0: u = f₁, w = 2 f₂, with independent fields.
 
+    Seen: bars split into two that cross and return, rings run outwards and make plaids with their images from
+    beyond the edge; speckle turns into soft clouds that slosh.
+
     Source: Whitham (1974), Linear and Nonlinear Waves, section 7.1; with damping, the telegraph equation.
     """
 
