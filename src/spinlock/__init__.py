@@ -38,6 +38,7 @@ _HOMES = {
     "TokenTable": "spinlock.core.tokens",
     "open_rollouts": "spinlock.store.importers",
     "extract_features": "spinlock.features.extract",
+    "simulate_step": "spinlock.dynamics.user_step",
     "Tokenizer": "spinlock.training.estimator",
     "TokenFeatures": "spinlock.training.token_features",
     "SpinlockError": "spinlock.core.errors",
