@@ -1,4 +1,4 @@
-"""Draw the README's picture from a finished demo: one run of each system over time, with its coarse tokens.
+"""Draw the README's picture from a finished demo: one run of some systems over time, with its coarse tokens.
 
 python scripts/draw_readme_picture.py runs/demo docs/images/words.png
 """
@@ -15,20 +15,28 @@ from spinlock.plots.rollouts import contact_sheet
 from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 
-CHOSEN = (2, 3, 4, 5, 6, 14, 15)
-"""Places among the samples; only the first of each system is drawn."""
+SYSTEMS = (
+    "gray_scott",
+    "swift_hohenberg",
+    "kuramoto_sivashinsky",
+    "complex_ginzburg_landau",
+    "navier_stokes_decaying",
+    "cahn_hilliard",
+    "cnn",
+    "u_afno",
+    "life_like_automaton",
+    "lenia",
+)
+"""Systems of which the second sample is drawn."""
 
 
 def main(run: Path, output: Path) -> None:
     """Draw the demo in `run` to a PNG file."""
     tokens = load_tokens(run / "tokens.csv")
     with open_dataset(run / "rollouts.h5") as dataset:
-        systems = dataset.systems
-        firsts = {}
-        for sample in (*CHOSEN, *range(len(dataset))):
-            firsts.setdefault(systems[sample], sample)
+        samples = {system: [i for i, name in enumerate(dataset.systems) if name == system][1] for system in SYSTEMS}
         frames, titles = [], []
-        for system, sample in firsts.items():
+        for system, sample in samples.items():
             coarse = tokens.codes[tokens.ids.index(str(sample)), :, 0].tolist()
             frames.append(gallery_rollout(dataset, sample).frames)
             titles.append(f"{system.replace('_', ' ')}\n{' · '.join(map(str, coarse))}")
