@@ -302,9 +302,9 @@ def superposition_error(fields: Fields) -> Float[Tensor, " batch"]:
 def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far moving the state and stepping it are from being interchangeable.
 
-    |F(S u) - S F(u)| / |S F(u) - mean|, S the shift by a quarter of the height and a third of the width and half a
-    cell, interpolated by Fourier series. It sees places that are not alike and, by the half cell, what the grid
-    cannot resolve.
+    |F(S u) - S F(u)| over the larger of |S F(u) - mean| and |F(S u) - mean|, S the shift by a quarter of the height and a
+    third of the width and half a cell, interpolated by Fourier series. It sees places that are not alike and, by the half
+    cell, what the grid cannot resolve.
 
     Returns:
         >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system; NaN as said at the top of the module, where
@@ -314,7 +314,7 @@ def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     def value() -> Tensor:
         images = answers(fields)
         expected = _shift(fields, images.plain)
-        return root_mean_square(images.moved - expected) / pattern_size(expected)
+        return _difference(images.moved, expected)
 
     return _measured(fields, value, also=fields.periodic)
 
@@ -323,7 +323,7 @@ def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
 def rotation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far turning the state by 90° and stepping it are from being interchangeable.
 
-    |F(R u) - R F(u)| / |F(u) - mean|.
+    |F(R u) - R F(u)| over the larger of |F(u) - mean| and |F(R u) - mean|, R the turn.
 
     Returns:
         >= 0, about 10⁻⁶ (rounding) for an isotropic system; NaN as said at the top of the module, where the image is
@@ -332,7 +332,7 @@ def rotation_error(fields: Fields) -> Float[Tensor, " batch"]:
 
     def value() -> Tensor:
         images = answers(fields)
-        return root_mean_square(images.turned - images.plain.rot90(1, (-2, -1))) / pattern_size(images.plain)
+        return _difference(images.turned, images.plain.rot90(1, (-2, -1)))
 
     return _measured(fields, value, also=fields.u.shape[-1] == fields.u.shape[-2])
 
@@ -410,6 +410,13 @@ def _resolved_size(state: Tensor) -> Float[Tensor, " batch"]:
     unit = values / torch.where(largest > 0, largest, 1)[:, None]
     spread = unit.std(-1, correction=0) if values.shape[1] > 1 else torch.zeros_like(largest)
     return torch.where(spread > 1e-6, spread * largest, torch.zeros_like(spread))
+
+
+def _difference(image: Tensor, expected: Tensor) -> Float[Tensor, " batch"]:
+    """Distance of two images in units of the stronger pattern; NaN where both are constant but for rounding."""
+    pattern = torch.maximum(pattern_size(image), pattern_size(expected))
+    is_resolved = pattern > 1e-6 * torch.maximum(root_mean_square(image), root_mean_square(expected))
+    return root_mean_square(image - expected) / torch.where(is_resolved, pattern, torch.nan)
 
 
 def _shift(fields: Fields, state: Tensor) -> Tensor:
