@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles all of spinlock anew
 
 .PHONY: setup demo test check format clean
 setup: $(STAMP)
