@@ -10,11 +10,6 @@ from spinlock.core.errors import ConfigError
 from spinlock.training.estimator import Tokenizer
 
 
-@pytest.fixture(scope="module")
-def whole():
-    return quick_fit(backend="predictive")
-
-
 def decoded(result):
     return result.tokenizer.reconstruct(sample_table(rows=80, seed=5)).values
 
@@ -22,9 +17,9 @@ def decoded(result):
 @pytest.mark.parametrize(
     "changes", [{"joint_decoding": False}, {"num_centers": 0}, {"num_centers": 20}, {"consistent_decoding": False}]
 )
-def test_every_setting_of_the_predictive_backend_acts(changes, whole):
+def test_every_setting_of_the_predictive_backend_acts(changes, predictive):
     assert not torch.equal(
-        decoded(quick_fit(backend="predictive", settings=replace(SETTINGS, **changes))), decoded(whole)
+        decoded(quick_fit(backend="predictive", settings=replace(SETTINGS, **changes))), decoded(predictive)
     )
 
 
@@ -34,17 +29,10 @@ def test_decoding_together_is_never_worse_on_validation_rows():
     assert together.comparison[0].validation_mse < alone.comparison[0].validation_mse
 
 
-def test_decoded_tables_are_fixed_points_of_encoding(whole):
-    tokens = whole.tokenizer.encode(sample_table(rows=200, seed=5))
-    again = whole.tokenizer.encode(whole.tokenizer.decode(tokens))
+def test_decoded_tables_are_fixed_points_of_encoding(predictive):
+    tokens = predictive.tokenizer.encode(sample_table(rows=200, seed=5))
+    again = predictive.tokenizer.encode(predictive.tokenizer.decode(tokens))
     assert float((again.codes == tokens.codes).all(dim=2).float().mean()) > 0.99
-
-
-def test_the_same_seed_gives_the_same_bits(whole):
-    again = quick_fit(backend="predictive")
-    first, second = whole.tokenizer.tensors(), again.tokenizer.tensors()
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_test_rows_say_nothing_about_the_sizes_and_bits_are_spent_exactly():
@@ -62,7 +50,7 @@ def test_test_rows_say_nothing_about_the_sizes_and_bits_are_spent_exactly():
 
 
 def test_sizes_by_data_leave_sixteen_rows_a_code():
-    result = quick_fit(backend="auto", levels=None)
+    result = quick_fit(backend="auto", levels=None, settings=replace(SETTINGS, num_epochs=1))
     sizes = result.tokenizer.backend.codebook_sizes
     assert int(sizes.max()) * 16 <= 150
     assert result.tokenizer.encode(sample_table(rows=3)).bits == 3 * 3 * 2
