@@ -18,7 +18,7 @@ demo: setup
 	$(BIN)/spinlock demo --output runs/demo
 
 test: setup check
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check .

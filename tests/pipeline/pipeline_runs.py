@@ -6,7 +6,7 @@ from spinlock.config import GenerateConfig, TrainConfig, load_config
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
-    "num_samples=36",
+    "num_samples=24",
     "num_timesteps=32",
     "systems=[cnn, gray_scott, kuramoto_sivashinsky, advection_diffusion]",
     "storage.keep_states=float32",
