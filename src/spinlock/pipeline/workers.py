@@ -83,7 +83,7 @@ def _start(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threadpool_limits(1)
-    _keep_freed_memory()
+    keep_freed_memory()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -96,7 +96,7 @@ def _end_with(parent: int) -> None:
             os._exit(1)
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Ask glibc to keep freed memory: big temporaries at every operation else cost a third of the time at 128 x 128."""
     if sys.platform != "linux":
         return

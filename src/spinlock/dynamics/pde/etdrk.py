@@ -113,14 +113,17 @@ def _coefficient(part: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _phi(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """φ₁, φ₂ and φ₃ as means over a circle of radius 1 around z, where the closed forms lose all digits near z = 0."""
-    angle = 2 * math.pi * (torch.arange(CONTOUR_POINTS, dtype=torch.float64, device=z.device) + 0.5) / CONTOUR_POINTS
+    # For a real z the lower half of the circle repeats the upper one with conjugate values.
+    points = CONTOUR_POINTS if z.is_complex() else CONTOUR_POINTS // 2
+    angle = 2 * math.pi * (torch.arange(points, dtype=torch.float64, device=z.device) + 0.5) / CONTOUR_POINTS
     one, two, three = (torch.zeros_like(z, dtype=torch.complex128) for _ in range(3))
     for offset in torch.polar(torch.ones_like(angle), angle):
         w = z + offset
-        phi = (torch.exp(w) - 1) / w
+        inverse = 1 / w
+        phi = torch.exp(w).sub_(1).mul_(inverse)
         one += phi
-        phi = (phi - 1) / w
+        phi = phi.sub_(1).mul_(inverse)
         two += phi
-        three += (phi - 0.5) / w
-    means = (one / CONTOUR_POINTS, two / CONTOUR_POINTS, three / CONTOUR_POINTS)
+        three += phi.sub_(0.5).mul_(inverse)
+    means = (one / points, two / points, three / points)
     return means if z.is_complex() else (means[0].real, means[1].real, means[2].real)
