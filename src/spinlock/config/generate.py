@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from spinlock.config.document import Location
-from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, Whole, located
+from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, Whole, Word, located
 from spinlock.config.tables import (
     all_systems,
     dimension_mistake,
     initial_condition_mistake,
     parameter_mistake,
+    step_mistakes,
     system_mistake,
 )
 
@@ -61,7 +62,24 @@ def _systems(value: object, info: Any) -> object:
     if value == "all":
         value = list(all_systems(info.data.get("spatial_dimensions", 2)))
     value = _named(value)
-    return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return {
+        _OwnName(name) if isinstance(entry, dict) and entry.get("step") is not None else name: {}
+        if entry is None
+        else entry
+        for name, entry in value.items()
+    }
+
+
+class _OwnName(str):
+    """A name of the user's own, which its entry backs with a step."""
+
+
+def _known_system(name: object) -> object:
+    if isinstance(name, str) and (mistake := system_mistake(name, is_own=isinstance(name, _OwnName))):
+        raise ValueError(mistake)
+    return str(name) if isinstance(name, _OwnName) else name
 
 
 def _weights(value: object) -> object:
@@ -76,12 +94,6 @@ def _workers(value: object) -> object:
     if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1024):
         raise ValueError("must be auto or a whole number from 1 to 1024")
     return value
-
-
-def _known_system(name: str) -> str:
-    if mistake := system_mistake(name):
-        raise ValueError(mistake)
-    return name
 
 
 def _known_initial_condition(name: str) -> str:
@@ -135,13 +147,52 @@ ParameterOverride = Annotated[
 
 
 class SystemConfig(Section):
-    """How much of the data set one system makes up, and which of its parameters are narrowed."""
+    """How much of the data set one system makes up, and which of its parameters are narrowed; or a step of your own."""
 
     weight: Positive = 1.0
     """Share of the samples, relative to the other systems."""
 
     parameters: dict[str, ParameterOverride] = {}
-    """Parameter → one value, {low, high} in its own unit, {choices}, or {choices, weights}; the others keep their ranges."""
+    """Parameter → one value, {low, high} in its own unit, {choices}, or {choices, weights}; the others keep their ranges. A step is given them by name."""
+
+    step: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")] | None = None
+    """package.module:function of your own: from a state (channel, height, width) to the next. It runs as your code."""
+
+    arrays: Literal["numpy", "torch"] = "numpy"
+    """What the step takes and returns; with torch operations its gains are exact."""
+
+    channels: Annotated[tuple[Word, ...], Field(min_length=1)] = ("u",)
+    """Names of the channels of the step's states."""
+
+    dt: Positive = 1.0
+    """Time of one step."""
+
+    dx: Positive = 1.0
+    """Grid spacing of the step's states."""
+
+    offset: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 0.0
+    """Mean of frame 0, in the unit of the step's states."""
+
+    scale: Positive = 1.0
+    """Standard deviation of frame 0, in the unit of the step's states."""
+
+    @model_validator(mode="after")
+    def _check_step(self) -> "SystemConfig":
+        """What describes a step comes with one, and its parameters can be sampled."""
+        if self.step is None:
+            fields = type(self).model_fields
+            idle = [
+                key
+                for key in fields
+                if key not in ("weight", "parameters", "step") and getattr(self, key) != fields[key].default
+            ]
+            rule = "describes a step of your own; name it with step, or leave this out"
+            mistakes: list[tuple[Location, str]] = [((key,), rule) for key in idle]
+        else:
+            mistakes = [(("parameters", *below), mistake) for below, mistake in step_mistakes(self.parameters)]
+        if mistakes:
+            raise located(mistakes)
+        return self
 
 
 class SamplingConfig(Section):
@@ -212,11 +263,11 @@ class GenerateConfig(Section):
     """The HDF5 file that is written."""
 
     systems: Annotated[
-        dict[Annotated[str, AfterValidator(_known_system)], SystemConfig],
+        dict[Annotated[str, BeforeValidator(_known_system)], SystemConfig],
         BeforeValidator(_systems),
         Field(min_length=1, json_schema_extra=_also(_NAMES, {"const": "all"})),
     ]
-    """Systems to draw from: "all" that run in so many dimensions, a list of names, or name → weight and parameters."""
+    """Systems to draw from: "all" that run in so many dimensions, a list of names, name → weight and parameters, your own name → step."""
 
     initial_conditions: Annotated[
         Annotated[dict[Annotated[str, AfterValidator(_known_initial_condition)], Positive], Field(min_length=1)] | None,
@@ -233,15 +284,16 @@ class GenerateConfig(Section):
     @model_validator(mode="after")
     def _check_together(self) -> "GenerateConfig":
         """Parameters belong to their systems, these run in so many dimensions; a group is no larger than the data set."""
+        shipped = {system: entry for system, entry in self.systems.items() if entry.step is None}
         mistakes: list[tuple[Location, str]] = [
             (("systems", system, "parameters", name), mistake)
-            for system, entry in self.systems.items()
+            for system, entry in shipped.items()
             for name, override in entry.parameters.items()
             if (mistake := parameter_mistake(system, name, override))
         ]
         mistakes += [
             (("systems", system), mistake)
-            for system in self.systems
+            for system in shipped
             if (mistake := dimension_mistake(system, self.spatial_dimensions))
         ]
         if self.sampling.samples_per_group > self.num_samples:

@@ -1,6 +1,7 @@
 """The tables that configurations name entries of; imported when a name is checked, so that a schema needs no torch."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,21 @@ def unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
     return "" if name in known else f"unknown {kind} '{name}'. {did_you_mean(name, known)}".rstrip(".")
 
 
-def system_mistake(name: str) -> str:
-    """What is wrong with the name of a system; "" if nothing is."""
+def system_mistake(name: str, *, is_own: bool) -> str:
+    """What is wrong with the name of a system; "" if nothing is.
+
+    Args:
+        name: of the system.
+        is_own: whether it comes with a user's step.
+    """
     from spinlock.dynamics.systems import SYSTEMS  # noqa: PLC0415
 
-    return unknown("system", name, SYSTEMS)
+    if not is_own:
+        return unknown("system", name, SYSTEMS)
+    if name in SYSTEMS:
+        return f"'{name}' is a system of spinlock; call your own step something else"
+    allowed = re.fullmatch(r"[a-z][a-z0-9_]*", name)
+    return "" if allowed else f"the name of your own system takes a-z, 0-9 and _, a letter first; got '{name}'"
 
 
 def initial_condition_mistake(name: str) -> str:
@@ -40,6 +51,22 @@ def parameter_mistake(system: str, parameter: str, override: Any) -> str:
     except ValueError as error:
         return str(error).rstrip(".")
     return ""
+
+
+def step_mistakes(parameters: Mapping[str, Any]) -> list[tuple[Location, str]]:
+    """What is wrong with the parameters that a configuration declares for a user's step, each with its location."""
+    from spinlock.dynamics.user_system import step_parameters  # noqa: PLC0415
+
+    mistakes: list[tuple[Location, str]] = [
+        ((name,), f"is given to the step by name, and '{name}' is no Python name")
+        for name in parameters
+        if not name.isidentifier()
+    ]
+    try:
+        step_parameters(parameters)
+    except ValueError as error:
+        mistakes.append(((), str(error).rstrip(".")))
+    return mistakes
 
 
 def all_systems(spatial_dimensions: int) -> tuple[str, ...]:

@@ -75,7 +75,8 @@ def simulate(  # noqa: PLR0913 - each names one fact of a data set
         seed: of the data set.
         device: where states live.
         screening: which samples are drawn again; None marks them and leaves them.
-        spaces: system → the space that a sample is drawn again from; needed where `screening` redraws.
+        spaces: system → the space that a sample is drawn again from; needed where `screening` redraws, and for systems
+            that users brought.
         spatial_dimensions: 2 for states of `grid_size` x `grid_size` cells, 1 for states of height 1.
 
     Raises:
@@ -95,7 +96,7 @@ def simulate(  # noqa: PLR0913 - each names one fact of a data set
             f"samples that are drawn again need the `spaces` of their systems; {listed(sorted(lacking))} lack."
         )
     for name in dict.fromkeys(plan.system for plan in plans):
-        if mistake := SYSTEMS[name]().dimension_mistake(spatial_dimensions):
+        if mistake := _system(name, spaces).dimension_mistake(spatial_dimensions):
             raise InputError(f"{mistake}.")
     run = _Run(
         num_realizations=num_realizations,
@@ -110,11 +111,16 @@ def simulate(  # noqa: PLR0913 - each names one fact of a data set
     return _simulate(plans, run)
 
 
+def _system(name: str, spaces: Mapping[str, SystemSpace]) -> System:
+    """The system that samples of a name belong to."""
+    return spaces[name].built() if name in spaces else SYSTEMS[name]()
+
+
 def _simulate(plans: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
     window: list[SamplePlan] = []
     size = 0
     for plan in plans:
-        channels = len(SYSTEMS[plan.system]().channel_names)
+        channels = len(_system(plan.system, run.spaces).channel_names)
         sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * math.prod(run.size)
         if window and size + sample_bytes > WINDOW_BYTES:
             yield from _simulate_window(window, run)
@@ -129,7 +135,7 @@ def _simulate_window(window: Sequence[SamplePlan], run: _Run) -> Iterator[Rollou
     done: dict[int, Rollout] = {}
     for name in dict.fromkeys(plan.system for plan in window):
         places = [place for place, plan in enumerate(window) if plan.system == name]
-        system = SYSTEMS[name]()
+        system = _system(name, run.spaces)
         rollouts = _simulate_system(system, [window[place] for place in places], run)
         done.update(zip(places, rollouts, strict=True))
     for place in range(len(window)):

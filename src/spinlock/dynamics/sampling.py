@@ -19,6 +19,7 @@ from spinlock.dynamics.evenness import SystemSampling, evenness, max_correlation
 from spinlock.dynamics.parameter_space import Override
 from spinlock.dynamics.space import SamplePlan, SystemSpace
 from spinlock.dynamics.systems import SYSTEMS
+from spinlock.dynamics.user_system import UserStep
 
 SCRAMBLINGS = 32
 """Scramblings of which the least correlated is taken."""
@@ -52,6 +53,7 @@ def plan_samples(
     initial_conditions: Mapping[str, float | int] | None = None,
     samples_per_group: int = 1,
     spatial_dimensions: int = 2,
+    own: Mapping[str, UserStep] | None = None,
 ) -> SamplingPlan:
     """The plans of `num_samples` samples, and the report on how evenly they fill the spaces.
 
@@ -63,6 +65,7 @@ def plan_samples(
         initial_conditions: kind of frame 0 → weight, for every system; None for each system's own.
         samples_per_group: samples that share one draw of parameters; frame 0 and noise differ.
         spatial_dimensions: 1 or 2.
+        own: name → a user's step; a name in `systems` that is here is not looked up in the table.
 
     Raises:
         ConfigError: for unknown names, systems that do not run in so many dimensions, weights that are not positive, or
@@ -72,14 +75,17 @@ def plan_samples(
         raise ConfigError(
             f"`num_samples` and `samples_per_group` must be at least 1; got {num_samples} and {samples_per_group}."
         )
-    weights = _system_weights(systems, spatial_dimensions)
+    own = own or {}
+    weights = _system_weights(systems, spatial_dimensions, own)
     overrides = parameters or {}
-    for name in overrides:
+    for name in overrides.keys() - own:
         SYSTEMS[name]  # an unknown name is refused by the table
     order = _interleave(weights, -(-num_samples // samples_per_group))
     plans: list[SamplePlan] = []
     report: dict[str, SystemSampling] = {}
-    spaces = {name: SystemSpace.of(name, overrides.get(name, {}), initial_conditions) for name in weights}
+    spaces = {
+        name: SystemSpace.of(name, overrides.get(name, {}), initial_conditions, own=own.get(name)) for name in weights
+    }
     for name, space in spaces.items():
         groups = [group for group, system in enumerate(order) if system == name]
         points = _sobol(len(groups), space.num_dimensions, seed=seed, system=name)
@@ -97,22 +103,22 @@ def plan_samples(
 
 
 def _system_weights(
-    systems: Sequence[str] | Mapping[str, float | int] | None, spatial_dimensions: int
+    systems: Sequence[str] | Mapping[str, float | int] | None, spatial_dimensions: int, own: Mapping[str, UserStep]
 ) -> dict[str, float | int]:
-    """Systems and their weights, in the order of the table, so that the order of writing changes nothing."""
+    """Systems and their weights, in the order of the table, so that the order of writing changes nothing; own ones last."""
     if systems is None:
         systems = [name for name in SYSTEMS if not SYSTEMS[name]().dimension_mistake(spatial_dimensions)]
     given: dict[str, float | int] = dict.fromkeys(systems, 1.0)
     if isinstance(systems, Mapping):
         given.update(systems)
     for name, weight in given.items():
-        if mistake := SYSTEMS[name]().dimension_mistake(spatial_dimensions):
+        if name not in own and (mistake := SYSTEMS[name]().dimension_mistake(spatial_dimensions)):
             raise ConfigError(f"{mistake}.")
         if not weight > 0:
             raise ConfigError(f"the weight of system '{name}' must be greater than 0; got {weight:g}.")
     if not given:
         raise ConfigError("at least one system is needed; got none.")
-    return {name: given[name] for name in SYSTEMS if name in given}
+    return {name: given[name] for name in (*SYSTEMS, *sorted(own)) if name in given}
 
 
 def _interleave(weights: Mapping[str, float | int], count: int) -> list[str]:

@@ -9,7 +9,9 @@ from jaxtyping import Float
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
 from spinlock.dynamics.parameter_space import Override, Parameter, Value, narrow
+from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
+from spinlock.dynamics.user_system import UserStep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,18 +40,25 @@ class SystemSpace:
     """One system's sampled dimensions: its parameters, then the kind of frame 0, its correlation length and its detail.
 
     Attributes:
-        system: name in `SYSTEMS`.
+        system: name in `SYSTEMS`, or of a user's step.
         parameters: with a configuration's overrides.
         kind: of frame 0, as a choice.
+        own: the user's step; None for a system of the table.
     """
 
     system: str
     parameters: tuple[Parameter, ...]
     kind: Parameter
+    own: UserStep | None = None
 
     @classmethod
     def of(
-        cls, system: str, overrides: Mapping[str, Override], initial_conditions: Mapping[str, float | int] | None
+        cls,
+        system: str,
+        overrides: Mapping[str, Override],
+        initial_conditions: Mapping[str, float | int] | None,
+        *,
+        own: UserStep | None = None,
     ) -> "SystemSpace":
         """The space of a system.
 
@@ -57,11 +66,12 @@ class SystemSpace:
             system: name in `SYSTEMS`.
             overrides: parameter → one value, `[low, high]`, the choices that stay, or choices with weights.
             initial_conditions: kind of frame 0 → weight; None for the system's own.
+            own: the user's step of that name; None for a system of the table.
 
         Raises:
             ConfigError: for unknown names, or overrides that do not fit.
         """
-        built = SYSTEMS[system]()
+        built = SYSTEMS[system]() if own is None else own.system()
         weights = built.initial_conditions if initial_conditions is None else initial_conditions
         for name in weights:
             INITIAL_CONDITIONS[name]  # an unknown name is refused by the table
@@ -72,7 +82,11 @@ class SystemSpace:
             weights=tuple(weights.values()),
             description="Kind of frame 0.",
         )
-        return cls(system=system, parameters=narrow(built.parameters, overrides, whose=system), kind=kind)
+        return cls(system=system, parameters=narrow(built.parameters, overrides, whose=system), kind=kind, own=own)
+
+    def built(self) -> System:
+        """The system that the space belongs to."""
+        return SYSTEMS[self.system]() if self.own is None else self.own.system()
 
     @property
     def num_dimensions(self) -> int:

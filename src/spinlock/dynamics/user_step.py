@@ -64,7 +64,7 @@ def simulate_step(  # noqa: PLR0913 - each names one fact of the rollouts
             "`num_timesteps` must be at least 2 and `num_realizations` at least 1; "
             f"got {num_timesteps} and {num_realizations}."
         )
-    checked = _CheckedStep(step=step, name=name, as_array=isinstance(initial, np.ndarray))
+    checked = CheckedStep(step=step, name=name, as_array=isinstance(initial, np.ndarray))
     channels = tuple(f"channel_{channel}" for channel in range(initial.shape[1]))
     states = torch.as_tensor(initial)
     if states.is_complex() or not torch.isfinite(states).all():
@@ -94,7 +94,7 @@ def simulate_step(  # noqa: PLR0913 - each names one fact of the rollouts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _CheckedStep:
+class CheckedStep:
     """The user's function with what it returns checked.
 
     Attributes:
@@ -128,11 +128,17 @@ class _CheckedStep:
 
         return step
 
-    def __call__(self, state: Float[Tensor, "channel height width"], *, where: str) -> Tensor:
-        """The next state; `where` tells in messages which state it was."""
+    def __call__(
+        self, state: Float[Tensor, "channel height width"], *, where: str, **parameters: float | int | str | bool
+    ) -> Float[Tensor, "channel height width"]:
+        """The next state; `where` tells in messages which state it was, `parameters` go to the function.
+
+        Raises:
+            InputError: if the function raises, or returns another shape, another type or complex numbers.
+        """
         given = state.detach().cpu().numpy().copy() if self.as_array else state.clone()  # a step may work in place
         try:
-            after = self.step(given)
+            after = self.step(given, **parameters)
         except Exception as error:
             raise InputError(
                 f"step '{self.name}' failed on {where}: {type(error).__name__}: {_one_line(error)}"

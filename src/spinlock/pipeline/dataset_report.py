@@ -15,7 +15,7 @@ from spinlock.core.seeds import stream
 from spinlock.dynamics import SYSTEMS, SamplePlan, SystemSpace, simulate
 from spinlock.pipeline.gallery import picture_of
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.recipe import config_of_data, fingerprint_of, plan_of, screening_of
+from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of, screening_of
 from spinlock.pipeline.threads import one_thread
 from spinlock.plots.content import GalleryRollout
 from spinlock.plots.dataset_content import Coverage, DatasetContent, SamplingLine, SystemLine
@@ -80,6 +80,8 @@ def _made_from(dataset: Dataset) -> tuple[GenerateConfig | None, str]:
         config = config_of_data(stored, output_path=dataset.path)
     except ValidationError:
         return None, "another version of spinlock made them, whose configuration this one does not read"
+    if own_steps(config):
+        return None, "a user's own step made them, which is not run because a file names it"
     if fingerprint_of(config) != dataset.metadata.get("extra", {}).get("fingerprint"):
         return None, "another version of spinlock made them, which may simulate differently"
     return config, ""

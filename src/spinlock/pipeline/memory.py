@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinlock.core.errors import ResourceError
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.rollout import WINDOW_BYTES
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.sample_block import Recipe
@@ -78,7 +77,7 @@ def footprint(recipe: Recipe, *, shard_size: int, num_workers: int | None, cores
 
 def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
     """The most that one worker takes: states that are simulated together, features of one sample, states that are kept."""
-    channels = max(len(SYSTEMS[name]().channel_names) for name in recipe.spaces)
+    channels = max(len(space.built().channel_names) for space in recipe.spaces.values())
     cells = recipe.grid_size**recipe.spatial_dimensions
     sample = 4 * recipe.num_realizations * recipe.num_timesteps * channels * cells
     window = min(max(WINDOW_BYTES, sample), shard_size * sample)
@@ -89,7 +88,7 @@ def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
 
 def sample_bytes(recipe: Recipe) -> int:
     """What a sample takes on disk, in a shard or in the data set, without compression."""
-    channels = max(len(SYSTEMS[name]().channel_names) for name in recipe.spaces)
+    channels = max(len(space.built().channel_names) for space in recipe.spaces.values())
     cells = channels * recipe.grid_size**recipe.spatial_dimensions
     states = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
     per_timestep, per_trajectory = (len(SDF.with_scope(scope)) for scope in ("per_timestep", "per_trajectory"))

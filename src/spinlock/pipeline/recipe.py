@@ -13,7 +13,16 @@ import torch
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import ConfigError
-from spinlock.dynamics import SYSTEMS, Parameter, SamplingPlan, Screening, initial_parameters, plan_samples
+from spinlock.dynamics import (
+    Parameter,
+    SamplingPlan,
+    Screening,
+    SystemSpace,
+    initial_parameters,
+    plan_samples,
+    simulate,
+)
+from spinlock.dynamics.user_system import UserStep, step_digest
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.sample_block import Recipe
 from spinlock.pipeline.software import software
@@ -29,21 +38,43 @@ def plan_of(config: GenerateConfig) -> SamplingPlan:
         num_samples=config.num_samples,
         seed=config.seed,
         systems={name: system.weight for name, system in config.systems.items()},
-        parameters={name: system.parameters for name, system in config.systems.items()},
+        parameters={name: system.parameters for name, system in config.systems.items() if system.step is None},
         initial_conditions=config.initial_conditions,
         samples_per_group=config.sampling.samples_per_group,
         spatial_dimensions=config.spatial_dimensions,
+        own=own_steps(config),
     )
+
+
+def own_steps(config: GenerateConfig) -> dict[str, UserStep]:
+    """The steps that users brought, by the name of their system."""
+    return {
+        name: UserStep(
+            name=name,
+            path=system.step,
+            arrays=system.arrays,
+            channels=system.channels,
+            dt=system.dt,
+            dx=system.dx,
+            offset=system.offset,
+            scale=system.scale,
+            parameters=system.parameters,
+        )
+        for name, system in config.systems.items()
+        if system.step is not None
+    }
 
 
 def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
     """What all blocks of a data set share.
 
     Raises:
-        ConfigError: if the device is not there.
+        ConfigError: if the device is not there, or a user's step cannot be imported.
+        InputError: if a user's step fails on its first state.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, and torch sees no CUDA device here; use --device cpu.")
+    _try_own_steps(config, plan)
     return Recipe(
         num_realizations=config.num_realizations,
         num_timesteps=config.num_timesteps,
@@ -51,7 +82,7 @@ def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         seed=config.seed,
         keep_states=config.storage.keep_states,
         operator_sensitivity=config.features.operator_sensitivity,
-        columns=_parameter_columns(plan.report, config.initial_conditions),
+        columns=_parameter_columns(plan.spaces, config.initial_conditions),
         folder=shards_folder(config.output_path),
         fingerprint=fingerprint_of(config),
         screening=screening_of(config),
@@ -59,6 +90,24 @@ def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         device=config.device,
         spatial_dimensions=config.spatial_dimensions,
     )
+
+
+def _try_own_steps(config: GenerateConfig, plan: SamplingPlan) -> None:
+    """Take one step of every system that a user brought, so that its mistakes are told before anything is written."""
+    for name in own_steps(config):
+        first = next((sample for sample in plan.plans if sample.system == name), None)
+        if first is not None:
+            next(
+                simulate(
+                    [first],
+                    num_realizations=1,
+                    num_timesteps=2,
+                    grid_size=config.grid_size,
+                    seed=config.seed,
+                    spaces=plan.spaces,
+                    spatial_dimensions=config.spatial_dimensions,
+                )
+            )
 
 
 def screening_of(config: GenerateConfig) -> Screening:
@@ -74,8 +123,11 @@ def shards_folder(target: Path) -> Path:
 
 
 def fingerprint_of(config: GenerateConfig) -> str:
-    """One word for everything that the data depend on: configuration, feature definitions, spinlock's version."""
+    """One word for everything that the data depend on: configuration, the files of users' own steps, feature definitions,
+    spinlock's version."""
     content = [data_configuration(config), SDF.to_json(), __version__]
+    if own := own_steps(config):
+        content.append({name: step_digest(step.path) for name, step in own.items()})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -101,21 +153,21 @@ def description_of(config: GenerateConfig, plan: SamplingPlan) -> DatasetDescrip
     """What the data-set file says of itself."""
     return DatasetDescription(
         registry=SDF,
-        parameters=_parameter_columns(plan.report, config.initial_conditions),
+        parameters=_parameter_columns(plan.spaces, config.initial_conditions),
         configuration=data_configuration(config),
         seed=config.seed,
         software=software(),
         sampling_report={name: _finite(asdict(report)) for name, report in plan.report.items()},
-        channel_names={name: tuple(SYSTEMS[name]().channel_names) for name in plan.report},
+        channel_names={name: tuple(space.built().channel_names) for name, space in plan.spaces.items()},
         extra={"fingerprint": fingerprint_of(config), "sampling_warnings": list(plan.warnings)},
     )
 
 
-def _parameter_columns(systems: Iterable[str], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
+def _parameter_columns(spaces: Mapping[str, SystemSpace], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
     """Every parameter of every system as a column `<system>.<parameter>`, with those of frame 0 at the end."""
     columns = []
-    for name in systems:
-        system = SYSTEMS[name]()
+    for name, space in spaces.items():
+        system = space.built()
         frame = initial_parameters(system.initial_conditions if kinds is None else kinds)
         columns += [_parameter_column(name, parameter) for parameter in (*system.parameters, *frame)]
     return tuple(columns)
