@@ -1,5 +1,9 @@
 """What docstrings say of missing values is what the features do: the health report and docs/features.md rely on it."""
 
+import re
+import runpy
+from pathlib import Path
+
 import pytest
 import torch
 from feature_samples import smooth
@@ -10,6 +14,9 @@ from spinlock.features.extract import compute
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY, SDF_FEATURES
 
+ROOT = Path(__file__).parents[2]
+ALWAYS_THERE = {"spatial_mean", "spatial_std", "gradient_magnitude"}
+FORMULA = re.compile(r"[=ΣΔ√⟨|²³⁴σ→]|[\w)] ?/ ?[\w(]|log")
 WITHOUT_OPERATOR = [feature for feature in PER_TRAJECTORY if feature.category != "operator_sensitivity"]
 STEPS = sorted({fewest_steps(feature) for feature in WITHOUT_OPERATOR} - {1})
 
@@ -72,3 +79,28 @@ def test_a_docstring_is_taken_apart():
     share = described(by_name["temporal_variance_share"])
     assert (share.values, share.missing[:4]) == ("in [0, 1]", "NaN ")
     assert all(described(feature).definition for feature in SDF_FEATURES)
+
+
+def test_the_page_is_what_the_script_writes_now():
+    made = runpy.run_path(str(ROOT / "scripts" / "write_features_page.py"))["page"]()
+    assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == made, "run: scripts/write_features_page.py"
+
+
+@pytest.mark.parametrize("feature", SDF_FEATURES, ids=lambda feature: feature.name)
+def test_every_feature_has_its_definition_formula_unit_range_source_and_edge_cases(feature):
+    text = described(feature)
+    assert len(text.definition.split()) >= 4
+    assert text.definition.endswith(".")
+    assert FORMULA.search(text.text)
+    assert text.values
+    assert feature.unit
+    assert feature.source == "definition" or re.search(r"\d{4}|catch22", feature.source)
+    assert bool(text.missing) == (feature.name not in ALWAYS_THERE)
+
+
+@pytest.mark.parametrize("category", sorted({feature.category for feature in SDF_FEATURES}))
+def test_every_feature_is_tested_by_name_beside_its_category(category):
+    """The tests of a category hold its features against closed forms, brute force or another library."""
+    tests = (ROOT / "tests" / "features" / f"test_{category}.py").read_text(encoding="utf-8")
+    features = [feature.name for feature in SDF_FEATURES if feature.category == category]
+    assert [name for name in features if not re.search(rf"\b{name}\b", tests)] == []

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from feature_samples import noise, smooth
 from scipy import stats
 
+from spinlock.features import invariant_drift
 from spinlock.features.conserved import (
     drift_rate,
     energy_entropy,
@@ -96,6 +98,55 @@ def test_entropy_of_energy_that_spreads_from_one_cell_to_all_grows_to_the_log_of
     point[3, 4] = 2.5
     u = torch.stack((point, 0.5 * point + flat, flat))[None, :, None]
     assert entropy_drift(Fields(u, dt=1.0)).item() == pytest.approx(math.log(64), rel=1e-6)
+
+
+def quantities_of_numpy(states):
+    """The six quantities of every frame (time, channel, height, width), and of its low- and high-passed parts."""
+    cells = (-3, -2, -1)
+    waves = np.abs(np.fft.fftfreq(states.shape[-1], 1 / states.shape[-1]))
+    is_low = (waves[:, None] <= 4) & (waves <= 4)
+    low = np.fft.ifft2(np.fft.fft2(states) * is_low).real
+    high = states - low
+    energy, high_energy = (part.reshape(len(states), -1) ** 2 for part in (states, high))
+    steps = sum(np.abs(states - np.roll(states, 1, axis)) for axis in (-2, -1))
+    return {
+        "mass": states.mean(cells),
+        "l2": np.log(np.sqrt((states**2).mean(cells))),
+        "linf": np.log(np.abs(states).max(cells)),
+        "variation": np.log(steps.mean(cells)),
+        "entropy": stats.entropy(energy, axis=1),
+        "low_l1": np.log(np.abs(low).mean(cells)),
+        "high_l2": np.log(np.sqrt((high**2).mean(cells))),
+        "high_entropy": stats.entropy(high_energy, axis=1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("quantity", "features"),
+    [
+        ("mass", ("mass_drift", "mass_drift_rate", "mass_increment_variance", "mass_monotonicity")),
+        ("l2", ("l2_drift", "l2_drift_rate", "l2_increment_variance", "l2_monotonicity")),
+        ("linf", ("linf_drift", "linf_increment_variance", "linf_monotonicity")),
+        ("variation", ("variation_drift", "variation_increment_variance", "variation_monotonicity")),
+        ("entropy", ("entropy_drift", "entropy_increment_variance", "entropy_monotonicity")),
+        ("low_l1", ("low_l1_drift",)),
+        ("high_l2", ("high_l2_drift", "high_l2_increment_variance", "high_l2_monotonicity")),
+        ("high_entropy", ("high_entropy_drift", "high_entropy_monotonicity")),
+    ],
+)
+def test_every_drift_is_that_of_numpy_and_scipy(quantity, features):
+    dt = 0.4
+    states = smooth(24, 2, 16, 16, seed=3) + 0.2 * noise(24, 2, 16, 16) + 0.05 * torch.arange(24)[:, None, None, None]
+    series, time = quantities_of_numpy(states.numpy())[quantity], np.arange(24) * dt
+    expected = {
+        "drift": series[-1] - series[0],
+        "drift_rate": stats.linregress(time, series).slope,
+        "increment_variance": (np.diff(series) / math.sqrt(dt)).var(),
+        "monotonicity": stats.kendalltau(time, series).statistic,
+    }
+    for name in features:
+        value = getattr(invariant_drift, name)(Fields(states[None], dt=dt)).item()
+        assert value == pytest.approx(expected[name.removeprefix(f"{quantity}_")], rel=1e-5, abs=1e-9), name
 
 
 @pytest.mark.parametrize(("first", "second", "sign"), [(2, 9, 1), (9, 2, -1)])

@@ -188,8 +188,15 @@ def test_sample_entropy_agrees_with_brute_force(series):
     assert value(nonlinear.sample_entropy, fields_of(series)) == pytest.approx(brute_sample_entropy(series), rel=1e-9)
 
 
-@pytest.mark.parametrize(("scale", "delay"), [("fine", 1), ("medium", 3), ("coarse", 9)])
-def test_permutation_entropy_agrees_with_brute_force_over_sorted_patterns(scale, delay):
+@pytest.mark.parametrize(
+    ("feature", "delay"),
+    [
+        (nonlinear.permutation_entropy_deficit_fine, 1),
+        (nonlinear.permutation_entropy_deficit_medium, 3),
+        (nonlinear.permutation_entropy_deficit_coarse, 9),
+    ],
+)
+def test_permutation_entropy_agrees_with_brute_force_over_sorted_patterns(feature, delay):
     series = autoregressive(3, 120, coefficient=0.7)
     counts: dict[tuple, int] = {}
     for row in series:
@@ -198,7 +205,7 @@ def test_permutation_entropy_agrees_with_brute_force_over_sorted_patterns(scale,
             counts[pattern] = counts.get(pattern, 0) + 1
     shares = np.array(list(counts.values())) / sum(counts.values())
     exact = 1 + (shares * np.log(shares)).sum() / math.log(24)
-    assert value(by_name(f"permutation_entropy_deficit_{scale}"), ensemble(series)) == pytest.approx(exact)
+    assert value(feature, ensemble(series)) == pytest.approx(exact)
 
 
 def test_permutation_entropy_falls_short_most_for_a_monotonic_series():

@@ -205,12 +205,18 @@ def test_extremes_lie_at_the_start_of_a_decay_and_at_the_end_of_growth():
     assert value(temporal.extreme_position, fields_of(decay[::-1].copy())) == pytest.approx(97 / 99)
 
 
-@pytest.mark.parametrize(("name", "num_windows"), [("fine", 16), ("medium", 8), ("coarse", 3)])
-def test_rolling_variability_agrees_with_its_definition(name, num_windows):
+@pytest.mark.parametrize(
+    ("feature", "num_windows"),
+    [
+        (temporal.rolling_variability_fine, 16),
+        (temporal.rolling_variability_medium, 8),
+        (temporal.rolling_variability_coarse, 3),
+    ],
+)
+def test_rolling_variability_agrees_with_its_definition(feature, num_windows):
     series = white(240) * np.linspace(0.2, 2, 240)
     z = (series - series.mean()) / series.std()
     spreads = z.reshape(num_windows, -1).std(1)
-    feature = getattr(temporal, f"rolling_variability_{name}")
     assert value(feature, fields_of(series)) == pytest.approx(spreads.std() / spreads.mean())
 
 

@@ -150,9 +150,9 @@ def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along x with which the pattern moves.
 
     The median over up to 32 pairs of successive frames, evenly spread, of d_x/dt, where d maximises the half-whitened
-    correlation of the two frames' Fourier modes up to 8 cycles per domain (`transport.displacements`; sub-pixel).
-    Positive towards growing column numbers. A pattern that repeats itself is known to have moved only modulo its
-    period: |d_x| is at most half the domain.
+    correlation of the two frames' Fourier modes up to 8 cycles per domain (`transport.displacements`; sub-pixel). Of
+    either sign: positive towards growing column numbers. A pattern that repeats itself is known to have moved only
+    modulo its period: |d_x| is at most half the domain.
 
     Returns:
         Length over time; NaN with fewer than two steps, one column of cells, or frames that are constant in space.
@@ -165,7 +165,7 @@ def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
 def transport_y(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along y with which the pattern moves.
 
-    As `transport_x`, along y; positive towards growing row numbers.
+    d_y/dt as `transport_x` takes d_x/dt; of either sign, positive towards growing row numbers.
 
     Returns:
         Length over time; NaN with fewer than two steps, one row of cells, or frames that are constant in space.
@@ -212,7 +212,7 @@ def transport_share(fields: Fields) -> Float[Tensor, " batch"]:
     in place.
 
     Returns:
-        At most 1, a little below 0 at worst; NaN with fewer than two steps or where nothing changes.
+        <= 1, a little below 0 at worst; NaN with fewer than two steps or where nothing changes.
     """
     return motion(fields).explained
 
@@ -252,8 +252,8 @@ def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     variance.
 
     Returns:
-        Nats, about 0 where blocks do not influence each other; NaN with fewer than 16 steps, fewer than two blocks, or
-        where no block changes.
+        Nats, any real number, about 0 where blocks do not influence each other; NaN with fewer than 16 steps, fewer
+        than two blocks, or where no block changes.
     """
     return neighbour_influence(fields).granger_along.nanmean((-2, -1)).to(fields.u.dtype)
 
@@ -262,8 +262,8 @@ def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
 def granger_eastward(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality towards the eastern neighbour less that towards the western one.
 
-    The averages of `granger_neighbours` over pairs along x: eastward minus westward. Positive where influence travels
-    towards growing column numbers.
+    G(a → b) - G(b → a), b the eastern neighbour of a, averaged over pairs, G as in `granger_neighbours`. Positive where
+    influence travels towards growing column numbers.
 
     Returns:
         Nats, of either sign; NaN where `granger_neighbours` is, and with one column of cells.
@@ -276,7 +276,8 @@ def granger_eastward(fields: Fields) -> Float[Tensor, " batch"]:
 def granger_southward(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality towards the southern neighbour less that towards the northern one.
 
-    As `granger_eastward`, along y; positive where influence travels towards growing row numbers.
+    G(a → b) - G(b → a) as in `granger_eastward`, b the southern neighbour of a; positive where influence travels
+    towards growing row numbers.
 
     Returns:
         Nats, of either sign; NaN where `granger_neighbours` is, and with one row of cells.
@@ -294,7 +295,7 @@ def transfer_entropy_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     influence that is not linear.
 
     Returns:
-        Nats, about 0 without influence; NaN where `granger_neighbours` is.
+        Nats, any real number, log 3 at most and about 0 without influence; NaN where `granger_neighbours` is.
     """
     return neighbour_influence(fields).transfer_entropy.to(fields.u.dtype)
 
@@ -340,10 +341,11 @@ def neighbour_lag(fields: Fields) -> Float[Tensor, " batch"]:
 def granger_channels(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality between channels.
 
-    As `granger_neighbours`, between the channels' averages over the same block, both directions averaged.
+    (G(a → b) + G(b → a))/2 as in `granger_neighbours`, of the channels' averages a, b over the same block.
 
     Returns:
-        Nats; NaN with one channel, fewer than 16 steps, or where no block changes.
+        Nats, any real number, about 0 where channels do not influence each other; NaN with one channel, fewer than 16
+        steps, or where no block changes.
     """
     return channel_influence(fields).granger.mean(-1).to(fields.u.dtype)
 
@@ -352,7 +354,8 @@ def granger_channels(fields: Fields) -> Float[Tensor, " batch"]:
 def granger_channel_direction(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality from earlier to later channels less that from later to earlier ones.
 
-    Positive where the first channel drives, negative where it follows.
+    G(a → b) - G(b → a) of the averages over the same block of an earlier channel a and a later one b, G as in
+    `granger_neighbours`. Positive where the first channel drives, negative where it follows.
 
     Returns:
         Nats, of either sign; NaN with one channel, fewer than 16 steps, or where no block changes.
@@ -365,10 +368,11 @@ def granger_channel_direction(fields: Fields) -> Float[Tensor, " batch"]:
 def transfer_entropy_channels(fields: Fields) -> Float[Tensor, " batch"]:
     """Transfer entropy between channels.
 
-    As `transfer_entropy_neighbours`, between the channels' averages over the same block, both directions averaged.
+    (TE(a → b) + TE(b → a))/2 as in `transfer_entropy_neighbours`, of the channels' averages over the same block.
 
     Returns:
-        Nats; NaN with one channel, fewer than 16 steps, or where no block changes.
+        Nats, any real number, log 3 at most and about 0 without influence; NaN with one channel, fewer than 16 steps,
+        or where no block changes.
     """
     return channel_influence(fields).transfer_entropy.mean(-1).to(fields.u.dtype)
 

@@ -13,7 +13,7 @@ _WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z√(0-9]|NaN)")
 _STEPS = re.compile(r"(?:with )?(?:fewer than|below) (\d+|two|three|four|five|six) (?:saved times|steps|times)(?: or)?")
 _RANGE = re.compile(
-    r"\b[Ii]n [\[(][^\])]*[\])]|-?\.?\d[\d.]* … [√./\d]*\d|[<>]=? -?\d+(?:\.\d+)?|[Oo]f either sign|[Aa]ny real number"
+    r"\b[Ii]n [\[(](?:[^\[\]()]|\([^()]*\))*[\])]|-?\.?\d[\d.]* … [√./\d]*\d|[<>]=? -?\d+(?:\.\d+)?|[Oo]f either sign|[Aa]ny real number"
 )
 
 
@@ -48,7 +48,7 @@ def described(feature: Feature) -> FeatureText:
     return FeatureText(
         definition=definition.strip(),
         text=text,
-        values=ranges[0].lower() if ranges else "",
+        values=ranges[0][0].lower() + ranges[0][1:] if ranges else "",
         missing=" ".join([*missing, *_of_module(feature, own=" ".join(missing))]).strip(),
     )
 

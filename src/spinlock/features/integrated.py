@@ -208,8 +208,8 @@ def dynamic_mode_growth(fields: Fields) -> Float[Tensor, " batch"]:
     frames to the next frames, on their 8 strongest orthogonal modes, from up to 64 pairs of frames.
 
     Returns:
-        1/time, negative for decay; NaN with fewer than 4 steps, where nothing changes, or where frames do not foretell
-        the next ones at all (|μ| < 10⁻⁶).
+        1/time, of either sign: negative for decay; NaN with fewer than 4 steps, where nothing changes, or where frames
+        do not foretell the next ones at all (|μ| < 10⁻⁶).
     """
     return (linear_map(fields).growth / fields.dt).to(fields.u.dtype)
 
@@ -245,7 +245,7 @@ def fluctuation_length(fields: Fields) -> Float[Tensor, " batch"]:
     Σ P(k)/κ / Σ P(k), P(k) the power of the ω-k spectrum at mode k, κ = |k| in cycles per length.
 
     Returns:
-        Length, between an eighth of the domain's diagonal wave and the domain; NaN where `omega_centroid` is.
+        Length, > 0: between an eighth of the domain's diagonal wave and the domain; NaN where `omega_centroid` is.
     """
     power, _, wavenumber = _defined(fields)
     total = power.sum(1)

@@ -32,12 +32,12 @@ from spinlock.features.series_symbols import (
 def lyapunov_exponent(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest Lyapunov exponent of the local series: the rate at which nearest neighbours part.
 
-    λ = slope over k of  ⟨log d(i+k, n(i)+k)⟩ / dt  for k = 0 … 4τ, with d the distance of delay vectors (3 values, τ
-    apart, largest difference) and n(i) the nearest neighbour of vector i outside the Theiler window 2τ. Of long runs the
-    last 512 saved times are used.
+    λ = slope over k of  ⟨log d(i+k, n(i)+k)⟩ / dt  for k from 0 to 4τ, with d the distance of delay vectors (3 values,
+    τ apart, largest difference) and n(i) the nearest neighbour of vector i outside the Theiler window 2τ. Of long runs
+    the last 512 saved times are used.
 
-    About ln 2 a step for the logistic map at r = 4, 0 for periodic motion (which repeats to rounding). Noise gives a
-    positive value as well: neighbours found by chance part at once. Distances count as at least 1e-6.
+    Of either sign: about ln 2 a step for the logistic map at r = 4, 0 for periodic motion (which repeats to rounding).
+    Noise gives a positive value as well: neighbours found by chance part at once. Distances count as at least 1e-6.
     """
     return phase_space(fields).divergence_rate / fields.dt
 
@@ -49,8 +49,8 @@ def correlation_dimension(fields: Fields) -> Float[Tensor, " batch"]:
     D = -1 / ⟨log(d/r)⟩ over all pairs of delay vectors (3 values, τ apart, largest difference) closer than r = 0.5
     standard deviations: Takens' maximum-likelihood estimate. Distances count as at least 1e-6.
 
-    0 … about 3 (the number of values in a vector): near 0 for a cycle of few points, 1 for a closed curve, about 3 for
-    noise. NaN where no two vectors are that close.
+    >= 0, about 3 at most (the number of values in a vector): near 0 for a cycle of few points, 1 for a closed curve,
+    about 3 for noise. NaN where no two vectors are that close.
     """
     return phase_space(fields).correlation_dimension
 
@@ -62,8 +62,8 @@ def correlation_dimension(fields: Fields) -> Float[Tensor, " batch"]:
 def recurrence_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of pairs of times, more than 2τ apart, at which the local series is in the same state.
 
-    The same state: delay vectors (3 values, τ apart) that differ by less than 0.5 standard deviations in every value. The
-    radius is in units of the spread, not a quantile of the distances, so that the rate differs between systems.
+    The same state: delay vectors (3 values, τ apart) that differ by less than 0.5 standard deviations in every value.
+    The radius is in units of the spread, not a quantile of the distances, so that the rate differs between systems.
 
     0 … 1: about .02 for white noise, 1/p for a cycle of p distinct points, high for series that settle.
     """
@@ -76,7 +76,8 @@ def recurrence_rate(fields: Fields) -> Float[Tensor, " batch"]:
 def determinism(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the recurrences that continue for at least 4 steps: states that evolve alike once they were alike.
 
-    Σ_{l>=4} l P(l) / Σ_l l P(l), P(l) = number of diagonal lines of length l in the recurrence plot (`recurrence_rate`).
+    Σ_{l>=4} l P(l) / Σ_l l P(l), P(l) = number of diagonal lines of length l in the recurrence plot
+    (`recurrence_rate`).
 
     0 … 1: 1 for a periodic series, about .05 for white noise. NaN without any recurrence.
     """
@@ -89,7 +90,8 @@ def determinism(fields: Fields) -> Float[Tensor, " batch"]:
 def laminarity(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the recurrences that last for at least 4 steps: states in which the series lingers.
 
-    Σ_{v>=4} v P(v) / Σ_v v P(v), P(v) = number of vertical lines of length v in the recurrence plot (`recurrence_rate`).
+    Σ_{v>=4} v P(v) / Σ_v v P(v), P(v) = number of vertical lines of length v in the recurrence plot
+    (`recurrence_rate`).
 
     0 … 1: 0 for a cycle of few points, 1 for a series that rests on levels. NaN without any recurrence.
     """
@@ -103,7 +105,7 @@ def neighbor_forecast_error(fields: Fields) -> Float[Tensor, " batch"]:
     √(⟨(z(i+3τ) - z(n(i)+3τ))²⟩ / 2), n(i) the nearest neighbour of the delay vector that ends at i + 2τ (as in
     `lyapunov_exponent`).
 
-    0 for deterministic motion that is sampled densely, about 1 for white noise.
+    >= 0: 0 for deterministic motion that is sampled densely, about 1 for white noise.
     """
     return phase_space(fields).forecast_error
 
@@ -112,8 +114,9 @@ def neighbor_forecast_error(fields: Fields) -> Float[Tensor, " batch"]:
 def forecast_error_growth(fields: Fields) -> Float[Tensor, " batch"]:
     """How much worse the forecast by the nearest neighbour is 4τ ahead than τ ahead: chaos against noise and order.
 
-    `neighbor_forecast_error` with 4τ in place of τ, less itself. About -1 … 1: positive for chaos, which can be foretold for
-    a while; about 0 for noise, which cannot be at all, and for periodic motion, which can for ever.
+    E(4τ) - E(τ), E(τ) = `neighbor_forecast_error` and E(4τ) the same that far ahead. About -1 … 1: positive for chaos,
+    which can be foretold for a while; about 0 for noise, which cannot be at all, and for periodic motion, which can for
+    ever.
     """
     return phase_space(fields).error_growth
 
@@ -122,10 +125,11 @@ def forecast_error_growth(fields: Fields) -> Float[Tensor, " batch"]:
 def sample_entropy(fields: Fields) -> Float[Tensor, " batch"]:
     """Sample entropy of the local series: how surely two stretches that agree for 2 steps part at the third.
 
-    -log(A / B): B = number of pairs of templates of 2 successive values within 0.2 standard deviations of each other, A =
-    those whose third values are as well; both summed over the series of a realization before the ratio is taken.
+    -log(A / B): B = number of pairs of templates of 2 successive values within 0.2 standard deviations of each other, A
+    = those whose third values are as well; both summed over the series of a realization before the ratio is taken.
 
-    0 for periodic, about 2.2 for white noise. NaN where no three values match. Of long runs the last 512 saved times.
+    >= 0: 0 for periodic, about 2.2 for white noise. NaN where no three values match. Of long runs the last 512 saved
+    times.
     """
     return phase_space(fields).sample_entropy
 
@@ -134,11 +138,11 @@ def sample_entropy(fields: Fields) -> Float[Tensor, " batch"]:
 def permutation_entropy_deficit_fine(fields: Fields) -> Float[Tensor, " batch"]:
     """How far the permutation entropy of four successive values lies below its maximum.
 
-    1 - H / log 24,  H = -Σ p log p over the order patterns of (z(t), z(t+1), z(t+2), z(t+3)), counted over all local series
-    of a realization together; equal values count as rising. (The distance from 1 and not the entropy itself, because
-    most systems lie near 1, where only the distance has a telling coefficient of variation.)
+    1 - H / log 24,  H = -Σ p log p over the order patterns of (z(t), z(t+1), z(t+2), z(t+3)), counted over all local
+    series of a realization together; equal values count as rising. (The distance from 1 and not the entropy itself,
+    because most systems lie near 1, where only the distance has a telling coefficient of variation.)
 
-    0 for white noise, 1 for a series that only rises. NaN with fewer than 4 saved times.
+    In [0, 1]: 0 for white noise, 1 for a series that only rises. NaN with fewer than 4 saved times.
     """
     return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=1))
 
@@ -147,7 +151,8 @@ def permutation_entropy_deficit_fine(fields: Fields) -> Float[Tensor, " batch"]:
 def permutation_entropy_deficit_medium(fields: Fields) -> Float[Tensor, " batch"]:
     """How far the permutation entropy of four values 3 steps apart lies below its maximum.
 
-    As `permutation_entropy_deficit_fine` with (z(t), z(t+3), z(t+6), z(t+9)). NaN with fewer than 10 saved times.
+    1 - H / log 24 as in `permutation_entropy_deficit_fine` with (z(t), z(t+3), z(t+6), z(t+9)); in [0, 1]. NaN with
+    fewer than 10 saved times.
     """
     return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=3))
 
@@ -156,7 +161,8 @@ def permutation_entropy_deficit_medium(fields: Fields) -> Float[Tensor, " batch"
 def permutation_entropy_deficit_coarse(fields: Fields) -> Float[Tensor, " batch"]:
     """How far the permutation entropy of four values 9 steps apart lies below its maximum.
 
-    As `permutation_entropy_deficit_fine` with (z(t), z(t+9), z(t+18), z(t+27)). NaN with fewer than 28 saved times.
+    1 - H / log 24 as in `permutation_entropy_deficit_fine` with (z(t), z(t+9), z(t+18), z(t+27)); in [0, 1]. NaN with
+    fewer than 28 saved times.
     """
     return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=9))
 
@@ -165,9 +171,9 @@ def permutation_entropy_deficit_coarse(fields: Fields) -> Float[Tensor, " batch"
 def chaos_zero_one(fields: Fields) -> Float[Tensor, " batch"]:
     """The 0-1 test for chaos: whether the local series drives a plane rotation to diffuse.
 
-    P(j) = Σ_{i<=j} z(i) exp(i c j/τ); M(n) = ⟨|P(j+n) - P(j)|²⟩ at ten n up to 8τ (at least T/8, at most T/2); the value
-    is the median over 9 frequencies c in [π/5, 4π/5] of the correlation of M(n) with n. Per τ instead of per step, so
-    that densely sampled motion does not pass for regular.
+    P(j) = Σ_{i<=j} z(i) exp(i c j/τ); M(n) = ⟨|P(j+n) - P(j)|²⟩ at ten n up to 8τ (at least T/8, at most T/2); the
+    value is the median over 9 frequencies c from π/5 to 4π/5 of the correlation of M(n) with n. Per τ instead of per
+    step, so that densely sampled motion does not pass for regular.
 
     -1 … 1: near 1 for chaos and noise, near 0 for regular motion. Two incommensurate frequencies need long runs to be
     told from chaos.
@@ -190,7 +196,8 @@ def dfa_exponent(fields: Fields) -> Float[Tensor, " batch"]:
     Slope of log F(n) over log n for about 8 widths n from 4 steps to T/4; F(n) = root mean square of the cumulative sum
     of the series less a line in each window of n steps.
 
-    About .5 for white noise, 1 for 1/f noise, 1.5 for a random walk, 2 for smooth motion; near 0 for fast cycles.
+    Any real number: about .5 for white noise, 1 for 1/f noise, 1.5 for a random walk, 2 for smooth motion; near 0 for
+    fast cycles.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -203,7 +210,8 @@ def dfa_crossover(fields: Fields) -> Float[Tensor, " batch"]:
 
     Slope of log F(n) over the shorter half of the widths less that over the longer half (`dfa_exponent`).
 
-    0 for self-similar noise, above 1 for oscillations longer than a few steps (smooth within, bounded beyond a period).
+    Any real number: 0 for self-similar noise, above 1 for oscillations longer than a few steps (smooth within, bounded
+    beyond a period).
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -214,10 +222,11 @@ def dfa_crossover(fields: Fields) -> Float[Tensor, " batch"]:
 def lempel_ziv_complexity(fields: Fields) -> Float[Tensor, " batch"]:
     """Lempel-Ziv complexity of the local series, as strings of above and below their mean.
 
-    c(T) log₂(T) / T, c = number of phrases of the exhaustive history (1976): each phrase is the shortest stretch that did
-    not occur before its last letter.
+    c(T) log₂(T) / T, c = number of phrases of the exhaustive history (1976): each phrase is the shortest stretch that
+    did not occur before its last letter.
 
-    Near 0 for periodic series, about 1 for fair coin flips (a little above in short runs). NaN below 8 saved times.
+    > 0: near 0 for periodic series, about 1 for fair coin flips (a little above in short runs). NaN below 8 saved
+    times.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -229,11 +238,11 @@ def lempel_ziv_complexity(fields: Fields) -> Float[Tensor, " batch"]:
 def surrogate_nonlinearity(fields: Fields) -> Float[Tensor, " batch"]:
     """How much a quadratic forecast of the local series gains over a linear one, beyond what linear surrogates gain.
 
-    Q = log(mean square error of the best linear / of the best quadratic forecast of z(t+τ) from z(t), z(t-τ)); the value is
-    Q less the mean Q of 5 series with the same power spectrum and random phases. The phases come from a fixed stream, the
-    same for every sample, so that the value depends on the series alone. Errors count as at least 1e-6.
+    Q = log(mean square error of the best linear / of the best quadratic forecast of z(t+τ) from z(t), z(t-τ)); the
+    value is Q less the mean Q of 5 series with the same power spectrum and random phases. The phases come from a fixed
+    stream, the same for every sample, so that the value depends on the series alone. Errors count as at least 1e-6.
 
-    About 0 for linear stochastic motion, up to 13.8 for a quadratic map.
+    Any real number: about 0 for linear stochastic motion, up to 13.8 for a quadratic map.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -247,11 +256,11 @@ def surrogate_nonlinearity(fields: Fields) -> Float[Tensor, " batch"]:
 def bicoherence(fields: Fields) -> Float[Tensor, " batch"]:
     """Quadratic phase coupling of the local series: the share of the triple products of modes that is coherent.
 
-    With X the transform of Hann-windowed segments of 32 saved times (overlap one half) and ⟨⟩ the mean over the segments
-    of all series of a realization,  b² = Σ |⟨X(f)X(g)X*(f+g)⟩|² / Σ ⟨|X(f)X(g)|²⟩⟨|X(f+g)|²⟩  over f <= g. Without any
-    coupling K segments give 1/K, so (b² - 1/K) / (1 - 1/K) is returned.
+    With X the transform of Hann-windowed segments of 32 saved times (overlap one half) and ⟨⟩ the mean over the
+    segments of all series of a realization,  b² = Σ |⟨X(f)X(g)X*(f+g)⟩|² / Σ ⟨|X(f)X(g)|²⟩⟨|X(f+g)|²⟩  over f <= g.
+    Without any coupling K segments give 1/K, so (b² - 1/K) / (1 - 1/K) is returned.
 
-    About 0 for Gaussian motion, 1 for locked harmonics. NaN with fewer than 48 saved times.
+    <= 1: about 0 for Gaussian motion, 1 for locked harmonics. NaN with fewer than 48 saved times.
     """
     if not has_series(fields, at_least=SEGMENT * 3 // 2):
         return missing(fields)
@@ -269,7 +278,7 @@ def excess_mutual_information(fields: Fields) -> Float[Tensor, " batch"]:
     Mutual information of 6 equally filled bins of z(t) and z(t+τ), pairs of all series of a realization together, less
     25/(2 pairs) for their finite number, less -½ log(1 - ρ²), ρ the correlation of the normal scores (ρ² at most .99).
 
-    About 0 for linear Gaussian motion, log 6 at most (a map without linear correlation).
+    Any real number: about 0 for linear Gaussian motion, log 6 at most (a map without linear correlation).
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)

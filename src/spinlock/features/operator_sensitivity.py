@@ -199,8 +199,8 @@ def twin_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     0.01 s away, without a mean, with equal energy in every octave, and is brought back to 0.01 s every step.
 
     Returns:
-        1/time, positive for chaos, negative where twins meet; NaN as said at the top of the module and where twins
-        meet exactly.
+        1/time, of either sign: positive for chaos, negative where twins meet; NaN as said at the top of the module and
+        where twins meet exactly.
     """
     return _measured(fields, lambda: twins(fields).log_growth[:, TRANSIENT_STEPS:].mean(-1) / fields.dt)
 
@@ -265,8 +265,8 @@ def medium_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
 def large_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
     """How the gain changes when a perturbation grows from 0.15 to 0.4 of the state's size.
 
-    (g(0.4 s) - g(0.15 s))/(g(0.4 s) + g(0.15 s)), with g as in `medium_gain_change`. Larger ones take some systems out of
-    the range in which their scheme is stable.
+    (g(0.4 s) - g(0.15 s))/(g(0.4 s) + g(0.15 s)), with g as in `medium_gain_change`. Larger ones take some systems out
+    of the range in which their scheme is stable.
 
     Returns:
         In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
@@ -302,9 +302,9 @@ def superposition_error(fields: Fields) -> Float[Tensor, " batch"]:
 def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far moving the state and stepping it are from being interchangeable.
 
-    |F(S u) - S F(u)| over the larger of |S F(u) - mean| and |F(S u) - mean|, S the shift by a quarter of the height and a
-    third of the width and half a cell, interpolated by Fourier series. It sees places that are not alike and, by the half
-    cell, what the grid cannot resolve.
+    |F(S u) - S F(u)| over the larger of |S F(u) - mean| and |F(S u) - mean|, S the shift by a quarter of the height and
+    a third of the width and half a cell, interpolated by Fourier series. It sees places that are not alike and, by the
+    half cell, what the grid cannot resolve.
 
     Returns:
         >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system; NaN as said at the top of the module, where
@@ -364,7 +364,7 @@ def influence_growth(fields: Fields) -> Float[Tensor, " batch"]:
     influence stays, 1/2 where it diffuses, 1 where it travels.
 
     Returns:
-        A pure number; NaN where `influence_radius` is or is 0.
+        Any real number; NaN where `influence_radius` is or is 0.
     """
 
     def value() -> Tensor:

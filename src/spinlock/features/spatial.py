@@ -1,8 +1,8 @@
 """Spatial features: what one frame looks like, pixel by pixel.
 
 Shape features (skewness, gradients relative to the spread, level sets) are taken of each channel's standardised frame
-z = (u - mean) / std and averaged over the channels that vary; NaN where none does, that is in a constant frame. The
-features in units of u are in units of frame 0's standard deviation.
+z = (u - mean) / std and averaged over the channels that vary. The features in units of u are in units of frame 0's
+standard deviation.
 """
 
 import math
@@ -32,7 +32,8 @@ def _quantile(fields: Fields, fraction: float) -> Float[Tensor, "batch time chan
 def spatial_mean(fields: Fields) -> PerTimestep:
     """Mean of the field over space, averaged over channels.
 
-    u_mean = Σ u / (pixels x channels). Any real number; defined for every frame. Conserved where the dynamics conserve mass.
+    u_mean = Σ u / (pixels x channels). Any real number; defined for every frame. Conserved where the dynamics conserve
+    mass.
     """
     return fields.mean.mean(-1)
 
@@ -59,7 +60,8 @@ def spatial_skewness(fields: Fields) -> PerTimestep:
 def spatial_kurtosis(fields: Fields) -> PerTimestep:
     """Excess fourth standardised moment: how much of the variance sits in few pixels.
 
-    mean z⁴ - 3; >= -2 (two equally frequent values), 0 for a Gaussian, large for isolated spots. NaN where the frame is constant.
+    mean z⁴ - 3; >= -2 (two equally frequent values), 0 for a Gaussian, large for isolated spots. NaN where the frame is
+    constant.
     """
     return _over_channels(fields.pixels.fourth) - 3
 
@@ -134,8 +136,8 @@ def mad_ratio(fields: Fields) -> PerTimestep:
 def spatial_bimodality(fields: Fields) -> PerTimestep:
     """Sarle's coefficient of bimodality.
 
-    (skewness² + 1) / kurtosis, in (0, 1]: 1 for two values, 5/9 for a uniform, 1/3 for a Gaussian distribution. NaN where
-    the frame is constant.
+    (skewness² + 1) / kurtosis, in (0, 1]: 1 for two values, 5/9 for a uniform, 1/3 for a Gaussian distribution. NaN
+    where the frame is constant.
     """
     return _over_channels((fields.pixels.third.square() + 1) / fields.pixels.fourth)
 
@@ -144,8 +146,8 @@ def spatial_bimodality(fields: Fields) -> PerTimestep:
 def value_entropy(fields: Fields) -> PerTimestep:
     """Entropy of the histogram of values between the frame's extremes.
 
-    -Σ p log p / log 32 over 32 equal bins from minimum to maximum, in (0, 1): small where most pixels agree, 1 where all
-    values are equally frequent. NaN where the frame is constant.
+    -Σ p log p / log 32 over 32 equal bins from minimum to maximum, in (0, 1): small where most pixels agree, 1 where
+    all values are equally frequent. NaN where the frame is constant.
     """
     entropy = torch.where(fields.shape_std.isnan(), torch.nan, fields.values.entropy)
     return _over_channels(entropy / math.log(NUM_BINS))
@@ -173,8 +175,8 @@ def gradient_microscale(fields: Fields) -> PerTimestep:
 def gradient_kurtosis(fields: Fields) -> PerTimestep:
     """Flatness of the slope: whether steep places are few (fronts, spots) or everywhere.
 
-    log of mean |∇u|⁴ / (mean |∇u|²)², >= 0; log 2 for a Gaussian field, log 1.5 for a plane wave. NaN where the frame is
-    constant.
+    log of mean |∇u|⁴ / (mean |∇u|²)², >= 0; log 2 for a Gaussian field, log 1.5 for a plane wave. NaN where the frame
+    is constant.
     """
     energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
     return _over_channels((fields.pixels.gradient_fourth / energy.square()).log())
@@ -184,8 +186,8 @@ def gradient_kurtosis(fields: Fields) -> PerTimestep:
 def gradient_sparsity(fields: Fields) -> PerTimestep:
     """Mean slope against root mean square slope: the share of the frame that carries the slopes.
 
-    (mean |∇u|)² / mean |∇u|², in (0, 1]: 1 for a ramp, 8/π² for a plane wave, π/4 for a Gaussian field, near 0 for isolated
-    fronts. NaN where the frame is constant.
+    (mean |∇u|)² / mean |∇u|², in (0, 1]: 1 for a ramp, 8/π² for a plane wave, π/4 for a Gaussian field, near 0 for
+    isolated fronts. NaN where the frame is constant.
     """
     energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
     return _over_channels(fields.pixels.gradient_magnitude.square() / energy)
@@ -195,8 +197,8 @@ def gradient_sparsity(fields: Fields) -> PerTimestep:
 def gradient_anisotropy(fields: Fields) -> PerTimestep:
     """Coherence of the structure tensor: how much the slopes agree on one axis.
 
-    (λ₁ - λ₂) / (λ₁ + λ₂) of the mean of ∇u ∇uᵀ, in [0, 1]: 0 isotropic, 1 stripes; always 1 in one dimension. NaN where the
-    frame is constant.
+    (λ₁ - λ₂) / (λ₁ + λ₂) of the mean of ∇u ∇uᵀ, in [0, 1]: 0 isotropic, 1 stripes; always 1 in one dimension. NaN where
+    the frame is constant.
     """
     axis, diagonal = _orientation(fields)
     return _over_channels(axis.hypot(diagonal))
@@ -213,8 +215,9 @@ def _orientation(fields: Fields) -> tuple[Float[Tensor, "batch time channel"], F
 def gradient_axis(fields: Fields) -> PerTimestep:
     """Preference of the slopes for the x axis over the y axis.
 
-    (mean u_x² - mean u_y²) / mean |∇u|² = coherence x cos 2θ, in [-1, 1]: 1 where only x matters (stripes along y), -1 where
-    only y does, 0 for diagonal stripes or no direction. Always 1 in one dimension. NaN where the frame is constant.
+    (mean u_x² - mean u_y²) / mean |∇u|² = coherence x cos 2θ, in [-1, 1]: 1 where only x matters (stripes along y), -1
+    where only y does, 0 for diagonal stripes or no direction. Always 1 in one dimension. NaN where the frame is
+    constant.
     """
     return _over_channels(_orientation(fields)[0])
 
@@ -223,8 +226,8 @@ def gradient_axis(fields: Fields) -> PerTimestep:
 def gradient_diagonal(fields: Fields) -> PerTimestep:
     """Preference of the slopes for one diagonal over the other.
 
-    2 mean u_x u_y / mean |∇u|² = coherence x sin 2θ, in [-1, 1]; positive where the field rises along x and y together. Always
-    0 in one dimension. NaN where the frame is constant.
+    2 mean u_x u_y / mean |∇u|² = coherence x sin 2θ, in [-1, 1]; positive where the field rises along x and y together.
+    Always 0 in one dimension. NaN where the frame is constant.
     """
     return _over_channels(_orientation(fields)[1])
 
@@ -233,8 +236,8 @@ def gradient_diagonal(fields: Fields) -> PerTimestep:
 def curvature_wavenumber(fields: Fields) -> PerTimestep:
     """Root mean square curvature against root mean square slope: the scale of the finest structure.
 
-    √(mean (∇²u)² / mean |∇u|²), >= 0, five-point Laplacian; k for a plane wave of wavenumber k (rad/length), up to √8/dx for
-    pixel noise. NaN where the frame is constant or, without periodicity, has no inner pixel.
+    √(mean (∇²u)² / mean |∇u|²), >= 0, five-point Laplacian; k for a plane wave of wavenumber k (rad/length), up to
+    √8/dx for pixel noise. NaN where the frame is constant or, without periodicity, has no inner pixel.
     """
     energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
     return _over_channels((fields.pixels.laplacian_square / energy).sqrt()) / fields.dx
@@ -244,8 +247,8 @@ def curvature_wavenumber(fields: Fields) -> PerTimestep:
 def curvature_skewness(fields: Fields) -> PerTimestep:
     """Skewness of the Laplacian: whether peaks are sharper (negative) or troughs (positive).
 
-    mean (∇²u)³ / (mean (∇²u)²)^1.5, any real number; 0 where the field looks the same upside down. NaN where the frame is
-    constant or, without periodicity, has no inner pixel.
+    mean (∇²u)³ / (mean (∇²u)²)^1.5, any real number; 0 where the field looks the same upside down. NaN where the frame
+    is constant or, without periodicity, has no inner pixel.
     """
     return _over_channels(fields.pixels.laplacian_cube / fields.pixels.laplacian_square**1.5)
 
@@ -254,7 +257,8 @@ def curvature_skewness(fields: Fields) -> PerTimestep:
 def occupied_fraction(fields: Fields) -> PerTimestep:
     """Share of the pixels above the frame's mean.
 
-    In (0, 1); 1/2 for a symmetric field, small for isolated peaks, large for isolated holes. NaN where the frame is constant.
+    In (0, 1); 1/2 for a symmetric field, small for isolated peaks, large for isolated holes. NaN where the frame is
+    constant.
     """
     return _over_channels(fields.pixels.occupied)
 
@@ -263,8 +267,8 @@ def occupied_fraction(fields: Fields) -> PerTimestep:
 def interface_length(fields: Fields) -> PerTimestep:
     """Length of the boundary of the set above the mean, per area.
 
-    Pixel edges between {u > mean} and its complement, per pixel, over dx; > 0, at most 2/dx (checkerboard). In one dimension
-    the number of crossings per length. NaN where the frame is constant.
+    Pixel edges between {u > mean} and its complement, per pixel, over dx; > 0, at most 2/dx (checkerboard). In one
+    dimension the number of crossings per length. NaN where the frame is constant.
     """
     return _over_channels(fields.pixels.interface) / fields.dx
 
@@ -273,8 +277,9 @@ def interface_length(fields: Fields) -> PerTimestep:
 def euler_number(fields: Fields) -> PerTimestep:
     """Connected regions above the mean less the holes in them.
 
-    χ = pixels - pairs + quads of {u > mean}, pixels joined by edges: positive for separate spots, negative for a net with
-    holes, 0 for stripes around a periodic domain. NaN where the frame is constant.
+    χ = pixels - pairs + quads of {u > mean}, pixels joined by edges. Any real number, being a mean over channels:
+    positive for separate spots, negative for a net with holes, 0 for stripes around a periodic domain. NaN where the
+    frame is constant.
     """
     return _over_channels(fields.pixels.euler)
 
@@ -283,8 +288,9 @@ def euler_number(fields: Fields) -> PerTimestep:
 def correlation_length_x(fields: Fields) -> PerTimestep:
     """Distance along x over which the autocorrelation falls to 1/e.
 
-    First crossing, linear between pixels, of the autocorrelation along x (inverse transform of the power summed over ky); at
-    most half the width, which stands for a field that stays correlated. NaN where the frame is constant or one pixel wide.
+    First crossing, linear between pixels, of the autocorrelation along x (inverse transform of the power summed over
+    ky); in (0, width/2], whose end stands for a field that stays correlated. NaN where the frame is constant or one
+    pixel wide.
     """
     return _correlation_length(fields, fields.spectra.along_x, width=fields.u.shape[-1])
 
@@ -293,8 +299,9 @@ def correlation_length_x(fields: Fields) -> PerTimestep:
 def correlation_length_y(fields: Fields) -> PerTimestep:
     """Distance along y over which the autocorrelation falls to 1/e.
 
-    First crossing, linear between pixels, of the autocorrelation along y (inverse transform of the power summed over kx); at
-    most half the height, which stands for a field that stays correlated. NaN where the frame is constant or one pixel high.
+    First crossing, linear between pixels, of the autocorrelation along y (inverse transform of the power summed over
+    kx); in (0, height/2], whose end stands for a field that stays correlated. NaN where the frame is constant or one
+    pixel high.
     """
     return _correlation_length(fields, fields.spectra.along_y, width=fields.u.shape[-2])
 
@@ -321,8 +328,8 @@ def _correlation_length(fields: Fields, power: Float[Tensor, "batch time wavenum
 def effective_rank(fields: Fields) -> PerTimestep:
     """Number of row-and-column products that the frame, less its mean, is made of.
 
-    (Σ s²)² / Σ s⁴ over the singular values s, from 1 (stripes along an axis, or one dimension) to the shorter side. NaN where
-    the frame is constant.
+    (Σ s²)² / Σ s⁴ over the singular values s; in [1, shorter side], 1 for stripes along an axis and in one dimension.
+    NaN where the frame is constant.
     """
     return _over_channels(fields.pixels.rank)
 

@@ -108,8 +108,9 @@ def spectral_spread(fields: Fields) -> PerTimestep:
 def spectral_slope(fields: Fields) -> PerTimestep:
     """Exponent of the best power law through the shell spectrum.
 
-    Least-squares slope of log E(k) on log k over the full shells 1 … N/2, E floored at 1e-12 of the total; -5/3 in the
-    inertial range of turbulence, +1 for white noise in two dimensions. NaN with fewer than 3 shells.
+    Least-squares slope of log E(k) on log k over the full shells 1 … N/2, E floored at 1e-12 of the total; any real
+    number: -5/3 in the inertial range of turbulence, +1 for white noise in two dimensions. NaN with fewer than 3
+    shells.
     """
     return _log_log_fit(fields)[0]
 
@@ -118,8 +119,9 @@ def spectral_slope(fields: Fields) -> PerTimestep:
 def spectral_curvature(fields: Fields) -> PerTimestep:
     """Bend of the shell spectrum away from a power law.
 
-    Coefficient of (log k)² in the least-squares parabola through log E(k) over the full shells 1 … N/2, E floored at 1e-12
-    of the total: 0 for a power law, negative where the spectrum is cut off or peaks inside. NaN with fewer than 4 shells.
+    Coefficient of (log k)² in the least-squares parabola through log E(k) over the full shells 1 … N/2, E floored at
+    1e-12 of the total; any real number: 0 for a power law, negative where the spectrum is cut off or peaks inside. NaN
+    with fewer than 4 shells.
     """
     return _log_log_fit(fields)[1]
 
@@ -151,8 +153,8 @@ def _log_log_fit(fields: Fields) -> tuple[PerTimestep, PerTimestep]:
 def spectral_flatness(fields: Fields) -> PerTimestep:
     """Geometric against arithmetic mean of the shell spectrum, in decades.
 
-    log10(exp(mean log E) / mean E) over the full shells 1 … N/2, E floored at 1e-12 of the total; 0 for equal shells, near
-    -12 for a single one.
+    log10(exp(mean log E) / mean E) over the full shells 1 … N/2, E floored at 1e-12 of the total; in [-12, 0]: 0 for
+    equal shells, near -12 for a single one.
     """
     power = _shell_shares(fields)[..., : _full_shells(fields)].clamp_min(FLOOR)
     return power.log10().mean(-1) - power.mean(-1).log10()
@@ -174,7 +176,8 @@ def spectral_entropy(fields: Fields) -> PerTimestep:
 def active_modes(fields: Fields) -> PerTimestep:
     """Number of Fourier modes that carry the field.
 
-    log10 of 1 / Σ p², p the share of each mode of the whole plane: 0.3 for one wave and its conjugate, higher for noise.
+    log10 of 1 / Σ p², p the share of each mode of the whole plane; >= 0: 0.3 for one wave and its conjugate, higher for
+    noise.
     """
     return _where_varied(fields, -fields.spectra.peak[..., 3].log10())
 
@@ -285,7 +288,8 @@ def sixfold_order(fields: Fields) -> PerTimestep:
 def second_harmonic(fields: Fields) -> PerTimestep:
     """Power at twice the strongest wave vector against the power at it, in decades.
 
-    log10 of P(2k) / P(k), floored at -12; 0 at most. Non-sinusoidal, asymmetric waves have one. NaN where 2k is not resolved.
+    log10 of P(2k) / P(k), floored at -12; in [-12, 0]. Non-sinusoidal, asymmetric waves have one. NaN where 2k is not
+    resolved.
     """
     return _where_varied(fields, fields.spectra.harmonics[..., 0].clamp_min(FLOOR).log10())
 
@@ -294,7 +298,7 @@ def second_harmonic(fields: Fields) -> PerTimestep:
 def third_harmonic(fields: Fields) -> PerTimestep:
     """Power at three times the strongest wave vector against the power at it, in decades.
 
-    log10 of P(3k) / P(k), floored at -12; 0 at most: -0.95 for a square wave. NaN where 3k is not resolved.
+    log10 of P(3k) / P(k), floored at -12; in [-12, 0]: -0.95 for a square wave. NaN where 3k is not resolved.
     """
     return _where_varied(fields, fields.spectra.harmonics[..., 1].clamp_min(FLOOR).log10())
 
@@ -317,10 +321,10 @@ def fine_scale_power(fields: Fields) -> PerTimestep:
 def coherence_low(fields: Fields) -> PerTimestep:
     """Coherence between channels at 1 to 4 cycles per domain, in decades of what is not shared.
 
-    -log10(1 - γ²), γ² = |Σ û_a û_b*|² / (Σ |û_a|² Σ |û_b|²) with sums over 3 x 3 neighbouring modes (a single mode always has
-    γ = 1), averaged over the band by power and over pairs of channels. About 0.05 for unrelated channels (0.2 in one
-    dimension), 1 where 90 % of the power is shared, whatever the phase; at most 6, the floor, where one channel is a
-    multiple of the other. NaN with one channel.
+    -log10(1 - γ²), γ² = |Σ û_a û_b*|² / (Σ |û_a|² Σ |û_b|²) with sums over 3 x 3 neighbouring modes (a single mode
+    always has γ = 1), averaged over the band by power and over pairs of channels; in [0, 6]. About 0.05 for unrelated
+    channels (0.2 in one dimension), 1 where 90 % of the power is shared, whatever the phase; at most 6, the floor,
+    where one channel is a multiple of the other. NaN with one channel.
     """
     return _incoherence_decades(fields, 0)
 
@@ -333,7 +337,8 @@ def coherence_low(fields: Fields) -> PerTimestep:
 def coherence_high(fields: Fields) -> PerTimestep:
     """Coherence between channels at 5 to 16 cycles per domain, in decades of what is not shared.
 
-    As `coherence_low`, for finer structure. NaN with one channel or where the grid resolves no such wave.
+    -log10(1 - γ²) as in `coherence_low`, for finer structure; in [0, 6]. NaN with one channel or where the grid
+    resolves no such wave.
     """
     return _incoherence_decades(fields, 1)
 
@@ -347,8 +352,9 @@ def _incoherence_decades(fields: Fields, band: int) -> PerTimestep:
 def channel_correlation(fields: Fields) -> PerTimestep:
     """Correlation of the channels over space.
 
-    Pearson's r of the pixels of two channels (by Parseval that of their Fourier modes), mean over pairs; in [-1, 1]: negative
-    for an activator and the substrate that it depletes, 0 for waves a quarter wavelength apart. NaN with one channel.
+    Pearson's r = cov(a, b) / (σ_a σ_b) of the pixels of two channels, mean over pairs; in [-1, 1]:
+    negative for an activator and the substrate that it depletes, 0 for waves a quarter wavelength apart. NaN with one
+    channel.
     """
     return _where_varied(fields, fields.spectra.correlation)
 

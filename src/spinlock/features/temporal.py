@@ -36,10 +36,10 @@ CATCH22 = "idea of catch22 (Lubba et al. 2019, doi:10.1007/s10618-019-00647-x)"
 def peak_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest exponential rate at which the spatial variance of the whole field grows over any eighth of the run.
 
-    Maximum over all windows of T/8 successive saved times (at least 3) of the least-squares slope of
-    log σ²(t) = a + r t.  r = 2 x growth rate of the leading mode in the linear stage of an instability, the slowest rate
-    of decay (negative) where the field only decays. σ counts as at least 1e-6 of frame 0's.
-    NaN with fewer than 6 saved times or where no frame varies in space.
+    Maximum over all windows of T/8 successive saved times (at least 3) of the least-squares slope of log σ²(t) = a + r
+    t, of either sign.  r = 2 x growth rate of the leading mode in the linear stage of an instability, the slowest rate
+    of decay (negative) where the field only decays. σ counts as at least 1e-6 of frame 0's. NaN with fewer than 6 saved
+    times or where no frame varies in space.
     """
     curve = whole_field_series.log_spread(fields)
     if curve.shape[1] < 6:
@@ -52,9 +52,10 @@ def peak_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
 def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Exponential rate at which the mean square of the whole field grows in the first eighth of the run.
 
-    Least-squares slope of  log ⟨u²⟩(t) = a + r t  over channel and space and over the first T/8 saved times (at least 3):
-    the linear stage of an instability, or the fastest decay; the mean counts, unlike in `peak_variance_growth_rate`. ⟨u²⟩
-    counts as at least 1e-12. NaN with fewer than 6 saved times or where the field is 0 throughout.
+    Least-squares slope of  log ⟨u²⟩(t) = a + r t  over channel and space and over the first T/8 saved times (at least
+    3), of either sign: the linear stage of an instability, or the fastest decay; the mean counts, unlike in
+    `peak_variance_growth_rate`. ⟨u²⟩ counts as at least 1e-12. NaN with fewer than 6 saved times or where the field is
+    0 throughout.
     """
     curve = whole_field_series.log_energy(fields)
     start = curve[:, : max(3, curve.shape[1] // 8)]
@@ -65,9 +66,9 @@ def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
 def variance_growth_rate_change(fields: Fields) -> Float[Tensor, " batch"]:
     """How much faster the spatial variance of the whole field grows in the second half of the run than in the first.
 
-    Least-squares slope of log σ²(t) over the last T/2 saved times less that over the first T/2: negative for growth that
-    saturates, positive for a decay that levels off, 0 for one exponential rate throughout.
-    NaN with fewer than 6 saved times or where no frame varies in space.
+    Least-squares slope of log σ²(t) over the last T/2 saved times less that over the first T/2, of either sign:
+    negative for growth that saturates, positive for a decay that levels off, 0 for one exponential rate throughout. NaN
+    with fewer than 6 saved times or where no frame varies in space.
     """
     curve = whole_field_series.log_spread(fields)
     half = curve.shape[1] // 2
@@ -78,9 +79,9 @@ def variance_growth_rate_change(fields: Fields) -> Float[Tensor, " batch"]:
 def roughening_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Exponential rate at which the patterns of the whole field become finer.
 
-    Least-squares slope of log(√⟨|∇u|²⟩ / σ)(t), the logarithm of the root mean square wavenumber: negative for coarsening
-    and diffusion, positive for a cascade to small scales. NaN with fewer than 3 saved times, or where a frame does not
-    vary in space.
+    Least-squares slope of log(√⟨|∇u|²⟩ / σ)(t), the logarithm of the root mean square wavenumber, of either sign:
+    negative for coarsening and diffusion, positive for a cascade to small scales. NaN with fewer than 3 saved times, or
+    where a frame does not vary in space.
     """
     return slope(whole_field_series.log_roughness(fields)) / fields.dt if fields.u.shape[1] >= 3 else missing(fields)
 
@@ -89,10 +90,10 @@ def roughening_rate(fields: Fields) -> Float[Tensor, " batch"]:
 def relative_activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Exponential rate at which the motion grows relative to the amplitude of the whole field.
 
-    Least-squares slope of log(a(t) / rms u(t)), a = root mean square over the local series of their change in one step (not
-    standardised), rms over channel and space; both count as at least 1e-6 of frame 0's spread. Negative for a field that
-    comes to rest at a finite amplitude (minus its rate of approach), 0 for sustained motion and for plain decay.
-    NaN with fewer than 4 saved times, where nothing changes or where the field is 0 throughout.
+    Least-squares slope of log(a(t) / rms u(t)), a = root mean square over the local series of their change in one step
+    (not standardised), rms over channel and space; both count as at least 1e-6 of frame 0's spread. Of either sign:
+    negative for a field that comes to rest at a finite amplitude (minus its rate of approach), 0 for sustained motion
+    and for plain decay. NaN with fewer than 4 saved times, where nothing changes or where the field is 0 throughout.
     """
     if fields.u.shape[1] < 4:
         return missing(fields)
@@ -115,9 +116,9 @@ def transient_gain(fields: Fields) -> Float[Tensor, " batch"]:
 def settling_time(fields: Fields) -> Float[Tensor, " batch"]:
     """Time after which the amplitude of the whole field stays near its final level.
 
-    First t from which |log σ - final| stays within 5 % of the range of log σ, but at least 1 %; final = mean of the last
-    tenth. 0 for a constant amplitude; close to the length of the run for one that never settles.
-    NaN with fewer than 10 saved times or where no frame varies in space.
+    First t from which |log σ - final| stays within 5 % of the range of log σ, but at least 1 %; final = mean of the
+    last tenth. In [0, T dt]: 0 for a constant amplitude; close to the length of the run for one that never settles. NaN
+    with fewer than 10 saved times or where no frame varies in space.
     """
     curve = whole_field_series.log_spread(fields)
     return whole_field_series.settling_place(curve) * fields.dt if curve.shape[1] >= 10 else missing(fields)
@@ -127,8 +128,8 @@ def settling_time(fields: Fields) -> Float[Tensor, " batch"]:
 def initial_return(fields: Fields) -> Float[Tensor, " batch"]:
     """How closely the whole field comes back to its first frame after having been farthest from it.
 
-    1 - (smallest ‖u(t) - u(0)‖ from the time of the largest on) / (largest). 0 … 1: 1 for a periodic field, 0 for one that
-    only moves away. NaN with fewer than 3 saved times or where the field never changes.
+    1 - (smallest ‖u(t) - u(0)‖ from the time of the largest on) / (largest). 0 … 1: 1 for a periodic field, 0 for one
+    that only moves away. NaN with fewer than 3 saved times or where the field never changes.
     """
     return whole_field_series.closest_return(fields) if fields.u.shape[1] >= 3 else missing(fields)
 
@@ -137,8 +138,8 @@ def initial_return(fields: Fields) -> Float[Tensor, " batch"]:
 def first_crossing_time(fields: Fields) -> Float[Tensor, " batch"]:
     """Time at which a local series first crosses its own mean.
 
-    First t with (z(t)) (z(0)) < 0, linear between saved times, mean over the local series: a quarter to half of a period for
-    oscillations, a large part of the run for drifts. NaN with fewer than 3 saved times.
+    min t with sign z(t) = -sign z(0), linear between saved times, mean over the local series; in [0, T dt]: a
+    quarter to half of a period for oscillations, a large part of the run for drifts. NaN with fewer than 3 saved times.
     """
     if not has_series(fields, at_least=3):
         return missing(fields)
@@ -152,8 +153,8 @@ def dominant_frequency(fields: Fields) -> Float[Tensor, " batch"]:
     """Frequency of the largest peak in the mean spectrum of the local series.
 
     Periodograms (less the series' line, Hann window, each divided by its sum) are averaged over the series; the peak is
-    placed by a parabola through the logarithms of the largest value and its neighbours. 1/(T dt) … 1/(2 dt).
-    NaN with fewer than 8 saved times.
+    placed by a parabola through the logarithms of the largest value and its neighbours. > 0, about 1/(T dt) to 1/(2
+    dt). NaN with fewer than 8 saved times.
     """
     spectrum = time_spectrum(fields)
     return spectrum.peak * spectrum.frequency[0] if fields.u.shape[1] >= series_spectra.SHORTEST else missing(fields)
@@ -163,8 +164,8 @@ def dominant_frequency(fields: Fields) -> Float[Tensor, " batch"]:
 def dominant_frequency_prominence(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the variance of the local series that lies at the dominant frequency.
 
-    Sum of the mean spectrum (`dominant_frequency`) within 1.5 bins of the peak. 0 … 1: near 1 for one sharp rhythm.
-    NaN with fewer than 8 saved times.
+    P(f) / Σ P, P(f) the sum of the mean spectrum (`dominant_frequency`) within 1.5 bins of the peak. 0 … 1: near 1 for
+    one sharp rhythm. NaN with fewer than 8 saved times.
     """
     spectrum = time_spectrum(fields)
     return share_near(spectrum, spectrum.peak)
@@ -188,9 +189,9 @@ def harmonic_share(fields: Fields) -> Float[Tensor, " batch"]:
 def temporal_spectral_slope(fields: Fields) -> Float[Tensor, " batch"]:
     """Slope of the mean spectrum of the local series in logarithms: the colour of the motion.
 
-    Least-squares slope of log share over log frequency, weighted by 1/frequency so that every octave counts alike; shares
-    count as at least 1e-12. 0 for white noise, about -2 for a random walk, steeper for smooth motion.
-    NaN with fewer than 8 saved times.
+    Least-squares slope of log share over log frequency, weighted by 1/frequency so that every octave counts alike;
+    shares count as at least 1e-12. Any real number: 0 for white noise, about -2 for a random walk, steeper for smooth
+    motion. NaN with fewer than 8 saved times.
     """
     spectrum = time_spectrum(fields)
     height, place = spectrum.share.clamp_min(FLOOR).log(), spectrum.frequency.log()
@@ -204,9 +205,9 @@ def temporal_spectral_slope(fields: Fields) -> Float[Tensor, " batch"]:
 def spectral_nonstationarity(fields: Fields) -> Float[Tensor, " batch"]:
     """How differently the local series move in the second half of the run from the first.
 
-    √(1 - Σ √(p q)): p, q = mean spectra (`dominant_frequency`) of the two halves, summed over octaves of frequency.
-    0 … 1: near 0 for stationary motion, 1 where the rhythms share no octave. NaN with fewer than 16 saved times or where
-    no series changes in one of the halves.
+    √(1 - Σ √(p q)): p, q = mean spectra (`dominant_frequency`) of the two halves, summed over octaves of frequency. 0 …
+    1: near 0 for stationary motion, 1 where the rhythms share no octave. NaN with fewer than 16 saved times or where no
+    series changes in one of the halves.
     """
     if not has_series(fields, at_least=16):
         return missing(fields)
@@ -217,8 +218,8 @@ def spectral_nonstationarity(fields: Fields) -> Float[Tensor, " batch"]:
 def autocorrelation_time(fields: Fields) -> Float[Tensor, " batch"]:
     """Lag at which the autocorrelation of a local series first falls below 1/e.
 
-    r(k) = Σ z(t) z(t+k) / T, linear between lags, mean over the local series; -dt / log φ for an AR(1) process with
-    coefficient φ. NaN with fewer than 8 saved times.
+    r(k) = Σ z(t) z(t+k) / T, linear between lags, mean over the local series; > 0: -dt / log φ for an AR(1) process
+    with coefficient φ. NaN with fewer than 8 saved times.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -229,8 +230,9 @@ def autocorrelation_time(fields: Fields) -> Float[Tensor, " batch"]:
 def oscillation_persistence(fields: Fields) -> Float[Tensor, " batch"]:
     """Height to which the autocorrelation of a local series rises again after its first minimum.
 
-    Largest r(k) T / (T - k) for k from the first minimum to T/2, mean over the local series; the value at the minimum if that
-    lies beyond T/2. About 1 for a periodic series, about 0 for noise, negative for drifts. NaN with fewer than 8 saved times.
+    Largest r(k) T / (T - k) for k from the first minimum to T/2, mean over the local series; the value at the minimum
+    if that lies beyond T/2. Any real number: about 1 for a periodic series, about 0 for noise, negative for drifts. NaN
+    with fewer than 8 saved times.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -299,9 +301,9 @@ def spike_share(fields: Fields) -> Float[Tensor, " batch"]:
 def burstiness(fields: Fields) -> Float[Tensor, " batch"]:
     """Whether the large steps of a local series come in bursts.
 
-    B = (σ - μ) / (σ + μ) of the waiting times between steps above the upper quartile of |Δ|, mean over the local series.
-    -1 … 1: -1 regular, about 0 independent, towards 1 in bursts. NaN with fewer than 16 saved times or where steps are
-    too alike to have three above the quartile.
+    B = (σ - μ) / (σ + μ) of the waiting times between steps above the upper quartile of |Δ|, mean over the local
+    series. -1 … 1: -1 regular, about 0 independent, towards 1 in bursts. NaN with fewer than 16 saved times or where
+    steps are too alike to have three above the quartile.
     """
     if not has_series(fields, at_least=16):
         return missing(fields)
@@ -314,7 +316,7 @@ def burstiness(fields: Fields) -> Float[Tensor, " batch"]:
 def extreme_position(fields: Fields) -> Float[Tensor, " batch"]:
     """Where in the run the extreme values of a local series lie.
 
-    Mean place, 0 (start) to 1 (end), of the twentieth of the values that is farthest from the mean: near 0 for transients
+    Mean of t / (T - 1) over the twentieth of the values that is farthest from the mean. 0 … 1: near 0 for transients
     that decay, near 1 for growth, near 1/2 for stationary motion. NaN with fewer than 20 saved times.
     """
     if not has_series(fields, at_least=20):
@@ -334,8 +336,8 @@ def _rolling_variability(fields: Fields, num_windows: int) -> Float[Tensor, " ba
 def rolling_variability_fine(fields: Fields) -> Float[Tensor, " batch"]:
     """How much the spread of a local series changes between sixteenths of the run.
 
-    Standard deviation over mean of the spreads in 16 windows of T/16, mean over the local series. 0 … √15: small for stationary
-    motion, large for motion that dies, starts or comes in bursts. NaN with fewer than 64 saved times.
+    Standard deviation over mean of the spreads in 16 windows of T/16, mean over the local series. 0 … √15: small for
+    stationary motion, large for motion that dies, starts or comes in bursts. NaN with fewer than 64 saved times.
     """
     return _rolling_variability(fields, 16)
 
@@ -377,7 +379,8 @@ def bimodality(fields: Fields) -> Float[Tensor, " batch"]:
 def longest_stretch(fields: Fields) -> Float[Tensor, " batch"]:
     """Longest stretch that a local series stays above its mean.
 
-    Largest number of successive values above the mean, over T. 0 … 1. NaN with fewer than 8 saved times.
+    Largest number of successive t at which z(t) is above 0, over T. 0 … 1: 1/2 for one slow swing, 1/T for values that
+    alternate. NaN with fewer than 8 saved times.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -389,8 +392,8 @@ def longest_stretch(fields: Fields) -> Float[Tensor, " batch"]:
 def amplitude_fluctuation(fields: Fields) -> Float[Tensor, " batch"]:
     """How much the amplitude of the whole field breathes in the second half of the run.
 
-    Standard deviation of log σ(t) less its line, over the last T/2 saved times. 0 for a steady or exponentially growing field.
-    NaN with fewer than 8 saved times or where no frame varies in space.
+    Standard deviation of log σ(t) less its line, over the last T/2 saved times. >= 0: 0 for a steady or exponentially
+    growing field. NaN with fewer than 8 saved times or where no frame varies in space.
     """
     curve = whole_field_series.log_spread(fields)
     if curve.shape[1] < 8:
@@ -402,9 +405,9 @@ def amplitude_fluctuation(fields: Fields) -> Float[Tensor, " batch"]:
 def synchrony(fields: Fields) -> Float[Tensor, " batch"]:
     """Whether the local series move together: variance of their mean over the mean of their variances.
 
-    Var_t(mean over series of p) / mean over series of Var_t(p), p = `Fields.probes` in units of frame 0's spread. 0 … 1: 1 for
-    uniform motion, 1/(number of series) for independent series. NaN with fewer than 3 saved times, with fewer than two
-    series, or where none changes.
+    Var_t(mean over series of p) / mean over series of Var_t(p), p = `Fields.probes` in units of frame 0's spread. 0 …
+    1: 1 for uniform motion, 1/(number of series) for independent series. NaN with fewer than 3 saved times, with fewer
+    than two series, or where none changes.
     """
     probes = fields.probes.double()
     if not has_series(fields, at_least=3) or probes.shape[2] < 2:
@@ -417,7 +420,8 @@ def synchrony(fields: Fields) -> Float[Tensor, " batch"]:
 def temporal_spread(fields: Fields) -> Float[Tensor, " batch"]:
     """How far the local series swing: logarithm of their spread over time in units of the initial spatial spread.
 
-    log10 √(mean over series of Var_t(p)), p = `Fields.probes`, at least -6. NaN with fewer than 3 saved times.
+    log10 √(mean over series of Var_t(p)), p = `Fields.probes`; >= -6, which stands for no motion. NaN with fewer than 3
+    saved times.
     """
     if fields.u.shape[1] < 3:
         return missing(fields)

@@ -1,0 +1,75 @@
+#!/usr/bin/env python
+"""Write docs/features.md from the docstrings of all features and of their modules.
+
+python scripts/write_features_page.py
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from spinlock.features.documentation import described
+from spinlock.features.feature import Feature
+from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY, SDF_FEATURES, VERSION
+
+PAGE = Path(__file__).parents[1] / "docs" / "features.md"
+HEAD = f"""# Features
+
+Written from the code by `python scripts/write_features_page.py`; change the docstrings, not this page.
+
+{len(SDF_FEATURES)} features, definitions of version {VERSION}: {len(PER_TIMESTEP)} of every saved time and {len(PER_TRAJECTORY)} of every run. Those of a
+run become three columns of a sample each, over its realizations: `<feature>__mean`, `<feature>__std` and `<feature>__cv` =
+std / (|mean| + std), so {3 * len(PER_TRAJECTORY)} columns; of a single realization there is the mean only.
+
+States are seen in units of frame 0's standard deviation. u is the field, σ its standard deviation in space, ⟨…⟩ a mean, T the
+number of saved times, `dt` the time between them, `dx` the distance of cells. A value that is not there is missing and stays so;
+"never" says that there always is one.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    categories = list(dict.fromkeys(feature.category for feature in SDF_FEATURES))
+    table = ["| category | features | of | sees |", "|---|---|---|---|"]
+    parts = []
+    for category in categories:
+        features = [feature for feature in SDF_FEATURES if feature.category == category]
+        title, conventions = _of_module(features[0])
+        scope = "every saved time" if features[0].scope == "per_timestep" else "a run"
+        table.append(f"| [{category}](#{category}) | {len(features)} | {scope} | {title} |")
+        parts.append("\n".join(_category(category, conventions, features)))
+    return "\n".join([HEAD, "\n".join(table) + "\n", *parts]).rstrip("\n") + "\n"
+
+
+def _category(category: str, conventions: list[str], features: list[Feature]) -> Iterator[str]:
+    yield f"## {category}\n"
+    for paragraph in conventions:
+        yield f"{paragraph}\n"
+    for feature in features:
+        text = described(feature)
+        yield f"### `{feature.name}`\n"
+        yield f"**{text.definition}**\n"
+        for paragraph in text.text.split("\n"):
+            yield f"{_shown(paragraph)}\n"
+        unit = "none" if feature.unit == "1" else feature.unit
+        yield f"Unit: {unit} · values: {_shown(text.values)} · missing: {_shown(text.missing) or 'never'} · source: {feature.source}\n"
+
+
+def _of_module(feature: Feature) -> tuple[str, list[str]]:
+    """What a category sees, in a few words, and the conventions of its features."""
+    document = inspect.cleandoc(sys.modules[feature.function.__module__].__doc__ or "")
+    first, *others = (" ".join(paragraph.split()) for paragraph in document.split("\n\n"))
+    return first.partition(": ")[2].rstrip("."), [_shown(paragraph) for paragraph in others]
+
+
+def _shown(text: str) -> str:
+    """Text whose signs markdown leaves alone."""
+    for sign in "*_<>|":
+        text = text.replace(sign, f"\\{sign}") if "`" not in text or sign in "<>|*" else text
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
