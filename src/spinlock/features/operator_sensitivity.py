@@ -196,7 +196,8 @@ def twin_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Finite-time Lyapunov exponent from twin trajectories.
 
     The mean of log(|δ(t+dt)|/|δ(t)|)/dt over steps 3 to 6 after the state, δ the difference to a twin that started
-    0.01 s away, without a mean, with equal energy in every octave, and is brought back to 0.01 s every step.
+    0.01 s away, without a mean, with equal energy in every octave, and is brought back to 0.01 s every step. So few steps
+    do not average out a difference that swings between channels, as that of two waves does.
 
     Returns:
         1/time, of either sign: positive for chaos, negative where twins meet; NaN as said at the top of the module and
