@@ -51,7 +51,6 @@ def test_a_data_set_that_was_killed_on_the_way_is_byte_equal(dataset, tmp_path):
     assert run_killed(arguments, after=60, until=first) == -signal.SIGKILL
     assert not target.exists()
     assert first.exists()
-    run_killed(arguments, after=3.0)
     assert run_killed(arguments, after=120) == 0
     assert content_of(target) == content_of(dataset)
     assert not shards.exists()

@@ -164,7 +164,10 @@ while killed < 12:
         while True:
             write()
             os._exit(0) if killed % 3 else None  # every third writer merges over and over until it is killed
-    time.sleep(chance.uniform(0.0, 0.15))
+    wanted = chance.randint(0, {n})
+    while len(list(folder.glob("*.json"))) < wanted:  # by what is done and not by the clock alone: machines are busy
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0.0, 0.02 if killed % 3 else 0.15))
     os.kill(writer, signal.SIGKILL)
     killed += os.WIFSIGNALED(os.waitpid(writer, 0)[1])
     found.append(len(complete_shards(folder)))

@@ -154,32 +154,25 @@ def _candidates(
 ) -> dict[int, _Grouping]:
     """For every possible number of groups (2 to `max_clusters`) the cut with the highest silhouette."""
     best: dict[int, _Grouping] = {}
+    most = min(max_clusters, len(distance) - 1)
     for cut in cut_tree(tree).T[::-1]:  # from one group to single columns
-        grouping = _adopt_orphans(cut, distance, min_features=min_features)
-        if grouping is None:
+        is_large = np.bincount(cut) >= min_features
+        number = int(is_large.sum())
+        if not 2 <= number <= most:
             continue
-        labels, adopted = grouping
-        number = int(labels.max()) + 1
-        if not 2 <= number <= min(max_clusters, len(labels) - 1):
-            continue
+        labels, adopted = _adopt_orphans(cut, distance, is_large=is_large)
         score = float(silhouette_score(distance, labels, metric="precomputed"))
         if number not in best or score > best[number].score:
             best[number] = _Grouping(labels, score, adopted)
     return dict(sorted(best.items()))
 
 
-def _adopt_orphans(
-    cut: np.ndarray, distance: Float[np.ndarray, "column column"], *, min_features: int
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Labels after the columns of small groups joined the nearest large one, and which did; None without a large one."""
-    sizes = np.bincount(cut)
-    large = np.flatnonzero(sizes >= min_features)
-    if not len(large):
-        return None
-    member = (cut[:, None] == large).astype(np.float64)  # (column, group)
-    nearest = (distance @ member / member.sum(0)).argmin(1)
-    adopted = ~np.isin(cut, large)
-    labels = np.where(adopted, nearest, member.argmax(1))
+def _adopt_orphans(cut: np.ndarray, distance: np.ndarray, *, is_large: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels after the columns of small groups joined the nearest large one, and which did."""
+    adopted = ~is_large[cut]
+    labels = (is_large.cumsum() - 1)[cut]
+    member = (labels[:, None] == np.arange(is_large.sum())) & ~adopted[:, None]  # (column, group)
+    labels[adopted] = (distance[adopted] @ member / member.sum(0)).argmin(1)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse], adopted
 
