@@ -24,6 +24,7 @@ from spinlock.features.influence import (
     standardize,
     transfer_entropy,
 )
+from spinlock.features.kernels_complex import squared_magnitude
 from spinlock.features.low_pass import block_means
 from spinlock.features.once import once
 from spinlock.features.transport import displacements, half_cover, swept_area
@@ -76,7 +77,7 @@ def motion(fields: Fields) -> Motion:
     height, width = fields.u.shape[-2:]
     lengths = moved.shift.new_tensor([height * fields.dx, width * fields.dx])
     change, left_over = moved.change.sum(1), moved.left_over.sum(1)
-    largest = modes.abs().square().sum((-3, -2, -1)).amax(1)
+    largest = squared_magnitude(modes).sum((-3, -2, -1)).amax(1)
     explained = torch.where(change > 1e-12 * largest, 1 - left_over / change, torch.nan)
     return Motion(moved.shift * lengths / fields.dt, explained)
 

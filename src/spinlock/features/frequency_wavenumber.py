@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from spinlock.features.kernels_complex import squared_magnitude
+
 
 class FrequencyWavenumber(NamedTuple):
     """Power over signed frequency and wavenumber, means over time removed, Hann-windowed in time.
@@ -47,7 +49,7 @@ def frequency_wavenumber(
     kept = (grid_x > 0) | (grid_y > 0)
     series = flat[..., kept].transpose(1, 3)  # (batch, mode, channel, time)
     fluctuation = series - series.mean(-1, keepdim=True)
-    largest = series.abs().square().mean(-1).sum((1, 2))
+    largest = squared_magnitude(series).mean(-1).sum((1, 2))
     window = torch.hann_window(time + 2, periodic=False, dtype=modes.real.dtype, device=modes.device)[1:-1]
     spectrum = torch.fft.fft(fluctuation.conj() * window, norm="forward")  # conj: exp(-iωt) at positive frequency
     power = torch.fft.fftshift((spectrum.real.square() + spectrum.imag.square()).sum(2), -1).mT * 2

@@ -90,10 +90,11 @@ def transfer_entropy(series: Float[Tensor, "batch series time"], pairs: Pairs) -
     """
     missing = series.isnan().any(-1)
     symbols = _symbols(series.nan_to_num())
-    target, source = symbols[:, pairs.target], symbols[:, pairs.source]
-    future, present, other = target[..., 1:], target[..., :-1], source[..., :-1]
-    joint = _histogram((future * SYMBOLS + present) * SYMBOLS + other, cells=SYMBOLS**3)
-    cube = joint.unflatten(-1, (SYMBOLS, SYMBOLS, SYMBOLS))  # (batch, pair, y', y, x)
+    future, present = symbols[..., 1:], symbols[..., :-1]
+    step, state = _indicators(future * SYMBOLS + present, SYMBOLS**2), _indicators(present, SYMBOLS)
+    counts = (step.flatten(1, 2) @ state.flatten(1, 2).mT).double()  # of all series with all, which is one product
+    counts = counts.unflatten(1, (-1, SYMBOLS**2)).unflatten(3, (-1, SYMBOLS)).transpose(2, 3)
+    cube = counts[:, pairs.target, pairs.source].unflatten(2, (SYMBOLS, SYMBOLS))  # (batch, pair, y', y, x)
     entropy = _entropy(cube.sum(-1)) + _entropy(cube.sum(-3)) - _entropy(cube.sum((-3, -1))) - _entropy(cube)
     return entropy.masked_fill(missing[:, pairs.target] | missing[:, pairs.source], torch.nan)
 
@@ -106,10 +107,9 @@ def _symbols(series: Float[Tensor, "batch series time"]) -> Int[Tensor, "batch s
     return torch.stack([series >= edge for edge in edges]).sum(0)
 
 
-def _histogram(codes: Int[Tensor, "batch pair time"], *, cells: int) -> Float[Tensor, "batch pair cell"]:
-    """How often each code comes."""
-    counts = torch.zeros((*codes.shape[:-1], cells), dtype=torch.float64, device=codes.device)
-    return counts.scatter_add_(-1, codes, torch.ones_like(codes, dtype=torch.float64))
+def _indicators(codes: Int[Tensor, "batch series time"], cells: int) -> Float[Tensor, "batch series cell time"]:
+    """1 where the series is in the cell, else 0; in float32, which counts to 16 million without a rounding."""
+    return (codes[:, :, None] == torch.arange(cells, device=codes.device)[:, None]).float()
 
 
 def _entropy(counts: Float[Tensor, "batch pair *cell"]) -> Float[Tensor, "batch pair"]:

@@ -16,6 +16,7 @@ from spinlock.features.frequency_wavenumber import (
     one_way_share,
     ridge_share,
 )
+from spinlock.features.kernels_complex import squared_magnitude
 from spinlock.features.low_pass import synthesize
 from spinlock.features.modal import (
     DynamicModes,
@@ -351,7 +352,7 @@ def _shifted_correlation(fields: Fields, fluctuation: Tensor, lag: int) -> Float
     """The largest over all shifts of the correlation of frames `lag` apart, of one realization's modes."""
     before, after = fluctuation[:-lag], fluctuation[lag:]
     weight = fields.low_weight * ~((fields.low_ky[:, None] == 0) & (fields.low_kx == 0))
-    energies = [(part.abs().square().sum((0, 1)) * weight).sum() for part in (before, after)]
+    energies = [(squared_magnitude(part).sum((0, 1)) * weight).sum() for part in (before, after)]
     cross = (before.conj() * after).sum((0, 1)) * (weight > 0)
     height, width = (SURFACE_POINTS if len(k) > 1 else 1 for k in (fields.low_ky, fields.low_kx))
     surface = synthesize(cross, fields.low_ky, fields.low_kx, height=height, width=width)

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.features.fields import Fields
+from spinlock.features.kernels_complex import squared_magnitude
 from spinlock.features.once import once
 
 CONSTANT = 1e-6
@@ -93,7 +94,7 @@ def detrended(z: Float[Tensor, "row time"]) -> Float[Tensor, "row time"]:
 
 def autocorrelation(z: Float[Tensor, "row time"]) -> Float[Tensor, "row lag"]:
     """r(k) = Σₜ z(t) z(t+k) / Σₜ z(t)² for lags 0 … T-1 (the biased estimate), by fast Fourier transform."""
-    power = torch.fft.rfft(z, n=2 * z.shape[1]).abs().square()
+    power = squared_magnitude(torch.fft.rfft(z, n=2 * z.shape[1]))
     curve = torch.fft.irfft(power, n=2 * z.shape[1])[:, : z.shape[1]]
     return curve / curve[:, :1]
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.features.fields import Fields
+from spinlock.features.kernels_complex import squared_magnitude
 from spinlock.features.once import once
 from spinlock.features.series_kernels import LocalSeries, detrended, has_series, local_series, missing
 
@@ -42,7 +43,7 @@ def periodogram(z: Float[Tensor, "row time"]) -> Float[Tensor, "row bin"]:
     rest = detrended(z)
     straight = rest.square().mean(1, keepdim=True) < 1e-10
     window = torch.hann_window(z.shape[1], dtype=z.dtype, device=z.device)
-    power = torch.fft.rfft(rest * window)[:, 1:].abs().square()
+    power = squared_magnitude(torch.fft.rfft(rest * window)[:, 1:])
     return torch.where(straight, torch.nan, power / power.sum(1, keepdim=True))
 
 
@@ -95,8 +96,8 @@ def summed_bicoherence(local: LocalSeries) -> Float[Tensor, " batch"]:
     product = modes[..., f] * modes[..., g]
     triple = product * modes[..., f + g].conj()
     real, imaginary = (local.average(part.mean(1)) for part in (triple.real, triple.imag))
-    pair = local.average(product.abs().square().mean(1))
-    single = local.average(modes.abs().square().mean(1))[:, f + g]
+    pair = local.average(squared_magnitude(product).mean(1))
+    single = local.average(squared_magnitude(modes).mean(1))[:, f + g]
     coupling = (real.square() + imaginary.square()).sum(1) / (pair * single).sum(1)
     rows = local.pooled(torch.ones_like(local.z[:, 0]))
     bias = 1 / (rows * segments.shape[1]).clamp_min(2)

@@ -1,6 +1,7 @@
 """Series as symbols: ordinal patterns, a binary string, equally filled bins. Counts are pooled over a realization's series."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -44,19 +45,24 @@ def normalized_permutation_entropy(shares: Float[Tensor, "batch pattern"]) -> Fl
 
 def lempel_ziv(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Number of phrases of the string [z > 0] (Lempel & Ziv 1976) times log₂ T / T."""
-    words = [row.tobytes().decode("latin-1") for row in (z > 0).cpu().numpy()]
-    return z.new_tensor([num_phrases(word) for word in words]) * (math.log2(z.shape[1]) / z.shape[1])
+    counts = [num_phrases(row) for row in (z > 0).tolist()]
+    return z.new_tensor(counts) * (math.log2(z.shape[1]) / z.shape[1])
 
 
-def num_phrases(word: str) -> int:
-    """Phrases of the exhaustive history of `word`: each is the shortest stretch that did not occur before its last letter."""
+def num_phrases(word: Sequence[bool]) -> int:
+    """Phrases of the exhaustive history of `word`: each is the shortest stretch that did not occur before its last letter.
+
+    A set of places is the bits of one integer, so that all earlier places are compared with the phrase at once.
+    """
+    ones = sum(1 << place for place, letter in enumerate(word) if letter)
+    zeros = ones ^ ((1 << len(word)) - 1)
     start, phrases = 0, 0
     while start < len(word):
-        stop, found = start + 1, word.find(word[start], 0, start)
-        while found >= 0 and stop < len(word):
-            stop += 1  # a longer stretch occurs nowhere before the place where the shorter one first did
-            found = word.find(word[start:stop], found, stop - 1)
-        start, phrases = stop, phrases + 1
+        same, stop = (1 << start) - 1, start  # the earlier places from which on the phrase reads the same
+        while same and stop < len(word):
+            same &= (ones if word[stop] else zeros) >> (stop - start)
+            stop += 1
+        start, phrases = max(stop, start + 1), phrases + 1
     return phrases
 
 

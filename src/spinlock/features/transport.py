@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from spinlock.features.kernels_complex import squared_magnitude, turning
+
 COARSE_POINTS = 32
 """Trial displacements along each axis before the refinement."""
 NEWTON_STEPS = 3
@@ -47,9 +49,9 @@ def displacements(
     weight = torch.where(kx == 0, 1, 2).to(real) * ~((ky[:, None] == 0) & (kx == 0))  # (ky, kx)
     cross = (before.conj() * after).sum(2)  # (batch, pair, ky, kx)
     magnitude = cross.abs()
-    energies = [(frame.abs().square().sum(2) * weight).sum((-2, -1)) for frame in (before, after)]
-    change = ((after - before).abs().square().sum(2) * weight).sum((-2, -1))
-    means = [frame[:, :, :, ky == 0, 0].abs().square().sum((-2, -1)) for frame in (before, after)]
+    energies = [(squared_magnitude(frame).sum(2) * weight).sum((-2, -1)) for frame in (before, after)]
+    change = (squared_magnitude(after - before).sum(2) * weight).sum((-2, -1))
+    means = [squared_magnitude(frame[:, :, :, ky == 0, 0]).sum((-2, -1)) for frame in (before, after)]
     empty = torch.zeros_like(change, dtype=torch.bool)
     for energy, mean in zip(energies, means, strict=True):
         empty |= energy <= LEAST_ENERGY * (energy + mean)
@@ -66,7 +68,7 @@ def _phase(
     """exp(2πi k·d)."""
     factors = []
     for turns in (shift[..., :1] * ky, shift[..., 1:] * kx):
-        factors.append(torch.polar(torch.ones_like(turns), 2 * math.pi * turns))
+        factors.append(turning(2 * math.pi * turns))
     return factors[0][..., :, None] * factors[1][..., None, :]
 
 
