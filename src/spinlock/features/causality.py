@@ -113,10 +113,10 @@ def neighbour_influence(fields: Fields) -> Influence:
     if series.shape[-1] < FEWEST_STEPS or len(everything.source) == 0:
         nothing = series.new_full((series.shape[0],), torch.nan)
         return Influence(nothing[:, None, None].expand(-1, 2, 2), nothing, nothing, nothing, nothing)
-    forward, backward = granger(series, everything), granger(series, everything.reversed)
+    both = everything.both_ways
     sizes = [len(p.source) for p in along]
-    ways = torch.stack([g.nanmean(-1) for way in (forward, backward) for g in way.split(sizes, 1)], -1)
-    entropies = transfer_entropy(series, everything), transfer_entropy(series, everything.reversed)
+    ways = torch.stack([g.nanmean(-1) for g in granger(series, both).split(sizes * 2, 1)], -1)
+    entropies = transfer_entropy(series, both).chunk(2, 1)
     peak, lag = lagged_correlation(series, everything, most=series.shape[-1] // 4)
     return Influence(
         granger_along=ways.unflatten(-1, (2, 2)).mT,

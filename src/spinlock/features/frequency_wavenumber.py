@@ -47,7 +47,7 @@ def frequency_wavenumber(
     grid_y, grid_x = (k.flatten() for k in torch.broadcast_tensors(ky[:, None], kx))
     # kx = 0 holds k and -k: half of them are enough, and the other half would mirror the sign of the frequency
     kept = (grid_x > 0) | (grid_y > 0)
-    series = flat[..., kept].transpose(1, 3)  # (batch, mode, channel, time)
+    series = flat[..., kept].transpose(1, 3).contiguous()  # (batch, mode, channel, time)
     fluctuation = series - series.mean(-1, keepdim=True)
     largest = squared_magnitude(series).mean(-1).sum((1, 2))
     window = torch.hann_window(time + 2, periodic=False, dtype=modes.real.dtype, device=modes.device)[1:-1]

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -26,6 +27,11 @@ class Pairs(NamedTuple):
     def reversed(self) -> "Pairs":
         """The same pairs the other way round."""
         return Pairs(self.target, self.source)
+
+    @property
+    def both_ways(self) -> "Pairs":
+        """The pairs, then the same pairs the other way round."""
+        return Pairs(torch.cat((self.source, self.target)), torch.cat((self.target, self.source)))
 
 
 def standardize(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "batch series time"]:
@@ -101,10 +107,17 @@ def transfer_entropy(series: Float[Tensor, "batch series time"], pairs: Pairs) -
 
 def _symbols(series: Float[Tensor, "batch series time"]) -> Int[Tensor, "batch series time"]:
     """0, 1 or 2: the tercile of its series that a value lies in."""
-    ordered = series.sort(-1).values
+    ordered = _sorted(series)
     length = series.shape[-1]
     edges = [ordered[..., round(length * part / SYMBOLS), None] for part in range(1, SYMBOLS)]
     return torch.stack([series >= edge for edge in edges]).sum(0)
+
+
+def _sorted(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "batch series time"]:
+    """Values in ascending order."""
+    if series.device.type == "cpu":  # numpy sorts six times faster
+        return torch.from_numpy(np.sort(series.numpy()))
+    return series.sort(-1).values
 
 
 def _indicators(codes: Int[Tensor, "batch series time"], cells: int) -> Float[Tensor, "batch series cell time"]:

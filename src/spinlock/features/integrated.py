@@ -33,6 +33,8 @@ MOST_FRAMES = 64
 """Frames, evenly spread over the run, that modes are found from."""
 RIDGE_WIDTH = 1 / 64
 """Half width of a ridge of the ω-k spectrum, in cycles per step."""
+LEAST_HALF = 1e-6
+"""Energy of a half of the run, as a share of the whole run's, below which its inner products are rounding."""
 SURFACE_POINTS = 32
 """Trial shifts along each axis."""
 
@@ -185,14 +187,15 @@ def orthogonal_rank_growth(fields: Fields) -> Float[Tensor, " batch"]:
     frames each. Positive where the dynamics become more complex.
 
     Returns:
-        A pure number of either sign; NaN with fewer than 6 steps or where nothing changes in one of the halves.
+        A pure number of either sign; NaN with fewer than 6 steps or where a half changes by less than a millionth of
+        the run's mean energy, which is the rounding of inner products in float32.
     """
     time = fields.u.shape[1]
     if time < 6:
         return fields.u.new_full((fields.u.shape[0],), torch.nan)
     gram, half = gram_resolved(fields), time // 2
     index = spread_indices(half, MOST_FRAMES // 2)
-    floor = 1e-10 * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+    floor = LEAST_HALF * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
     ranks = []
     for start in (0, time - half):
         part = gram[:, (start + index)[:, None], start + index]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
 from spinlock.features.fields import Fields
@@ -53,22 +53,17 @@ class PhaseSpace(NamedTuple):
 
 
 class RowNumbers(NamedTuple):
-    """What one matrix gives; all but the first three are sums, pooled over the series of a realization.
+    """What one matrix gives: sums, pooled over the series of a realization, and the nearest neighbours.
 
     Attributes:
-        divergence_rate: per saved step.
-        forecast_error: τ ahead, by the nearest neighbour, relative to a random one.
-        error_growth: what is added to it 4τ ahead.
         num_pairs: pairs of vectors outside the Theiler window.
         num_near: those within the radius of a recurrence.
         log_distance: sum over them of log(distance / radius).
         num_diagonal, num_vertical: those on diagonal and on vertical lines.
         num_twos, num_threes: pairs of templates that match for 2 values, and for a third as well.
+        nearest: the nearest neighbour of each vector, among those that can be followed for 4τ.
     """
 
-    divergence_rate: float
-    forecast_error: float
-    error_growth: float
     num_pairs: int
     num_near: int
     log_distance: float
@@ -76,6 +71,7 @@ class RowNumbers(NamedTuple):
     num_vertical: int
     num_twos: int
     num_threes: int
+    nearest: Int[np.ndarray, " vector"]
 
 
 @once
@@ -87,10 +83,16 @@ def phase_space(fields: Fields) -> PhaseSpace:
     z = local.z[:, -LONGEST:]
     delays = correlation_delay(fields).clamp_max(LONGEST // 16)
     matrices = Matrices(z.shape[1], max_delay=int(delays.max()))
-    rows = zip(z.cpu().numpy().astype(np.float32), delays.tolist(), strict=True)
-    numbers = z.new_tensor([row_numbers(x, delay, matrices) for x, delay in rows])
-    rate, error, growth = local.average(numbers[:, :3]).unbind(1)
-    pairs, near, log_distance, diagonal, vertical, twos, threes = local.pooled(numbers[:, 3:]).unbind(1)
+    x = z.cpu().numpy().astype(np.float32)
+    rows = [row_numbers(series, delay, matrices) for series, delay in zip(x, delays.tolist(), strict=True)]
+    followed = z.new_empty((len(rows), 3))
+    for delay in delays.unique():
+        which = (delays == delay).nonzero()[:, 0]
+        nearest = np.stack([rows[row].nearest for row in which.tolist()])
+        followed[which] = torch.from_numpy(neighbour_numbers(x[which.cpu().numpy()], nearest, int(delay))).to(z)
+    rate, error, growth = local.average(followed).unbind(1)
+    sums = local.pooled(z.new_tensor([row[:-1] for row in rows]))
+    pairs, near, log_distance, diagonal, vertical, twos, threes = sums.unbind(1)
     return PhaseSpace(
         divergence_rate=rate,
         forecast_error=error,
@@ -150,14 +152,11 @@ class Matrices:
 def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices) -> RowNumbers:
     """The numbers of one series."""
     size, window = len(x) - 2 * delay, 2 * delay
+    count = size - 4 * delay
     twos, threes = template_matches(matrices.fill_gaps(x) < TEMPLATE_RADIUS, len(x), matrices.pitch)
     distance = matrices.fill_distances(size, delay)
     near = matrices.fill_near(distance)
-    rate, error, late_error = neighbour_numbers(x, distance.reshape(size, -1), delay)
     return RowNumbers(
-        divergence_rate=rate,
-        forecast_error=error,
-        error_growth=late_error - error,
         num_pairs=(size - window) * (size - window - 1),
         num_near=int(np.count_nonzero(near)),
         log_distance=log_distance_sum(distance[near]),
@@ -165,28 +164,35 @@ def row_numbers(x: Float32[np.ndarray, " time"], delay: int, matrices: Matrices)
         num_vertical=points_on_lines(near, 1),
         num_twos=twos,
         num_threes=threes,
+        nearest=distance.reshape(size, -1)[:count, :count].argmin(1),
     )
 
 
 def neighbour_numbers(
-    x: Float32[np.ndarray, " time"], distance: Float32[np.ndarray, "vector padded"], delay: int
-) -> tuple[float, float, float]:
-    """Growth rate of the log distance to the nearest neighbour, and the errors of forecasting by it τ and 4τ ahead.
+    x: Float32[np.ndarray, "row time"], nearest: Int[np.ndarray, "row vector"], delay: int
+) -> Float[np.ndarray, "row 3"]:
+    """Growth rate of the log distance to the nearest neighbour, per saved step; error of forecasting by it; its growth.
 
-    Vector i and its neighbour n are followed over k = 0 … 4τ in strides of τ/2; the rate is the slope of
-    ⟨log d(i+k, n+k)⟩ over k. The forecast of x beyond vector i is the neighbour's; errors are in units of what a random
-    neighbour gives.
+    Of series with the same τ. Vector i and its neighbour n are followed over k = 0 … 4τ in strides of τ/2; the rate is
+    the slope of ⟨log d(i+k, n+k)⟩ over k. The forecast of x beyond vector i is the neighbour's: its error τ ahead, in
+    units of what a random neighbour gives, and what is added to that 4τ ahead.
     """
-    count, pitch = len(distance) - 4 * delay, distance.shape[1]
-    first = np.arange(count)
-    nearest = distance[:count, :count].argmin(1)
+    number, first = np.arange(len(x))[:, None], np.arange(nearest.shape[1])
+
+    def gap(ahead: int) -> Float32[np.ndarray, "row vector"]:
+        return np.abs(x[:, first + ahead] - x[number, nearest + ahead])
+
     steps = np.arange(0, 4 * delay + 1, max(1, delay // 2))
-    places = (first * pitch + nearest)[:, None] + steps * (pitch + 1)
-    curve = np.log(np.maximum(distance.ravel()[places], SMALLEST)).mean(0, dtype=np.float64)
+    curve = []
+    for step in steps:
+        distance = np.maximum(np.maximum(gap(step), gap(step + delay)), gap(step + 2 * delay))
+        curve.append(np.log(np.maximum(distance, SMALLEST)).mean(1, dtype=np.float64))
     centred = steps - steps.mean()
-    ahead = delay * np.array([[3], [6]])
-    error = np.sqrt(np.square(x[first + ahead] - x[nearest + ahead]).mean(1, dtype=np.float64) / 2)
-    return float(curve @ centred / (centred @ centred)), float(error[0]), float(error[1])
+    rate = centred @ np.stack(curve) / (centred @ centred)
+    error, late_error = (
+        np.sqrt(np.square(gap(ahead * delay)).mean(1, dtype=np.float64) / 2) for ahead in (3, 6)
+    )
+    return np.stack((rate, error, late_error - error), 1)
 
 
 def log_distance_sum(distances: Float32[np.ndarray, " pair"]) -> float:
