@@ -107,6 +107,16 @@ class Fields:
         return (~self.shape_std.isnan()).any(-1)
 
     @cached_property
+    def minimum(self) -> Float[Tensor, "batch time channel"]:
+        """Smallest value of each frame and channel."""
+        return self._apart(self.norms.minimum)
+
+    @cached_property
+    def maximum(self) -> Float[Tensor, "batch time channel"]:
+        """Largest value of each frame and channel."""
+        return self._apart(self.norms.maximum)
+
+    @cached_property
     def l1(self) -> Float[Tensor, "batch time"]:
         """Mean of |u| over channel, height and width."""
         return self._apart(self.norms.l1)
@@ -147,8 +157,9 @@ class Fields:
 
     @cached_property
     def values(self) -> ValueStatistics:
-        """Extremes, quantiles and entropy of the values, each (batch, time, channel, …)."""
-        frames = value_statistics(self.u.detach().flatten(0, 2).flatten(1))
+        """Quantiles and entropy of the values, each (batch, time, channel, …)."""
+        pixels = self.u.detach().flatten(0, 2).flatten(1)
+        frames = value_statistics(pixels, self.norms.minimum.flatten(), self.norms.maximum.flatten())
         return ValueStatistics(*(column.unflatten(0, self.u.shape[:3]) for column in frames))
 
     @cached_property

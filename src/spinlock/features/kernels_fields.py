@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +23,8 @@ class FrameNorms(NamedTuple):
 
     mean: Float[Tensor, "frame channel"]
     std: Float[Tensor, "frame channel"]
+    minimum: Float[Tensor, "frame channel"]
+    maximum: Float[Tensor, "frame channel"]
     l1: Float[Tensor, " frame"]
     l2: Float[Tensor, " frame"]
     linf: Float[Tensor, " frame"]
@@ -29,23 +32,41 @@ class FrameNorms(NamedTuple):
 
 def frame_norms(u: Float[Tensor, "frame channel height width"]) -> FrameNorms:
     """Moments and norms of each frame, in chunks that stay in the cache; the variance from centred values."""
-    frames = u.flatten(2)
+    frames = u.detach().flatten(2)
     size = min(len(u), max(1, CHUNK_PIXELS // u[0].numel()))
-    spare, parts = torch.empty_like(frames[:size]), []
-    for chunk in frames.split(size):
-        mean, buffer = chunk.mean(-1), spare[: len(chunk)]
-        variance = _mean_square(torch.sub(chunk, mean[..., None], out=buffer))
-        magnitude = torch.abs(chunk, out=buffer)
-        l1, linf = magnitude.mean((-2, -1)), magnitude.amax((-2, -1))
-        square = variance + mean.square()
-        parts.append((mean, variance.sqrt(), l1, square.mean(-1).sqrt(), linf))
-    return FrameNorms(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    sums = _sums_on_cpu if u.device.type == "cpu" else _sums
+    spare = torch.empty_like(frames[:size])
+    parts = [sums(chunk, spare[: len(chunk)]) for chunk in frames.split(size)]
+    mean, variance, magnitude, low, high = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    return FrameNorms(
+        mean=mean,
+        std=variance.sqrt(),
+        minimum=low,
+        maximum=high,
+        l1=magnitude.mean(-1),
+        l2=(variance + mean.square()).mean(-1).sqrt(),
+        linf=torch.maximum(low.abs(), high.abs()).amax(-1),
+    )
 
 
-def _mean_square(values: Float[Tensor, "frame channel value"]) -> Float[Tensor, "frame channel"]:
-    if values.device.type == "cpu":  # as batched inner products
-        return torch.from_numpy(mean_product(values.numpy(), values.numpy(), axes=2))
-    return torch.linalg.vecdot(values, values) / values.shape[-1]
+def _sums(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[Float[Tensor, "frame channel"], ...]:
+    """Mean, variance, mean magnitude, minimum and maximum; `spare` is overwritten."""
+    mean = chunk.mean(-1)
+    centred = torch.sub(chunk, mean[..., None], out=spare)
+    variance = torch.linalg.vecdot(centred, centred) / chunk.shape[-1]
+    return mean, variance, torch.abs(chunk, out=spare).mean(-1), chunk.amin(-1), chunk.amax(-1)
+
+
+def _sums_on_cpu(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[Float[Tensor, "frame channel"], ...]:
+    """The same in numpy, sums as inner products; the mean in two steps, as inner products round more than sums."""
+    u, buffer = chunk.numpy(), spare.numpy()
+    mean = mean_product(u, axes=2)
+    centred = np.subtract(u, mean[..., None], out=buffer)
+    mean = mean + mean_product(centred, axes=2)
+    variance = mean_product(centred, centred, axes=2)
+    magnitude = mean_product(np.abs(u, out=buffer), axes=2)
+    columns = (mean, variance, magnitude, u.min(-1), u.max(-1))
+    return tuple(torch.from_numpy(column.astype(u.dtype)) for column in columns)
 
 
 def hann_window(like: Float[Tensor, "*batch height width"]) -> Float[Tensor, "height width"]:

@@ -20,10 +20,12 @@ Frames = Float[np.ndarray, "frame height width"]
 PerFrame = Float[np.ndarray, " frame"]
 
 
-def mean_product(a: NDArray, b: NDArray, *, axes: int = 1) -> NDArray:
-    """Mean of a·b over all but the first `axes` axes, as a batched inner product: the fastest sum that there is."""
+def mean_product(a: NDArray, b: NDArray | None = None, *, axes: int = 1) -> NDArray:
+    """Mean of a·b (of a, without b) over all but the first `axes` axes, as inner products: the fastest sum that there is."""
     shape, values = a.shape[:axes], math.prod(a.shape[axes:])
-    return np.matmul(a.reshape(-1, 1, values), b.reshape(-1, values, 1)).reshape(shape) / values
+    rows = a.reshape(-1, 1, values)
+    other = np.ones((values, 1), a.dtype) if b is None else b.reshape(-1, values, 1)
+    return np.matmul(rows, other).reshape(shape) / values
 
 
 class FrameSums:

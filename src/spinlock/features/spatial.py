@@ -72,7 +72,7 @@ def trough_depth(fields: Fields) -> PerTimestep:
 
     (mean - min) / std; > 0. NaN where the frame is constant.
     """
-    return _over_channels((fields.mean - fields.values.minimum) / fields.shape_std)
+    return _over_channels((fields.mean - fields.minimum) / fields.shape_std)
 
 
 @feature(category="spatial")
@@ -81,7 +81,7 @@ def peak_height(fields: Fields) -> PerTimestep:
 
     (max - mean) / std; > 0. NaN where the frame is constant.
     """
-    return _over_channels((fields.values.maximum - fields.mean) / fields.shape_std)
+    return _over_channels((fields.maximum - fields.mean) / fields.shape_std)
 
 
 @feature(category="spatial", source="Hotelling & Solomons 1932, Ann. Math. Stat. 3, 141")
