@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from spinlock.features.low_pass import synthesize
+from spinlock.features.kernels_products import mean_product
+from spinlock.features.low_pass import synthesize, synthesized_rows, waves_along_rows
 
 CHUNK_VALUES = 1 << 17
 """Values of a chunk of frames: what stays in the cache while all sums are taken."""
@@ -53,13 +54,16 @@ def quantities(
     height, width = u.shape[-2:]
     frames, modes = u.flatten(0, 1), low_modes.flatten(0, 1)
     coarse = synthesize(modes, ky, kx, height=min(height, LOW_POINTS), width=min(width, LOW_POINTS))
+    rows = synthesized_rows(modes, ky, height=height)  # (frame, channel, height, part)
+    waves = waves_along_rows(kx, width=width, dtype=u.dtype)
     chunk = max(1, CHUNK_VALUES // math.prod(u.shape[2:]))
+    spare = torch.empty_like(frames[:chunk])
     parts = []
-    for start in range(0, len(frames), chunk):
-        raw = frames[start : start + chunk]
-        high = raw - synthesize(modes[start : start + chunk], ky, kx, height=height, width=width)
-        entropy = energy_entropy(raw.flatten(1))[1]
-        parts.append(torch.stack((total_variation(raw, periodic=periodic), entropy, *energy_entropy(high.flatten(1)))))
+    for raw, low in zip(frames.split(chunk), rows.split(chunk), strict=True):
+        variation, entropy = total_variation(raw, periodic=periodic), energy_entropy(raw.flatten(1))[1]
+        high = spare[: len(raw)]
+        torch.addmm(raw.flatten(0, 2), low.flatten(0, 2), waves, alpha=-1, out=high.view(-1, width))
+        parts.append(torch.stack((variation, entropy, *energy_entropy(high.flatten(1)))))
     variation, entropy, high_l2, high_entropy = torch.cat(parts, -1).unflatten(-1, u.shape[:2]).unbind()
     low_l1 = coarse.abs().mean((-3, -2, -1)).unflatten(0, u.shape[:2])
     return Quantities(variation, entropy, low_l1, high_l2, high_entropy)
@@ -75,8 +79,8 @@ def energy_entropy(u: Float[Tensor, "frame value"]) -> tuple[Float[Tensor, " fra
     energy = (u * torch.where(largest > 0, largest, 1).reciprocal()[:, None]).square_()
     mean = energy.mean(-1)
     energy.mul_(torch.where(mean > 0, mean, 1).reciprocal()[:, None])
-    # Not xlogy, which is five times slower: 0 log(tiny) is 0 as well.
-    lost = torch.linalg.vecdot(energy, energy.clamp_min(torch.finfo(u.dtype).tiny).log_()).double() / u.shape[-1]
+    # Not xlogy, which is three times slower: 0 log(tiny) is 0 as well.
+    lost = mean_product(energy, energy.clamp_min(torch.finfo(u.dtype).tiny).log_()).double()
     return (largest * mean.sqrt()).double(), (math.log(u.shape[-1]) - lost).masked_fill(largest == 0, torch.nan)
 
 

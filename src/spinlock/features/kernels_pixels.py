@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS, RANK_ROWS, FrameSums
+from spinlock.features.kernels_products import mean_product
 
 
 class PixelStatistics(NamedTuple):
@@ -84,15 +85,9 @@ def _chunk_statistics(
     )
 
 
-def _mean_product(a: Tensor, b: Tensor) -> Float[Tensor, " frame"]:
-    """Mean of a·b over all but the first axis, without the array of products."""
-    a, b = a.flatten(1), b.flatten(1)
-    return torch.linalg.vecdot(a, b) / a.shape[1]
-
-
 def _moments(z: Float[Tensor, "frame height width"]) -> tuple[Float[Tensor, " frame"], ...]:
     square = z * z
-    return z.abs().mean((-2, -1)), _mean_product(square, z), _mean_product(square, square)
+    return z.abs().mean((-2, -1)), mean_product(square, z), mean_product(square, square)
 
 
 def _gradients(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
@@ -101,12 +96,12 @@ def _gradients(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tup
     rows, columns = (size if periodic or size == 1 else size - 1 for size in (height, width))  # of cells
     across, down = _along_x(torch.sub, z, periodic=periodic), _along_y(torch.sub, z, periodic=periodic)
     gx, gy = _along_y(torch.add, across, periodic=periodic), _along_x(torch.add, down, periodic=periodic)  # doubled
-    product = _mean_product(gx[:, :rows, :columns], gy[:, :rows, :columns]) / 4
+    product = mean_product(gx[:, :rows, :columns], gy[:, :rows, :columns]) / 4
     across, down = across.square_(), down.square_()
     xx, yy = across.sum((-2, -1)) / (height * columns), down.sum((-2, -1)) / (width * rows)
     square = _along_y(torch.add, across, periodic=periodic).add_(_along_x(torch.add, down, periodic=periodic))
     square = square[:, :rows, :columns]  # twice |∇z|² of the cells
-    fourth = _mean_product(square, square) / 4
+    fourth = mean_product(square, square) / 4
     magnitude = square.sqrt().mean((-2, -1)) / 2**0.5
     return xx, yy, product, fourth, magnitude
 
@@ -137,7 +132,7 @@ def _curvature(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tup
     around = z[:, 1:-1, 2:] + z[:, 1:-1, :-2] + z[:, 2:, 1:-1] + z[:, :-2, 1:-1]
     laplacian = around.sub_(z[:, 1:-1, 1:-1], alpha=4)
     square = laplacian * laplacian
-    return square.mean((-2, -1)), _mean_product(square, laplacian)
+    return square.mean((-2, -1)), mean_product(square, laplacian)
 
 
 def _level_set(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
@@ -170,4 +165,4 @@ def _effective_rank(z: Float[Tensor, "frame height width"]) -> Float[Tensor, " f
     rows = rows[:, :: math.ceil(rows.shape[1] / RANK_ROWS)]
     gram = rows @ rows.mT
     trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
-    return trace.square() / _mean_product(gram, gram) / rows.shape[1] ** 2
+    return trace.square() / mean_product(gram, gram) / rows.shape[1] ** 2

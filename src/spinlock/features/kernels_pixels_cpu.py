@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
+from spinlock.features.kernels_products import mean_product_on_cpu
+
 CHUNK_PIXELS = 131_072
 """Pixels of a chunk of frames: half a megabyte of float32."""
 
@@ -18,14 +20,6 @@ RANK_ROWS = 32
 
 Frames = Float[np.ndarray, "frame height width"]
 PerFrame = Float[np.ndarray, " frame"]
-
-
-def mean_product(a: NDArray, b: NDArray | None = None, *, axes: int = 1) -> NDArray:
-    """Mean of a·b (of a, without b) over all but the first `axes` axes, as inner products: the fastest sum that there is."""
-    shape, values = a.shape[:axes], math.prod(a.shape[axes:])
-    rows = a.reshape(-1, 1, values)
-    other = np.ones((values, 1), a.dtype) if b is None else b.reshape(-1, values, 1)
-    return np.matmul(rows, other).reshape(shape) / values
 
 
 class FrameSums:
@@ -60,12 +54,12 @@ class FrameSums:
         return [np.where(constant, np.nan, column).astype(z.dtype) for column in columns]
 
     def _mean(self, a: Frames) -> PerFrame:
-        return mean_product(a, np.broadcast_to(self.ones, a.shape))
+        return mean_product_on_cpu(a, np.broadcast_to(self.ones, a.shape))
 
     def _moments(self, z: Frames, spare: Frames) -> list[PerFrame]:
         magnitude = self._mean(np.abs(z, out=spare))
         square = np.multiply(z, z, out=spare)
-        return [magnitude, mean_product(square, z), mean_product(square, square)]
+        return [magnitude, mean_product_on_cpu(square, z), mean_product_on_cpu(square, square)]
 
     def _slopes(self, z: Frames, across: Frames, down: Frames, spare: Frames, other: Frames) -> list[PerFrame]:
         """Mean squares and product of the slopes, mean |∇z|⁴ and mean |∇z|, and of the Laplacian square and cube."""
@@ -77,20 +71,20 @@ class FrameSums:
         along_x, along_y, all_cells = (
             self.height * self.width / n for n in (self.height * columns, rows * self.width, rows * columns)
         )  # a mean over pixels becomes one over edges or cells
-        xx, yy = mean_product(across, across) * along_x, mean_product(down, down) * along_y
+        xx, yy = mean_product_on_cpu(across, across) * along_x, mean_product_on_cpu(down, down) * along_y
         self._next_row(np.add, across, out=spare)
         self._next_column(np.add, down, out=other)
-        product = mean_product(self._inside(spare), other) * all_cells / 4  # both are doubled
+        product = mean_product_on_cpu(self._inside(spare), other) * all_cells / 4  # both are doubled
         laplacian = self._laplacian(across, down, out=spare)
         inner = self._inner_share()
         square = np.multiply(laplacian, laplacian, out=other)
-        curvature = [mean_product(laplacian, laplacian) * inner, mean_product(square, laplacian) * inner]
+        curvature = [mean_product_on_cpu(laplacian, laplacian) * inner, mean_product_on_cpu(square, laplacian) * inner]
         for steps in (across, down):
             np.multiply(steps, steps, out=steps)
         self._next_row(np.add, across, out=spare)
         self._next_column(np.add, down, out=other)
         energy = self._inside(np.add(spare, other, out=spare))  # twice |∇z|² of the cells
-        fourth = mean_product(energy, energy) * all_cells / 4
+        fourth = mean_product_on_cpu(energy, energy) * all_cells / 4
         magnitude = self._mean(np.sqrt(energy, out=energy)) * all_cells / math.sqrt(2)
         return [xx, yy, product, fourth, magnitude, *curvature]
 
@@ -178,5 +172,5 @@ def effective_rank(z: Frames) -> PerFrame:
     rows = z if z.shape[1] <= z.shape[2] else z.swapaxes(1, 2)
     rows = np.ascontiguousarray(rows[:, :: math.ceil(rows.shape[1] / RANK_ROWS)])
     gram = np.matmul(rows, rows.swapaxes(1, 2))
-    trace, square = mean_product(rows, rows) * rows[0].size, mean_product(gram, gram) * gram[0].size
+    trace, square = mean_product_on_cpu(rows, rows) * rows[0].size, mean_product_on_cpu(gram, gram) * gram[0].size
     return trace**2 / np.where(square > 0, square, np.nan)

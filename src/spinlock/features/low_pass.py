@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from spinlock.features.kernels_complex import turning
+
 
 def lowest(
     modes: Complex[Tensor, "*batch ky kx"], ky: Int[Tensor, " ky"], kx: Int[Tensor, " kx"], *, cutoff: int
@@ -32,12 +34,23 @@ def synthesize(
         height: number of points along y.
         width: number of points along x.
     """
-    real = modes.real.dtype
-    angle_y = _angles(height, ky, real)  # (height, ky)
-    angle_x = _angles(width, kx, real).T  # (kx, width)
-    weight = torch.where(kx == 0, 1, 2).to(real)[:, None]
-    rows = torch.complex(angle_y.cos(), angle_y.sin()) @ modes  # (*batch, height, kx)
-    return torch.cat((rows.real, rows.imag), -1) @ torch.cat((weight * angle_x.cos(), -weight * angle_x.sin()))
+    return synthesized_rows(modes, ky, height=height) @ waves_along_rows(kx, width=width, dtype=modes.real.dtype)
+
+
+def synthesized_rows(
+    modes: Complex[Tensor, "*batch ky kx"], ky: Int[Tensor, " ky"], *, height: int
+) -> Float[Tensor, "*batch height part"]:
+    """The first half of `synthesize`: for each row of the field the real, then the imaginary parts of its modes in x."""
+    angle = _angles(height, ky, modes.real.dtype)  # (height, ky)
+    rows = turning(angle) @ modes  # (*batch, height, kx)
+    return torch.cat((rows.real, rows.imag), -1)
+
+
+def waves_along_rows(kx: Int[Tensor, " kx"], *, width: int, dtype: torch.dtype) -> Float[Tensor, "part width"]:
+    """The second half: what each of those parts contributes to the points of a row."""
+    angle = _angles(width, kx, dtype).T  # (kx, width)
+    weight = torch.where(kx == 0, 1, 2).to(dtype)[:, None]
+    return torch.cat((weight * angle.cos(), -weight * angle.sin()))
 
 
 def block_means(
@@ -58,7 +71,7 @@ def block_means(
     real = modes.real.dtype
     damped = modes * torch.sinc(ky.to(real) / rows)[:, None] * torch.sinc(kx.to(real) / columns)
     turns = ky[:, None].to(real) * (1 / rows - 1 / height) + kx.to(real) * (1 / columns - 1 / width)
-    centred = torch.polar(torch.ones_like(turns), math.pi * turns)
+    centred = turning(math.pi * turns)
     return synthesize(damped * centred, ky, kx, height=rows, width=columns)
 
 
