@@ -5,7 +5,7 @@ up to 8 cycles per domain, each less its mean over time, with a Hann window in t
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from spinlock.features.feature import feature
@@ -270,13 +270,14 @@ def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     """
     modes = fields.low_modes
     time = modes.shape[1]
-    result = fields.u.new_full((modes.shape[0],), torch.nan)
-    scale = integral_scale(frame_correlation(fields)) * 2 if time >= 4 else result
+    nothing = fields.u.new_full((modes.shape[0],), torch.nan)
+    if time < 4:
+        return nothing
+    scale = 2 * integral_scale(frame_correlation(fields))
+    defined = scale.isfinite()
+    lags = torch.where(defined, scale, 1).round().long().clamp(1, time // 2)
     fluctuation = modes - modes.mean(1, keepdim=True)
-    for row in scale.isfinite().nonzero().flatten().tolist():
-        lag = min(max(1, round(float(scale[row]))), time // 2)
-        result[row] = _shifted_correlation(fields, fluctuation[row], lag)
-    return result
+    return torch.where(defined, _shifted_correlation(fields, fluctuation, lags.tolist()), nothing)
 
 
 @feature(category="integrated", source="definition")
@@ -351,16 +352,21 @@ def _defined(fields: Fields) -> FrequencyWavenumber:
     return FrequencyWavenumber(nothing, nothing[0, 0], nothing[0, 0])
 
 
-def _shifted_correlation(fields: Fields, fluctuation: Tensor, lag: int) -> Float[Tensor, ""]:
-    """The largest over all shifts of the correlation of frames `lag` apart, of one realization's modes."""
-    before, after = fluctuation[:-lag], fluctuation[lag:]
+def _shifted_correlation(
+    fields: Fields, fluctuation: Complex[Tensor, "batch time channel ky kx"], lags: list[int]
+) -> Float[Tensor, " batch"]:
+    """The largest over all shifts of the correlation of each realization's frames that are `lags` apart."""
     weight = fields.low_weight * ~((fields.low_ky[:, None] == 0) & (fields.low_kx == 0))
-    energies = [(squared_magnitude(part).sum((0, 1)) * weight).sum() for part in (before, after)]
-    cross = (before.conj() * after).sum((0, 1)) * (weight > 0)
+    energy = (squared_magnitude(fluctuation).sum(2) * weight).sum((-2, -1))  # (batch, time)
+    sizes, crosses = [], []
+    for row, lag in enumerate(lags):
+        crosses.append((fluctuation[row, :-lag].conj() * fluctuation[row, lag:]).sum((0, 1)))
+        sizes.append(energy[row, :-lag].sum() * energy[row, lag:].sum())
     height, width = (SURFACE_POINTS if len(k) > 1 else 1 for k in (fields.low_ky, fields.low_kx))
+    cross = torch.stack(crosses) * (weight > 0)
     surface = synthesize(cross, fields.low_ky, fields.low_kx, height=height, width=width)
-    size = (energies[0] * energies[1]).sqrt()
-    return torch.where(size > 0, surface.max() / size, torch.nan)
+    size = torch.stack(sizes).sqrt()
+    return torch.where(size > 0, surface.amax((-2, -1)) / size, torch.nan)
 
 
 INTEGRATED = (

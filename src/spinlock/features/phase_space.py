@@ -184,7 +184,7 @@ def neighbour_numbers(
 
     steps = np.arange(0, 4 * delay + 1, max(1, delay // 2))
     curve = []
-    for step in steps:
+    for step in steps.tolist():
         distance = np.maximum(np.maximum(gap(step), gap(step + delay)), gap(step + 2 * delay))
         curve.append(np.log(np.maximum(distance, SMALLEST)).mean(1, dtype=np.float64))
     centred = steps - steps.mean()

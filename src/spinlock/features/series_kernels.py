@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from spinlock.features.fields import Fields
@@ -25,25 +25,25 @@ class LocalSeries(NamedTuple):
     Attributes:
         z: float64, one series a row.
         owner: the realization of each row.
-        num_realizations: of the sample, those without any row included.
+        belongs: 1 where the row is the realization's, else 0; realizations without any row included.
     """
 
     z: Float[Tensor, "row time"]
     owner: Int[Tensor, " row"]
-    num_realizations: int
+    belongs: Float[Tensor, "batch row"]
 
     def average(self, values: Float[Tensor, "row ..."]) -> Float[Tensor, "batch ..."]:
         """Mean over the rows of each realization; rows with NaN are left out, NaN where none is left."""
         values = values.double()
-        finite = ~values.isnan()
-        shape = (self.num_realizations, *values.shape[1:])
-        total = values.new_zeros(shape).index_add_(0, self.owner, values.nan_to_num(0.0))
-        count = values.new_zeros(shape).index_add_(0, self.owner, finite.double())
-        return torch.where(count > 0, total / count, torch.nan)
+        absent = values.isnan()
+        total = self.pooled(values.masked_fill(absent, 0.0))
+        return total / self.pooled((~absent).double())  # 0/0 is NaN
 
-    def pooled(self, counts: Float[Tensor, "row ..."]) -> Float[Tensor, "batch ..."]:
+    def pooled(self, counts: Float64[Tensor, "row ..."]) -> Float64[Tensor, "batch ..."]:
         """Sum over the rows of each realization; 0 where it has none."""
-        return counts.new_zeros((self.num_realizations, *counts.shape[1:])).index_add_(0, self.owner, counts)
+        if counts.ndim == 1:
+            return self.belongs @ counts
+        return (self.belongs @ counts.flatten(1)).unflatten(1, counts.shape[1:])
 
 
 @once
@@ -52,7 +52,9 @@ def local_series(fields: Fields) -> LocalSeries:
     series = fields.probes.mT.double()
     owner = torch.arange(series.shape[0], device=series.device).repeat_interleave(series.shape[1])
     z, alive = standardized(series.flatten(0, 1))
-    return LocalSeries(z, owner[alive], series.shape[0])
+    owner = owner[alive]
+    belongs = torch.arange(series.shape[0], device=series.device)[:, None] == owner
+    return LocalSeries(z, owner, belongs.double())
 
 
 def has_series(fields: Fields, *, at_least: int) -> bool:

@@ -23,7 +23,7 @@ def ordinal_shares(local: LocalSeries, *, delay: int) -> Float[Tensor, "batch pa
     them. Of the 64 places of the result 24 can be filled. NaN where no series is long enough (3 d + 1).
     """
     num_patterns = local.z.shape[1] - (ORDER - 1) * delay
-    counts = local.z.new_zeros((local.num_realizations, 2 ** math.comb(ORDER, 2)))
+    counts = local.z.new_zeros((len(local.belongs), 2 ** math.comb(ORDER, 2)))
     if num_patterns > 0:
         values = [local.z[:, k * delay : k * delay + num_patterns] for k in range(ORDER)]
         pairs = [(a, b) for b in range(ORDER) for a in range(b)]
@@ -85,7 +85,7 @@ def excess_information(local: LocalSeries, delay: Int[Tensor, " row"]) -> Float[
     correlation = (product / square).square().clamp_max(0.99)
     bins = rank * NUM_BINS // num_times
     code = (local.owner[:, None] * NUM_BINS + bins) * NUM_BINS + bins.gather(1, later)
-    joint = torch.bincount(code[exists], minlength=local.num_realizations * NUM_BINS**2).double()
+    joint = torch.bincount(code[exists], minlength=len(local.belongs) * NUM_BINS**2).double()
     joint = joint.reshape(-1, NUM_BINS, NUM_BINS) / pairs[:, None, None]
     information = entropy(joint.sum(1)) + entropy(joint.sum(2)) - entropy(joint.flatten(1))
     return information - (NUM_BINS - 1) ** 2 / (2 * pairs) + (1 - correlation).log() / 2
