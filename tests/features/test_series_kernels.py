@@ -40,7 +40,7 @@ def test_averages_leave_out_nan_and_are_nan_where_nothing_is_left():
     torch.testing.assert_close(
         local.average(values), torch.tensor([2.0, math.nan, math.nan, math.nan]).double(), equal_nan=True
     )
-    assert local.pooled(torch.tensor([1.0, 2.0, 3.0, 4.0]).double()).tolist() == [6, 0, 4, 0]
+    assert local.pooled(torch.tensor([1.0, 2.0, 3.0, 4.0])).tolist() == [6, 0, 4, 0]
 
 
 def test_slopes_agree_with_polynomial_fits():

@@ -11,6 +11,7 @@ from torch import Tensor
 from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, frame_scale, hann_window
 from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
+from spinlock.features.kernels_slopes import Slopes, pixel_slopes, spectral_slopes
 from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
 from spinlock.features.kernels_values import ValueStatistics, value_statistics
 
@@ -140,6 +141,17 @@ class Fields:
         return PixelStatistics(*(column.unflatten(0, self.u.shape[:3]) for column in frames))
 
     @cached_property
+    def slopes(self) -> Slopes:
+        """What is quadratic in slopes, each (batch, time, channel); NaN where a channel is constant."""
+        if self.periodic:
+            slopes = spectral_slopes(self.spectra.slope_sums)
+            return Slopes(*(torch.where(self.shape_std.isnan(), torch.nan, column) for column in slopes))
+        frames = pixel_slopes(
+            self.u.flatten(0, 2), self.mean.flatten(), self.shape_std.flatten(), periodic=self.periodic
+        )
+        return Slopes(*(column.unflatten(0, self.u.shape[:3]) for column in frames))
+
+    @cached_property
     def gradient_energy(self) -> Float[Tensor, "batch time"]:
         """Mean of |∇u|² over channel and space, by differences of neighbours (without the wrap if not periodic).
 
@@ -152,7 +164,7 @@ class Fields:
             sums = sums + rows @ _step_power(rows.shape[-1], self.u.shape[-2], like=rows)
             share = torch.where(self.is_varied, sums / columns.sum(-1), 0)
             return share * self.total_std.square() / self.dx**2
-        energy = (self.pixels.gradient_xx + self.pixels.gradient_yy) * self.std.square()
+        energy = (self.slopes.xx + self.slopes.yy) * self.std.square()
         return energy.nan_to_num(nan=0.0).mean(-1) / self.dx**2
 
     @cached_property

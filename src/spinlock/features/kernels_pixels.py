@@ -23,13 +23,9 @@ class PixelStatistics(NamedTuple):
     mean_magnitude: Float[Tensor, " frame"]  # mean |z|
     third: Float[Tensor, " frame"]  # mean z³
     fourth: Float[Tensor, " frame"]  # mean z⁴
-    gradient_xx: Float[Tensor, " frame"]  # mean (∂z/∂x)²
-    gradient_yy: Float[Tensor, " frame"]
-    gradient_xy: Float[Tensor, " frame"]
     gradient_fourth: Float[Tensor, " frame"]  # mean |∇z|⁴
     gradient_magnitude: Float[Tensor, " frame"]  # mean |∇z|
-    laplacian_square: Float[Tensor, " frame"]  # mean (∇²z)²
-    laplacian_cube: Float[Tensor, " frame"]
+    laplacian_cube: Float[Tensor, " frame"]  # mean (∇²z)³
     occupied: Float[Tensor, " frame"]  # share of pixels with z > 0
     interface: Float[Tensor, " frame"]  # edges between z > 0 and z <= 0, per pixel
     euler: Float[Tensor, " frame"]  # components less holes of z > 0, pixels joined by edges
@@ -79,7 +75,7 @@ def _chunk_statistics(
     return (
         *_moments(z),
         *_gradients(z, periodic=periodic),
-        *_curvature(z, periodic=periodic),
+        _cubed_curvature(z, periodic=periodic),
         *(column * defined for column in _level_set(z, periodic=periodic)),
         _effective_rank(z),
     )
@@ -91,22 +87,18 @@ def _moments(z: Float[Tensor, "frame height width"]) -> tuple[Float[Tensor, " fr
 
 
 def _gradients(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
-    """Mean squares and product of the slopes, mean |∇z|⁴ and mean |∇z|."""
-    height, width = z.shape[-2:]
-    rows, columns = (size if periodic or size == 1 else size - 1 for size in (height, width))  # of cells
-    across, down = _along_x(torch.sub, z, periodic=periodic), _along_y(torch.sub, z, periodic=periodic)
-    gx, gy = _along_y(torch.add, across, periodic=periodic), _along_x(torch.add, down, periodic=periodic)  # doubled
-    product = mean_product(gx[:, :rows, :columns], gy[:, :rows, :columns]) / 4
-    across, down = across.square_(), down.square_()
-    xx, yy = across.sum((-2, -1)) / (height * columns), down.sum((-2, -1)) / (width * rows)
-    square = _along_y(torch.add, across, periodic=periodic).add_(_along_x(torch.add, down, periodic=periodic))
+    """Mean |∇z|⁴ and mean |∇z|."""
+    rows, columns = (size if periodic or size == 1 else size - 1 for size in z.shape[-2:])  # of cells
+    across = along_x(torch.sub, z, periodic=periodic).square_()
+    down = along_y(torch.sub, z, periodic=periodic).square_()
+    square = along_y(torch.add, across, periodic=periodic).add_(along_x(torch.add, down, periodic=periodic))
     square = square[:, :rows, :columns]  # twice |∇z|² of the cells
     fourth = mean_product(square, square) / 4
     magnitude = square.sqrt().mean((-2, -1)) / 2**0.5
-    return xx, yy, product, fourth, magnitude
+    return fourth, magnitude
 
 
-def _along_x(combine: Callable[..., Tensor], z: Float[Tensor, "frame height width"], *, periodic: bool) -> Tensor:
+def along_x(combine: Callable[..., Tensor], z: Float[Tensor, "frame height width"], *, periodic: bool) -> Tensor:
     """combine(right neighbour, pixel) everywhere; right of the last column is the first one, or itself if not periodic."""
     result, flat = torch.empty_like(z), z.flatten(1)
     # Whole frames in one contiguous sweep, then the last column: many times faster than row by row.
@@ -115,7 +107,7 @@ def _along_x(combine: Callable[..., Tensor], z: Float[Tensor, "frame height widt
     return result
 
 
-def _along_y(combine: Callable[..., Tensor], z: Float[Tensor, "frame height width"], *, periodic: bool) -> Tensor:
+def along_y(combine: Callable[..., Tensor], z: Float[Tensor, "frame height width"], *, periodic: bool) -> Tensor:
     """combine(neighbour below, pixel) everywhere; below the last row is the first one, or itself if not periodic."""
     result = torch.empty_like(z)
     combine(z[:, 1:], z[:, :-1], out=result[:, :-1])
@@ -123,24 +115,28 @@ def _along_y(combine: Callable[..., Tensor], z: Float[Tensor, "frame height widt
     return result
 
 
-def _curvature(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
-    """Mean square and mean cube of the five-point Laplacian; of the inner pixels if the domain is not periodic."""
+def laplacian(z: Float[Tensor, "frame height width"], *, periodic: bool) -> Float[Tensor, "frame inner_y inner_x"]:
+    """Five-point Laplacian; of the inner pixels if the domain is not periodic."""
     if periodic or z.shape[-2] == 1:
         z = torch.cat((z[:, -1:], z, z[:, :1]), -2)
     if periodic or z.shape[-1] == 1:
         z = torch.cat((z[:, :, -1:], z, z[:, :, :1]), -1)
     around = z[:, 1:-1, 2:] + z[:, 1:-1, :-2] + z[:, 2:, 1:-1] + z[:, :-2, 1:-1]
-    laplacian = around.sub_(z[:, 1:-1, 1:-1], alpha=4)
-    square = laplacian * laplacian
-    return square.mean((-2, -1)), mean_product(square, laplacian)
+    return around.sub_(z[:, 1:-1, 1:-1], alpha=4)
+
+
+def _cubed_curvature(z: Float[Tensor, "frame height width"], *, periodic: bool) -> Float[Tensor, " frame"]:
+    """Mean cube of the five-point Laplacian."""
+    curvature = laplacian(z, periodic=periodic)
+    return mean_product(curvature * curvature, curvature)
 
 
 def _level_set(z: Float[Tensor, "frame height width"], *, periodic: bool) -> tuple[Float[Tensor, " frame"], ...]:
     """Occupied share, interface edges per pixel and Euler number of {z > 0}, from counts of pairs and quads of pixels."""
     height, width = z.shape[-2:]
     mask = torch.gt(z, 0, out=torch.empty_like(z))
-    pairs_x, pairs_y = (along(torch.mul, mask, periodic=True) for along in (_along_x, _along_y))
-    quads = _along_y(torch.mul, pairs_x, periodic=True)
+    pairs_x, pairs_y = (along(torch.mul, mask, periodic=True) for along in (along_x, along_y))
+    quads = along_y(torch.mul, pairs_x, periodic=True)
     # An axis of one pixel does not wrap around: a row of pixels is a line, not a ring of rings.
     if not periodic or width == 1:
         pairs_x[:, :, -1], quads[:, :, -1] = 0, 0

@@ -35,58 +35,47 @@ class FrameSums:
 
     def __init__(self, frames: int, height: int, width: int, *, periodic: bool, dtype: np.dtype) -> None:
         self.height, self.width, self.periodic = height, width, periodic
-        self.buffers = [np.empty((frames, height, width), dtype) for _ in range(5)]
+        self.buffers = [np.empty((frames, height, width), dtype) for _ in range(4)]
         self.masks = [np.empty((frames, height, width), np.bool_) for _ in range(3)]
-        self.ones = np.ones((1, height, width), dtype)
+        self.share = np.full(height * width, 1 / (height * width), dtype)
 
     def statistics(self, u: Frames, mean: PerFrame, std: PerFrame) -> list[PerFrame]:
         """The columns of `PixelStatistics`, in order; NaN where `std` is."""
-        z, across, down, spare, other = (buffer[: len(u)] for buffer in self.buffers)
+        z, across, down, spare = (buffer[: len(u)] for buffer in self.buffers)
         constant = np.isnan(std)
         np.subtract(u, mean[:, None, None], out=z)
         np.multiply(z, (1 / np.where(constant, np.inf, std))[:, None, None].astype(z.dtype), out=z)
-        columns = [
-            *self._moments(z, spare),
-            *self._slopes(z, across, down, spare, other),
-            *self._level_set(z),
-            effective_rank(z),
-        ]
+        moments, level_set, rank = self._moments(z, spare), self._level_set(z), effective_rank(z)
+        columns = [*moments, *self._slopes(z, across, down, spare), *level_set, rank]
         return [np.where(constant, np.nan, column).astype(z.dtype) for column in columns]
 
     def _mean(self, a: Frames) -> PerFrame:
-        return mean_product_on_cpu(a, np.broadcast_to(self.ones, a.shape))
+        return a.reshape(len(a), -1) @ self.share
 
     def _moments(self, z: Frames, spare: Frames) -> list[PerFrame]:
         magnitude = self._mean(np.abs(z, out=spare))
         square = np.multiply(z, z, out=spare)
         return [magnitude, mean_product_on_cpu(square, z), mean_product_on_cpu(square, square)]
 
-    def _slopes(self, z: Frames, across: Frames, down: Frames, spare: Frames, other: Frames) -> list[PerFrame]:
-        """Mean squares and product of the slopes, mean |∇z|⁴ and mean |∇z|, and of the Laplacian square and cube."""
+    def _slopes(self, z: Frames, across: Frames, down: Frames, spare: Frames) -> list[PerFrame]:
+        """Mean |∇z|⁴ and mean |∇z|, and the mean cube of the Laplacian; all four buffers are overwritten."""
         self._next_column(np.subtract, z, out=across)
         self._next_row(np.subtract, z, out=down)
         if not self.periodic:
             across[:, :, -1], down[:, -1] = 0, 0
         rows, columns = (n if self.periodic or n == 1 else n - 1 for n in (self.height, self.width))
-        along_x, along_y, all_cells = (
-            self.height * self.width / n for n in (self.height * columns, rows * self.width, rows * columns)
-        )  # a mean over pixels becomes one over edges or cells
-        xx, yy = mean_product_on_cpu(across, across) * along_x, mean_product_on_cpu(down, down) * along_y
-        self._next_row(np.add, across, out=spare)
-        self._next_column(np.add, down, out=other)
-        product = mean_product_on_cpu(self._inside(spare), other) * all_cells / 4  # both are doubled
+        all_cells = self.height * self.width / (rows * columns)  # a mean over pixels becomes one over cells
         laplacian = self._laplacian(across, down, out=spare)
-        inner = self._inner_share()
-        square = np.multiply(laplacian, laplacian, out=other)
-        curvature = [mean_product_on_cpu(laplacian, laplacian) * inner, mean_product_on_cpu(square, laplacian) * inner]
+        square = np.multiply(laplacian, laplacian, out=z)
+        cube = mean_product_on_cpu(square, laplacian) * self._inner_share()
         for steps in (across, down):
             np.multiply(steps, steps, out=steps)
         self._next_row(np.add, across, out=spare)
-        self._next_column(np.add, down, out=other)
-        energy = self._inside(np.add(spare, other, out=spare))  # twice |∇z|² of the cells
+        self._next_column(np.add, down, out=z)
+        energy = self._inside(np.add(spare, z, out=spare))  # twice |∇z|² of the cells
         fourth = mean_product_on_cpu(energy, energy) * all_cells / 4
         magnitude = self._mean(np.sqrt(energy, out=energy)) * all_cells / math.sqrt(2)
-        return [xx, yy, product, fourth, magnitude, *curvature]
+        return [fourth, magnitude, cube]
 
     def _next_column(self, combine: np.ufunc, a: NDArray, *, out: NDArray) -> NDArray:
         """combine(right neighbour, pixel); right of the last column is the first one."""

@@ -8,7 +8,11 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS
+from spinlock.features.kernels_products import mean_product
+from spinlock.features.kernels_slopes import slope_weights
+
+CHUNK_VALUES = 1 << 20
+"""Values of a chunk of frames: beyond the cache, because every transform costs as much as 50 000 values to set up."""
 
 LOW_BAND, HIGH_BAND = (1, 4), (5, 16)
 """First and last shell, cycles per domain, of the two bands of cross-channel coherence."""
@@ -28,6 +32,7 @@ class SpectralStatistics(NamedTuple):
     near_modes: Complex[Tensor, "frame channel near_ky near_kx"]  # û in ascending order of ky, mean included
     coherence: Float[Tensor, "frame 2"]  # squared, between channels: of the low and the high band
     correlation: Float[Tensor, " frame"]  # between channels, over the pixels
+    slope_sums: Float[Tensor, "frame channel 4 4"]  # of each channel, for `spectral_slopes`
 
 
 class Plane(NamedTuple):
@@ -37,7 +42,8 @@ class Plane(NamedTuple):
     ky: Float[Tensor, " ky"]  # cycles per domain, FFT order
     kx: Float[Tensor, " kx"]
     weight: Float[Tensor, " kx"]  # 1 at kx = 0 and Nyquist, else 2
-    weights: Float[Tensor, " mode"]  # the same for every mode
+    slopes_y: Float[Tensor, "4 ky"]  # `slope_weights` along y
+    slopes_x: Float[Tensor, "kx 4"]  # and along x
     own_conjugates: Int[Tensor, " own"]  # modes at Nyquist that are their own conjugates, k = 0 left out
     even_sums: Float[Tensor, "half_mode sum"]  # for ky >= 0: weight in shell 0, 1, …; weighted cos of 2θ, 4θ, 6θ
     odd_sums: Float[Tensor, "3 mode"]  # for all ky: weighted sin of 2θ, 4θ, 6θ
@@ -76,7 +82,8 @@ def make_plane(
         ky=ky,
         kx=kx,
         weight=weight,
-        weights=weights,
+        slopes_y=slope_weights(height, real=False, like=like).T.contiguous(),
+        slopes_x=slope_weights(width, real=True, like=like),
         own_conjugates=(own_y[:, None] & own_x).flatten().nonzero().squeeze(1)[1:],
         even_sums=torch.cat((shells, cosines[: len(upper)]), -1) * upper,
         odd_sums=sines.T * weights,
@@ -105,7 +112,7 @@ def spectral_statistics(
     Frames are divided by their `size` first, so that squares of powers neither vanish nor overflow, whatever the field's
     strength; `radial` and `near_modes` come back in the units of u.
     """
-    step = max(1, 4 * CHUNK_PIXELS // u[0].numel())  # fewer, larger products with the matrix of shells
+    step = max(1, CHUNK_VALUES // u[0].numel())
     parts = [
         _chunk_statistics(part, centre, width, plane)
         for part, centre, width in zip(u.split(step), mean.split(step), size.split(step), strict=True)
@@ -126,37 +133,37 @@ def _chunk_statistics(
     if plane.window is not None:
         spectrum = torch.fft.rfft2(centred * plane.window, norm="forward")
     spectrum[..., 0, 0] = 0
-    power = _power(spectrum)  # (frame, ky, kx), one of the two halves
+    powers = _power(spectrum)  # (frame, channel, ky, kx), one of the two halves
+    along_x = powers @ plane.slopes_x  # (frame, channel, ky, 4)
+    power = powers[:, 0] if powers.shape[1] == 1 else powers.sum(1)
     folded = _folded(power)
     even = folded.flatten(1) @ plane.even_sums
     odd = torch.stack([power.flatten(1) @ sines for sines in plane.odd_sums], -1)  # faster than a product of 3 columns
     columns = folded.sum(-2) * plane.weight
     total = columns.sum(-1)
-    rows = power @ plane.weight
     peak, harmonics = _strongest_wave(power, total, plane)
     return SpectralStatistics(
         radial=even[:, :-3] * size.square()[:, None],
         angular=torch.stack((even[:, -3:], odd), -1) / total[:, None, None],
-        along_y=rows,
+        along_y=along_x[..., 0].sum(1),
         along_x=columns,
         peak=peak,
         harmonics=harmonics,
         near_modes=near_modes,
         coherence=_coherence(spectrum, plane),
         correlation=_correlation(centred),
+        slope_sums=plane.slopes_y @ along_x,
     )
 
 
-def _power(spectrum: Complex[Tensor, "frame channel ky kx"]) -> Float[Tensor, "frame ky kx"]:
-    """Squared magnitudes, summed over channels."""
+def _power(spectrum: Complex[Tensor, "frame channel ky kx"]) -> Float[Tensor, "frame channel ky kx"]:
+    """Squared magnitudes."""
     if spectrum.device.type == "cpu":  # numpy reads real and imaginary parts twice as fast as torch
         modes = spectrum.numpy()
         parts = np.square(np.real(modes))
         parts += np.square(np.imag(modes))
-        power = torch.from_numpy(parts)
-    else:
-        power = spectrum.real.square() + spectrum.imag.square()
-    return power.squeeze(1) if power.shape[1] == 1 else power.sum(1)
+        return torch.from_numpy(parts)
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def _folded(power: Float[Tensor, "frame ky kx"]) -> Float[Tensor, "frame half_ky kx"]:
@@ -177,7 +184,8 @@ def _strongest_wave(
     """
     _, height, columns = power.shape
     flat = power.flatten(1)
-    concentration = (flat.square() @ plane.weights) / total**2
+    once = power[:, :, plane.weight == 1]  # all other modes count twice
+    concentration = 2 * flat.shape[1] * mean_product(flat, flat) - once.square().sum((1, 2))
     flat[:, plane.own_conjugates] /= 2
     # numpy's search is seven times faster than torch's on the CPU.
     index = torch.from_numpy(flat.numpy().argmax(-1)) if flat.device.type == "cpu" else flat.argmax(-1)
@@ -185,7 +193,7 @@ def _strongest_wave(
     row, column = index // columns, index % columns
     is_mirrored = (column == 0) | (2 * column == plane.width)  # there ky and -ky have the same power
     ky = torch.where(is_mirrored, plane.ky[row].abs(), plane.ky[row])
-    peak = torch.stack((ky, plane.kx[column], 2 * top / total, concentration), dim=-1)
+    peak = torch.stack((ky, plane.kx[column], 2 * top / total, concentration / total**2), dim=-1)
     signed = torch.where(row > height // 2, row - height, row)
     multiple = torch.tensor([[2], [3]], device=power.device)
     resolved = (2 * multiple * signed.abs() < height) & (2 * multiple * column < plane.width)

@@ -39,8 +39,9 @@ class LocalSeries(NamedTuple):
         total = self.pooled(values.masked_fill(absent, 0.0))
         return total / self.pooled((~absent).double())  # 0/0 is NaN
 
-    def pooled(self, counts: Float64[Tensor, "row ..."]) -> Float64[Tensor, "batch ..."]:
+    def pooled(self, counts: Float[Tensor, "row ..."]) -> Float64[Tensor, "batch ..."]:
         """Sum over the rows of each realization; 0 where it has none."""
+        counts = counts.double()
         if counts.ndim == 1:
             return self.belongs @ counts
         return (self.belongs @ counts.flatten(1)).unflatten(1, counts.shape[1:])

@@ -168,7 +168,7 @@ def gradient_microscale(fields: Fields) -> PerTimestep:
 
     λ = std / √(mean |∇u|²), > 0; for a plane wave of wavelength L it is L / 2π. NaN where the frame is constant.
     """
-    return _over_channels((fields.pixels.gradient_xx + fields.pixels.gradient_yy).rsqrt()) * fields.dx
+    return _over_channels((fields.slopes.xx + fields.slopes.yy).rsqrt()) * fields.dx
 
 
 @feature(category="spatial")
@@ -178,7 +178,7 @@ def gradient_kurtosis(fields: Fields) -> PerTimestep:
     log of mean |∇u|⁴ / (mean |∇u|²)², >= 0; log 2 for a Gaussian field, log 1.5 for a plane wave. NaN where the frame
     is constant.
     """
-    energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
+    energy = fields.slopes.xx + fields.slopes.yy
     return _over_channels((fields.pixels.gradient_fourth / energy.square()).log())
 
 
@@ -189,7 +189,7 @@ def gradient_sparsity(fields: Fields) -> PerTimestep:
     (mean |∇u|)² / mean |∇u|², in (0, 1]: 1 for a ramp, 8/π² for a plane wave, π/4 for a Gaussian field, near 0 for
     isolated fronts. NaN where the frame is constant.
     """
-    energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
+    energy = fields.slopes.xx + fields.slopes.yy
     return _over_channels(fields.pixels.gradient_magnitude.square() / energy)
 
 
@@ -206,9 +206,9 @@ def gradient_anisotropy(fields: Fields) -> PerTimestep:
 
 def _orientation(fields: Fields) -> tuple[Float[Tensor, "batch time channel"], Float[Tensor, "batch time channel"]]:
     """Structure tensor as coherence times cos 2θ and sin 2θ, θ the angle of the steepest axis to x."""
-    pixels = fields.pixels
-    energy = pixels.gradient_xx + pixels.gradient_yy
-    return (pixels.gradient_xx - pixels.gradient_yy) / energy, 2 * pixels.gradient_xy / energy
+    slopes = fields.slopes
+    energy = slopes.xx + slopes.yy
+    return (slopes.xx - slopes.yy) / energy, 2 * slopes.xy / energy
 
 
 @feature(category="spatial", source="Bigün & Granlund 1987, ICCV, 433")
@@ -239,8 +239,8 @@ def curvature_wavenumber(fields: Fields) -> PerTimestep:
     √(mean (∇²u)² / mean |∇u|²), >= 0, five-point Laplacian; k for a plane wave of wavenumber k (rad/length), up to
     √8/dx for pixel noise. NaN where the frame is constant or, without periodicity, has no inner pixel.
     """
-    energy = fields.pixels.gradient_xx + fields.pixels.gradient_yy
-    return _over_channels((fields.pixels.laplacian_square / energy).sqrt()) / fields.dx
+    energy = fields.slopes.xx + fields.slopes.yy
+    return _over_channels((fields.slopes.laplacian_square / energy).sqrt()) / fields.dx
 
 
 @feature(category="spatial")
@@ -250,7 +250,7 @@ def curvature_skewness(fields: Fields) -> PerTimestep:
     mean (∇²u)³ / (mean (∇²u)²)^1.5, any real number; 0 where the field looks the same upside down. NaN where the frame
     is constant or, without periodicity, has no inner pixel.
     """
-    return _over_channels(fields.pixels.laplacian_cube / fields.pixels.laplacian_square**1.5)
+    return _over_channels(fields.pixels.laplacian_cube / fields.slopes.laplacian_square**1.5)
 
 
 @feature(category="spatial")
