@@ -1,7 +1,7 @@
 """What the features of one sample share, each computed once and only when it is asked for."""
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import final
 
 import torch
@@ -177,7 +177,8 @@ class Fields:
     @cached_property
     def plane(self) -> Plane:
         """The wavenumbers of the grid, and the Hann window of a domain that is not periodic."""
-        return make_plane(self.u, cutoff=NEAR_CUTOFF, window=None if self.periodic else hann_window(self.u))
+        height, width = self.u.shape[-2:]
+        return _plane(height, width, self.periodic, self.u.dtype, self.u.device)
 
     @cached_property
     def spectra(self) -> SpectralStatistics:
@@ -284,6 +285,13 @@ class Fields:
     def _apart(self, frames: Tensor) -> Tensor:
         """(batch x time, …) → (batch, time, …)."""
         return frames.unflatten(0, self.u.shape[:2])
+
+
+@lru_cache(maxsize=4)
+def _plane(height: int, width: int, periodic: bool, dtype: torch.dtype, device: torch.device) -> Plane:
+    """The same object for all samples of a grid: making it takes a tenth of the time of using it."""
+    like = torch.empty((height, width), dtype=dtype, device=device)
+    return make_plane(like, cutoff=NEAR_CUTOFF, window=None if periodic else hann_window(like))
 
 
 def _step_power(wavenumbers: int, length: int, *, like: Tensor) -> Float[Tensor, " wavenumber"]:

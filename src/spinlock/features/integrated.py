@@ -291,9 +291,10 @@ def coverage(fields: Fields) -> Float[Tensor, " batch"]:
         In [0, 1]: 1 where every place sees every state, 0 for a frozen pattern; NaN with fewer than two steps or where
         the field is one constant.
     """
-    index = spread_indices(fields.u.shape[1], MOST_FRAMES)
-    frames = fields.u[:, index]
-    high, low = frames.amax(1), frames.amin(1)  # (batch, channel, height, width)
+    high, low = fields.u[:, 0].clone(), fields.u[:, 0].clone()  # (batch, channel, height, width)
+    for time in spread_indices(fields.u.shape[1], MOST_FRAMES).tolist():
+        torch.maximum(high, fields.u[:, time], out=high)
+        torch.minimum(low, fields.u[:, time], out=low)
     span = high.amax((-2, -1)) - low.amin((-2, -1))
     size = torch.maximum(high.abs(), low.abs()).amax((-2, -1))
     share = (high - low).mean((-2, -1)) / torch.where(span > 1e-6 * size, span, torch.nan)
@@ -311,8 +312,9 @@ def temporal_variance_share(fields: Fields) -> Float[Tensor, " batch"]:
         In [0, 1]: 0 for a frozen pattern, 1 where all places have the same average; NaN with fewer than two steps or
         where the field is one constant.
     """
-    time_mean = fields.u.mean(1)
-    frozen = time_mean.flatten(2).double().var(-1, correction=0).mean(-1)
+    times = fields.u.shape[1]
+    time_mean = fields.u.new_full((times,), 1 / times) @ fields.u.flatten(2)  # (batch, value)
+    frozen = time_mean.unflatten(1, (fields.u.shape[2], -1)).double().var(-1, correction=0).mean(-1)
     moving = gram_resolved(fields).diagonal(dim1=-2, dim2=-1).mean(-1)
     total = frozen + moving
     resolved = (total > 1e-12 * fields.linf.double().amax(1).square()) & (fields.u.shape[1] > 1)

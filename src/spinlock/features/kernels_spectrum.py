@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Complex, Float, Int
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from spinlock.features.kernels_products import mean_product
@@ -41,11 +42,11 @@ class Plane(NamedTuple):
     width: int
     ky: Float[Tensor, " ky"]  # cycles per domain, FFT order
     kx: Float[Tensor, " kx"]
-    weight: Float[Tensor, " kx"]  # 1 at kx = 0 and Nyquist, else 2
     slopes_y: Float[Tensor, "4 ky"]  # `slope_weights` along y
-    slopes_x: Float[Tensor, "kx 4"]  # and along x
+    slopes_x: Float[Tensor, "4 kx"]  # and along x
     own_conjugates: Int[Tensor, " own"]  # modes at Nyquist that are their own conjugates, k = 0 left out
     even_sums: Float[Tensor, "half_mode sum"]  # for ky >= 0: weight in shell 0, 1, …; weighted cos of 2θ, 4θ, 6θ
+    sparse_sums: csr_array | None  # the same, (sum, half_mode), on a CPU: a mode is in one shell only
     odd_sums: Float[Tensor, "3 mode"]  # for all ky: weighted sin of 2θ, 4θ, 6θ
     band_rows: Int[Tensor, " band_ky"]  # of the modes that coherence looks at
     bands: Float[Tensor, "2 band_ky band_kx"]  # weight of each of those modes in the low and the high band
@@ -72,6 +73,7 @@ def make_plane(
     shells = torch.nn.functional.one_hot(shell[: height // 2 + 1].flatten(), int(shell.max()) + 1)
     cosines, sines = (torch.stack([f(m * theta) for m in (2, 4, 6)], dim=-1) for f in (torch.cos, torch.sin))
     row = torch.arange(height, device=like.device)
+    even_sums = torch.cat((shells, cosines[: len(upper)]), -1) * upper
     own_y, own_x = (2 * row) % height == 0, (2 * column) % width == 0
     reach = HIGH_BAND[1] + 1
     band_rows = _rows_below(height, reach, like)
@@ -81,11 +83,11 @@ def make_plane(
         width=width,
         ky=ky,
         kx=kx,
-        weight=weight,
         slopes_y=slope_weights(height, real=False, like=like).T.contiguous(),
-        slopes_x=slope_weights(width, real=True, like=like),
+        slopes_x=slope_weights(width, real=True, like=like).T.contiguous(),
         own_conjugates=(own_y[:, None] & own_x).flatten().nonzero().squeeze(1)[1:],
-        even_sums=torch.cat((shells, cosines[: len(upper)]), -1) * upper,
+        even_sums=even_sums,
+        sparse_sums=csr_array(even_sums.T.numpy()) if like.device.type == "cpu" else None,
         odd_sums=sines.T * weights,
         band_rows=band_rows,
         bands=torch.stack([((near >= a) & (near <= b)) * weight[:band_columns] for a, b in (LOW_BAND, HIGH_BAND)]),
@@ -113,8 +115,9 @@ def spectral_statistics(
     strength; `radial` and `near_modes` come back in the units of u.
     """
     step = max(1, CHUNK_VALUES // u[0].numel())
+    spare = torch.empty_like(u[:step])
     parts = [
-        _chunk_statistics(part, centre, width, plane)
+        _chunk_statistics(part, centre, width, plane, spare)
         for part, centre, width in zip(u.split(step), mean.split(step), size.split(step), strict=True)
     ]
     return SpectralStatistics(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
@@ -125,8 +128,10 @@ def _chunk_statistics(
     mean: Float[Tensor, "frame channel"],
     size: Float[Tensor, " frame"],
     plane: Plane,
+    spare: Float[Tensor, "chunk channel height width"],
 ) -> SpectralStatistics:
-    centred = (u - mean[:, :, None, None]).mul_(size.reciprocal()[:, None, None, None])
+    centred = torch.sub(u, mean[:, :, None, None], out=spare[: len(u)])
+    centred.mul_(size.reciprocal()[:, None, None, None])
     spectrum = torch.fft.rfft2(centred, norm="forward")
     near_modes = spectrum[..., plane.near_rows, : plane.num_near_columns] * size[:, None, None, None]
     near_modes[..., len(plane.near_rows) // 2, 0] = mean.to(near_modes.dtype)
@@ -134,12 +139,12 @@ def _chunk_statistics(
         spectrum = torch.fft.rfft2(centred * plane.window, norm="forward")
     spectrum[..., 0, 0] = 0
     powers = _power(spectrum)  # (frame, channel, ky, kx), one of the two halves
-    along_x = powers @ plane.slopes_x  # (frame, channel, ky, 4)
+    along_x = torch.stack([powers @ weights for weights in plane.slopes_x], -1)  # (frame, channel, ky, 4)
     power = powers[:, 0] if powers.shape[1] == 1 else powers.sum(1)
     folded = _folded(power)
-    even = folded.flatten(1) @ plane.even_sums
-    odd = torch.stack([power.flatten(1) @ sines for sines in plane.odd_sums], -1)  # faster than a product of 3 columns
-    columns = folded.sum(-2) * plane.weight
+    even = _even_sums(folded.flatten(1), plane)
+    odd = torch.stack([power.flatten(1) @ sines for sines in plane.odd_sums], -1)
+    columns = folded.sum(-2) * plane.slopes_x[0]
     total = columns.sum(-1)
     peak, harmonics = _strongest_wave(power, total, plane)
     return SpectralStatistics(
@@ -166,6 +171,13 @@ def _power(spectrum: Complex[Tensor, "frame channel ky kx"]) -> Float[Tensor, "f
     return spectrum.real.square() + spectrum.imag.square()
 
 
+def _even_sums(folded: Float[Tensor, "frame half_mode"], plane: Plane) -> Float[Tensor, "frame sum"]:
+    """Power in every shell, and times cosines of the angle."""
+    if plane.sparse_sums is None:
+        return folded @ plane.even_sums
+    return torch.from_numpy((plane.sparse_sums @ folded.numpy().T).T)
+
+
 def _folded(power: Float[Tensor, "frame ky kx"]) -> Float[Tensor, "frame half_ky kx"]:
     """Power at ky plus that at -ky, for ky = 0, 1, … Nyquist: what shells and cosines see, in half the modes."""
     height = power.shape[1]
@@ -184,7 +196,7 @@ def _strongest_wave(
     """
     _, height, columns = power.shape
     flat = power.flatten(1)
-    once = power[:, :, plane.weight == 1]  # all other modes count twice
+    once = power[:, :, plane.slopes_x[0] == 1]  # all other modes count twice
     concentration = 2 * flat.shape[1] * mean_product(flat, flat) - once.square().sum((1, 2))
     flat[:, plane.own_conjugates] /= 2
     # numpy's search is seven times faster than torch's on the CPU.
