@@ -1,10 +1,10 @@
 """Series as symbols: ordinal patterns, a binary string, equally filled bins. Counts are pooled over a realization's series."""
 
 import math
-from collections.abc import Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from spinlock.features.series_kernels import LocalSeries
@@ -45,25 +45,32 @@ def normalized_permutation_entropy(shares: Float[Tensor, "batch pattern"]) -> Fl
 
 def lempel_ziv(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Number of phrases of the string [z > 0] (Lempel & Ziv 1976) times log₂ T / T."""
-    counts = [num_phrases(row) for row in (z > 0).tolist()]
+    counts = [num_phrases(row) for row in (z > 0).cpu().numpy()]
     return z.new_tensor(counts) * (math.log2(z.shape[1]) / z.shape[1])
 
 
-def num_phrases(word: Sequence[bool]) -> int:
+def num_phrases(word: Bool[np.ndarray, " letter"]) -> int:
     """Phrases of the exhaustive history of `word`: each is the shortest stretch that did not occur before its last letter.
 
     A set of places is the bits of one integer, so that all earlier places are compared with the phrase at once.
     """
-    ones = sum(1 << place for place, letter in enumerate(word) if letter)
-    zeros = ones ^ ((1 << len(word)) - 1)
-    start, phrases = 0, 0
-    while start < len(word):
-        same, stop = (1 << start) - 1, start  # the earlier places from which on the phrase reads the same
-        while same and stop < len(word):
-            same &= (ones if word[stop] else zeros) >> (stop - start)
-            stop += 1
-        start, phrases = max(stop, start + 1), phrases + 1
+    ones, zeros = (_bits(letters) for letters in (word, ~word))
+    places_of = [ones if letter else zeros for letter in word.tolist()]
+    end, start, phrases = len(places_of), 0, 0
+    while start < end:
+        same, length = (1 << start) - 1, 0  # the earlier places from which on the phrase reads the same
+        for places in places_of[start:]:
+            same &= places >> length
+            length += 1
+            if not same:
+                break
+        start, phrases = start + length, phrases + 1
     return phrases
+
+
+def _bits(places: Bool[np.ndarray, " place"]) -> int:
+    """The integer whose bits are the places."""
+    return int.from_bytes(np.packbits(places, bitorder="little").tobytes(), "little")
 
 
 def excess_information(local: LocalSeries, delay: Int[Tensor, " row"]) -> Float[Tensor, " batch"]:
