@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS
-from spinlock.features.kernels_products import mean_product_on_cpu
+from spinlock.features.kernels_products import mean_on_cpu, mean_product_on_cpu
 
 
 def frame_scale(frame: Float[Tensor, "batch channel height width"]) -> Float[Tensor, " batch"]:
@@ -61,11 +61,11 @@ def _sums(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[F
 def _sums_on_cpu(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[Float[Tensor, "frame channel"], ...]:
     """The same in numpy, sums as inner products; the mean in two steps, as inner products round more than sums."""
     u, buffer = chunk.numpy(), spare.numpy()
-    mean = mean_product_on_cpu(u, axes=2)
+    mean = mean_on_cpu(u, axes=2)
     centred = np.subtract(u, mean[..., None], out=buffer)
-    mean = mean + mean_product_on_cpu(centred, axes=2)
+    mean = mean + mean_on_cpu(centred, axes=2)
     variance = mean_product_on_cpu(centred, centred, axes=2)
-    magnitude = mean_product_on_cpu(np.abs(u, out=buffer), axes=2)
+    magnitude = mean_on_cpu(np.abs(u, out=buffer), axes=2)
     columns = (mean, variance, magnitude, u.min(-1), u.max(-1))
     return tuple(torch.from_numpy(column.astype(u.dtype)) for column in columns)
 
