@@ -35,7 +35,9 @@ def test_local_series_know_the_realization_they_belong_to():
 
 
 def test_averages_leave_out_nan_and_are_nan_where_nothing_is_left():
-    local = kernels.LocalSeries(torch.zeros(4, 2).double(), torch.tensor([0, 0, 0, 2]), torch.eye(4)[[0, 0, 0, 2]].T.double())
+    local = kernels.LocalSeries(
+        torch.zeros(4, 2).double(), torch.tensor([0, 0, 0, 2]), torch.eye(4)[[0, 0, 0, 2]].T.double()
+    )
     values = torch.tensor([1.0, math.nan, 3.0, math.nan])
     torch.testing.assert_close(
         local.average(values), torch.tensor([2.0, math.nan, math.nan, math.nan]).double(), equal_nan=True

@@ -58,7 +58,9 @@ def _sums(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[F
     return mean, variance, torch.abs(chunk, out=spare).mean(-1), chunk.amin(-1), chunk.amax(-1)
 
 
-def _sums_on_cpu(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[Float[Tensor, "frame channel"], ...]:
+def _sums_on_cpu(
+    chunk: Float[Tensor, "frame channel pixel"], spare: Tensor
+) -> tuple[Float[Tensor, "frame channel"], ...]:
     """The same in numpy, sums as inner products; the mean in two steps, as inner products round more than sums."""
     u, buffer = chunk.numpy(), spare.numpy()
     mean = mean_on_cpu(u, axes=2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def mean_product(a: Float[Tensor, "row *value"], b: Float[Tensor, "row *value"]) -> Float[Tensor, " row"]:
+def mean_product(a: Float[Tensor, "row ..."], b: Float[Tensor, "row ..."]) -> Float[Tensor, " row"]:
     """Mean of a·b over all but the first axis, without the array of products."""
     if a.device.type == "cpu":
         return torch.from_numpy(mean_product_on_cpu(a.detach().numpy(), b.detach().numpy()))

@@ -192,9 +192,7 @@ def neighbour_numbers(
         curve.append(np.log(np.maximum(distance, SMALLEST)).mean(1, dtype=np.float64))
     centred = steps - steps.mean()
     rate = centred @ np.stack(curve) / (centred @ centred)
-    error, late_error = (
-        np.sqrt(np.square(gap(ahead * delay)).mean(1, dtype=np.float64) / 2) for ahead in (3, 6)
-    )
+    error, late_error = (np.sqrt(np.square(gap(ahead * delay)).mean(1, dtype=np.float64) / 2) for ahead in (3, 6))
     return np.stack((rate, error, late_error - error), 1)
 
 
