@@ -1,6 +1,7 @@
 """Feature libraries on the same series: each a function that computes all that it has, of a list of series."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,15 +12,13 @@ Series = list[NDArray[np.float64]]
 
 def pycatch22_features(series: Series) -> int:
     """catch24: 22 characteristics, mean and standard deviation."""
-    import pycatch22
-
+    pycatch22 = import_module("pycatch22")
     return sum(len(pycatch22.catch22_all(one.tolist(), catch24=True)["values"]) for one in series)
 
 
 def antropy_features(series: Series) -> int:
     """Its entropies, fractal dimensions and the rest, with their defaults."""
-    import antropy
-
+    antropy = import_module("antropy")
     count = 0
     for one in series:
         word = (one > one.mean()).astype(int)
@@ -43,26 +42,23 @@ def antropy_features(series: Series) -> int:
 
 def tsfel_features(series: Series) -> int:
     """All domains of its default configuration."""
-    import tsfel
-
+    tsfel = import_module("tsfel")
     settings = tsfel.get_features_by_domain()
     return sum(tsfel.time_series_features_extractor(settings, one, fs=10, verbose=0).size for one in series)
 
 
 def tsfresh_features(series: Series) -> int:
     """EfficientFCParameters, in this process."""
-    import pandas
-    from tsfresh import extract_features
-    from tsfresh.feature_extraction import EfficientFCParameters
-
+    pandas, tsfresh = import_module("pandas"), import_module("tsfresh")
+    settings = import_module("tsfresh.feature_extraction").EfficientFCParameters()
     table = pandas.concat(
         [pandas.DataFrame({"id": k, "time": range(len(one)), "u": one}) for k, one in enumerate(series)]
     )
-    return extract_features(
+    return tsfresh.extract_features(
         table,
         column_id="id",
         column_sort="time",
-        default_fc_parameters=EfficientFCParameters(),
+        default_fc_parameters=settings,
         n_jobs=0,
         disable_progressbar=True,
     ).size

@@ -148,7 +148,9 @@ def naive(size: int, *, repeats: int) -> Figures:
     fields = Fields.from_rollout(rollout)
     frames, by_name = fields.u.flatten(0, 2), {feature.name: feature for feature in PER_TIMESTEP}
     for name, expected in naive_features(frames).items():
-        value = by_name[name](fields).flatten() * (rollout.dx if name.startswith(("gradient_mag", "curvature_w")) else 1)
+        value = by_name[name](fields).flatten() * (
+            rollout.dx if name.startswith(("gradient_mag", "curvature_w")) else 1
+        )
         value = value / rollout.dx if name == "gradient_microscale" else value
         value = value * rollout.dx if name == "interface_length" else value
         torch.testing.assert_close(value.double(), expected.double(), rtol=2e-2, atol=2e-3, msg=name)
@@ -197,7 +199,9 @@ def memory(size: int) -> Figures:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", help="profile, libraries, naive, workers, memory; all where nothing is named")
+    parser.add_argument(
+        "what", nargs="*", help="profile, libraries, naive, workers, memory; all where nothing is named"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -30,3 +30,13 @@ def test_a_constant_frame_has_no_statistics_and_leaves_its_neighbours_alone():
     for one, other in zip(fast, plain, strict=True):
         assert one[1].isnan().all()
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+def test_level_sets_are_counted_right_in_frames_that_are_almost_full():
+    u = torch.ones(2, 64, 48).double()
+    u[0, 5, 7], u[1, :, :] = -9.0, -1.0
+    u[1, 3, 4] = 9.0
+    mean, std = torch.zeros(2).double(), torch.ones(2).double()
+    fast = pixel_statistics(u, mean, std, periodic=True)
+    assert (fast.occupied * 64 * 48).tolist() == pytest.approx([64 * 48 - 1, 1])
+    assert (fast.interface * 64 * 48).tolist() == pytest.approx([4, 4])

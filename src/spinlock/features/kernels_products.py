@@ -11,8 +11,8 @@ from torch import Tensor
 
 
 def mean_product(a: Float[Tensor, "row ..."], b: Float[Tensor, "row ..."]) -> Float[Tensor, " row"]:
-    """Mean of a·b over all but the first axis, without the array of products."""
-    if a.device.type == "cpu":
+    """Mean of a·b over all but the first axis, without the array of products; NaN over no values."""
+    if a.device.type == "cpu" and a.numel() > 0:
         return torch.from_numpy(mean_product_on_cpu(a.detach().numpy(), b.detach().numpy()))
     return torch.linalg.vecdot(a.flatten(1), b.flatten(1)) / math.prod(a.shape[1:])
 
