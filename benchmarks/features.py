@@ -42,7 +42,7 @@ from spinlock.core.rollout import Rollout
 from spinlock.features.extract import extract_rollout
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY
-from spinlock.pipeline.workers import map_in_workers
+from spinlock.pipeline.workers import keep_freed_memory, map_in_workers
 
 REALIZATIONS, TIMES = 3, 250
 SERIES_CATEGORIES = ("temporal", "nonlinear")
@@ -207,6 +207,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as workers do
     repeats = arguments.repeats
     measurements: dict[str, Callable[[], Figures]] = {"libraries": lambda: libraries(repeats=min(3, repeats))}
     for size in arguments.sizes:
