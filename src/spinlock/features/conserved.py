@@ -60,28 +60,31 @@ def quantities(
     spare = torch.empty_like(frames[:chunk])
     parts = []
     for raw, low in zip(frames.split(chunk), rows.split(chunk), strict=True):
-        variation, entropy = total_variation(raw, periodic=periodic), energy_entropy(raw.flatten(1))[1]
+        size = raw.flatten(1).abs().amax(-1)
+        variation, entropy = total_variation(raw, periodic=periodic), energy_entropy(raw.flatten(1), size)[1]
         high = spare[: len(raw)]
         torch.addmm(raw.flatten(0, 2), low.flatten(0, 2), waves, alpha=-1, out=high.view(-1, width))
-        parts.append(torch.stack((variation, entropy, *energy_entropy(high.flatten(1)))))
+        parts.append(torch.stack((variation, entropy, *energy_entropy(high.flatten(1), size))))
     variation, entropy, high_l2, high_entropy = torch.cat(parts, -1).unflatten(-1, u.shape[:2]).unbind()
     low_l1 = coarse.abs().mean((-3, -2, -1)).unflatten(0, u.shape[:2])
     return Quantities(variation, entropy, low_l1, high_l2, high_entropy)
 
 
-def energy_entropy(u: Float[Tensor, "frame value"]) -> tuple[Float[Tensor, " frame"], Float[Tensor, " frame"]]:
+def energy_entropy(
+    u: Float[Tensor, "frame value"], size: Float[Tensor, " frame"]
+) -> tuple[Float[Tensor, " frame"], Float[Tensor, " frame"]]:
     """Root mean square, and -Σ p log p in nats with p = u²/Σu², in float64; NaN entropy of a frame of zeros.
 
-    With e = u²/⟨u²⟩ the entropy is log N - ⟨e log e⟩: what is lost to an even distribution, without the cancellation
+    Values are divided by `size` first, so that their squares stay in range: the largest magnitude, or that of a field of
+    which `u` is a part. With e = u²/⟨u²⟩ the entropy is log N - ⟨e log e⟩: what is lost to an even distribution, without the cancellation
     of two large sums.
     """
-    largest = u.abs().amax(-1)
-    energy = (u * torch.where(largest > 0, largest, 1).reciprocal()[:, None]).square_()
+    energy = (u * torch.where(size > 0, size, 1).reciprocal()[:, None]).square_()
     mean = energy.mean(-1)
     energy.mul_(torch.where(mean > 0, mean, 1).reciprocal()[:, None])
     # Not xlogy, which is three times slower: 0 log(tiny) is 0 as well.
     lost = mean_product(energy, energy.clamp_min(torch.finfo(u.dtype).tiny).log_()).double()
-    return (largest * mean.sqrt()).double(), (math.log(u.shape[-1]) - lost).masked_fill(largest == 0, torch.nan)
+    return (size * mean.sqrt()).double(), (math.log(u.shape[-1]) - lost).masked_fill(mean == 0, torch.nan)
 
 
 def total_variation(u: Float[Tensor, "frame channel height width"], *, periodic: bool) -> Float[Tensor, " frame"]:
