@@ -8,6 +8,7 @@ import torch
 from plane_waves import columns, smooth_field
 
 from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.disturbances import ScheduledNoise
 from spinlock.dynamics.noise import ColoredNoise
 
 
@@ -89,3 +90,24 @@ def test_rows_of_both_kinds_share_a_call_without_touching_each_other():
         like_kind = parameters | {"noise_kind": (kind, kind)}
         same = ColoredNoise(like_kind, lambda: draw, dt=0.25, like=like, conserves_mean=True).increment(like)
         assert torch.equal(same[row], both[row])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "strength"),
+    [
+        ("constant", lambda t: t**0),
+        ("annealed", lambda t: math.exp(-t / 64)),
+        ("periodic", lambda t: 1 + math.sin(math.pi * t / 16)),
+    ],
+)
+def test_the_noise_of_an_operator_follows_its_schedule(schedule, strength):
+    like = torch.zeros(2, 1, 16, 16, dtype=torch.float64)
+    parameters = noise_columns(2)
+    disturbed = ScheduledNoise(
+        {**parameters, "noise_schedule": (schedule, "constant")}, white(like.shape), dt=1.0, like=like
+    )
+    plain = ColoredNoise(parameters, white(like.shape), dt=1.0, like=like)
+    for step in range(1, 34):
+        increment = plain.increment(like)
+        expected = torch.stack((strength(step) * increment[0], increment[1]))
+        torch.testing.assert_close(disturbed(like), expected, rtol=1e-12, atol=1e-15)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from spinlock.core.rollout import StepOperator
 from spinlock.core.seeds import stream
+from spinlock.dynamics.disturbances import NOISE_SCHEDULE, ScheduledNoise
 from spinlock.dynamics.neural import (
     ACTIVATIONS,
     LAYER_PARAMETERS,
@@ -43,7 +44,7 @@ class StochasticCNN(System):
     by 3 plus the noise. Without the inhibition h a fifth of all draws would end uniform. Weights and offsets come from the stream (weight_seed, "cnn"), so stored parameters rebuild the
     operator. Kernels are Gaussian-windowed white noise, mixed with their average over the 8 symmetries of the square:
     `asymmetry` 0 gives operators that look the same in all directions, 1 makes patterns travel. The last kernels end with a binomial filter, so that no pattern lives at the scale of single cells.
-    One cell is one unit of length at every grid size.
+    One cell is one unit of length at every grid size. The noise is constant, annealed or periodic.
 
     Frame 0: f.
 
@@ -59,6 +60,7 @@ class StochasticCNN(System):
     grows_with_grid = True
     bound = 100.0
     shares_calls = False
+    disturbance = ScheduledNoise
     # Fitted to 40 draws at 32, 64 and 128 cells a side: 1.2 to 1.3, .9 to 1.1 and .9 to 1.4.
     cost_powers: ClassVar[Mapping[str, float]] = {"num_layers": 1.0, "num_channels": 1.0, "kernel_size": 1.0}
     initial_conditions: ClassVar[Mapping[str, float]] = {
@@ -91,6 +93,7 @@ class StochasticCNN(System):
         *LAYER_PARAMETERS,
         *UPDATE_PARAMETERS,
         *noise_parameters(3e-3, 0.15, unit="1/√step"),
+        NOISE_SCHEDULE,
     )
 
     def frame_zero(

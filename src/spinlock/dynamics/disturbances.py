@@ -3,6 +3,7 @@
 A disturbance is made for one simulation and called once a saved step, with the state that the step has reached.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,6 +14,10 @@ from torch import Tensor
 from spinlock.dynamics.noise import ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, column
 
+ANNEALING_STEPS = 64
+"""Steps in which annealed noise falls by e."""
+PERIOD_STEPS = 32
+"""Steps of one swing of periodic noise."""
 Disturb = Callable[[Tensor], Tensor]
 """The state with the next increment of the noise."""
 
@@ -77,6 +82,43 @@ class ClippedNoise:
         return (state + self._noise.increment(state)).clamp(self._low, self._high)
 
 
+class ScheduledNoise:
+    """Coloured noise whose strength at step t = 1, 2, … is σ times s(t).
+
+        constant  s = 1
+        annealed  s = e^{−t/64}
+        periodic  s = 1 + sin(2πt/32)
+
+    Steps are counted from frame 0, so a shorter run is the beginning of a longer one.
+
+    Args:
+        parameters, white, dt, like: as in `Disturbance`, with those of `ColoredNoise` and "noise_schedule".
+    """
+
+    def __init__(self, parameters: Columns, white: White, *, dt: float, like: Tensor) -> None:
+        self._noise = ColoredNoise(parameters, white, dt=dt, like=like)
+        self._schedules = tuple(str(name) for name in parameters["noise_schedule"])
+        self._step = 0
+
+    def __call__(self, state: Tensor) -> Tensor:
+        """The state with the noise of the next step."""
+        self._step += 1
+        factors = {
+            "constant": 1.0,
+            "annealed": math.exp(-self._step / ANNEALING_STEPS),
+            "periodic": 1.0 + math.sin(2 * math.pi * self._step / PERIOD_STEPS),
+        }
+        strength = state.new_tensor([factors[name] for name in self._schedules]).view(-1, 1, 1, 1)
+        return state + strength * self._noise.increment(state)
+
+
+NOISE_SCHEDULE = Parameter(
+    name="noise_schedule",
+    kind="choice",
+    choices=("constant", "annealed", "periodic"),
+    weights=(2.0, 1.0, 1.0),
+    description="Whether the noise stays, fades by e every 64 steps, or swells and ebbs every 32.",
+)
 FLIP_PROBABILITY = Parameter(
     name="flip_probability",
     kind="log",
