@@ -113,22 +113,29 @@ def peak_of(samples: int) -> float:
         process = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)  # noqa: S603
         peak = 0.0
         while process.poll() is None:
-            peak = max(peak, resident(process.pid))
+            parts = resident(process.pid)
+            if parts:
+                peak = max(peak, sum(own for own, _ in parts) + max(shared for _, shared in parts))
             time.sleep(0.02)
         if process.returncode:
             raise RuntimeError(f"generate ended with exit code {process.returncode}")
     return peak
 
 
-def resident(pid: int) -> float:
-    """Megabytes of a process and all below it, shared pages divided among those that share them (Linux)."""
+def resident(pid: int) -> list[tuple[float, float]]:
+    """Megabytes of a process and of all below it: own ones, and those of libraries (Linux).
+
+    Own pages that forked processes share are divided among them. Those of libraries are the same for all, and are not
+    divided: that would depend on what else runs on the machine.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
         below = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000 if lines else 0.0
-    return own + sum(resident(int(child)) for child in below)
+        return []
+    size = {line.split()[0]: int(line.split()[1]) / 1000 for line in lines[1:]}
+    own = [(size["Pss_Anon:"], size["Rss:"] - size["Anonymous:"])] if size else []
+    return own + [part for child in below for part in resident(int(child))]
 
 
 def main() -> None:

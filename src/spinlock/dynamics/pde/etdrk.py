@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 NonlinearTerm = Callable[[Tensor], Tensor]
-CONTOUR_POINTS = 32
+CONTOUR_POINTS = 16
+"""The error of the mean falls as 1 / 16!, below what float64 resolves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,16 +53,23 @@ class ETDRK4:
             keep: 1 for the modes that the nonlinear term may feed, 0 for those that dealiasing removes.
             dtype: float32 or float64, of the states.
         """
-
-        z = linear * step
+        fed = keep.bool()
+        z = linear[..., fed] * step
         one, two, three = _phi(z)
+
+        def factor(values: Tensor) -> Tensor:
+            """Zero for the modes that are not fed."""
+            whole = linear.new_zeros(linear.shape)
+            whole[..., fed] = values
+            return _coefficient(whole, dtype)
+
         return cls(
-            whole=_coefficient(torch.exp(z), dtype),
-            half=_coefficient(torch.exp(z / 2), dtype),
-            to_middle=_coefficient(step / 2 * _phi(z / 2)[0] * keep, dtype),
-            first=_coefficient(step * (one - 3 * two + 4 * three) * keep, dtype),
-            second=_coefficient(2 * step * (two - 2 * three) * keep, dtype),
-            third=_coefficient(step * (4 * three - two) * keep, dtype),
+            whole=_coefficient(torch.exp(linear * step), dtype),
+            half=_coefficient(torch.exp(linear * step / 2), dtype),
+            to_middle=factor(step / 2 * _phi(z / 2)[0]),
+            first=factor(step * (one - 3 * two + 4 * three)),
+            second=factor(2 * step * (two - 2 * three)),
+            third=factor(step * (4 * three - two)),
         )
 
     def __call__(self, spectrum: Tensor, nonlinear: NonlinearTerm) -> Tensor:
