@@ -153,7 +153,8 @@ def naive(size: int, *, repeats: int) -> Figures:
         )
         value = value / rollout.dx if name == "gradient_microscale" else value
         value = value * rollout.dx if name == "interface_length" else value
-        torch.testing.assert_close(value.double(), expected.double(), rtol=2e-2, atol=2e-3, msg=name)
+        # Quantiles of a large frame come from a histogram, right to 1/2048 of the range.
+        torch.testing.assert_close(value.double(), expected.double(), rtol=2e-2, atol=1e-2, msg=name)
 
     def ours() -> None:
         fresh = Fields.from_rollout(rollout)
