@@ -11,7 +11,7 @@ from spinlock.training.estimator import Tokenizer
 
 
 def decoded(result):
-    return result.tokenizer.reconstruct(sample_table(rows=80, seed=5)).values
+    return result.tokenizer.reconstruct(sample_table(rows=400, seed=5)).values
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from spinlock.training.settings import TrainingSettings
 from spinlock.training.sizes import Sizes, choose_sizes
 from spinlock.vqvae.backend import Backend
 from spinlock.vqvae.beam_search import Codebook
-from spinlock.vqvae.classical import ClassicalBackend, ResidualFit
+from spinlock.vqvae.classical import ClassicalBackend, ResidualFit, row_neighbors
 from spinlock.vqvae.column_transform import ColumnTransform
 from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance, usual_errors
 from spinlock.vqvae.imputation import CategoryImputer
@@ -211,6 +211,8 @@ def _fit_classical(data: TrainingData, *, sizes: Sizes, settings: TrainingSettin
         mixing_reach=settings.mixing_reach,
         pool_rows=settings.pool_rows,
     )
+    packed, present = data.packing.pack(data.train.x), data.packing.present(data.train.mask)
+    neighbors = row_neighbors(packed.transpose(0, 1), present.T, fit=how)
     backend = ClassicalBackend.fit(
         *data.train,
         packing=data.packing,
@@ -218,10 +220,11 @@ def _fit_classical(data: TrainingData, *, sizes: Sizes, settings: TrainingSettin
         seed=settings.seed,
         how=how,
         search_beam=settings.beam,
+        neighbors=neighbors,
     )
     best = reconstruction_mse(backend, data.validation)
     for number in range(settings.refit_rounds):
-        candidate = backend.refit(*data.train, seed=settings.seed + number + 1, how=how)
+        candidate = backend.refit(*data.train, seed=settings.seed + number + 1, how=how, neighbors=neighbors)
         mse = reconstruction_mse(candidate, data.validation)
         log.debug("round %d of fitting all codewords together: validation error %.4f, before %.4f.", number, mse, best)
         if mse >= best:

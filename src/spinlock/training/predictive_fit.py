@@ -13,9 +13,9 @@ from spinlock.vqvae.predictive.joint_decoder import JointDecoder, fit_joint_deco
 
 log = logging.getLogger(__name__)
 
-PENALTIES = ((0.01, 1e-3), (0.03, 1e-3), (0.03, 1e-2), (0.1, 1e-2), (0.3, 1e-1))
+PENALTIES = ((0.01, 1e-3), (0.03, 1e-3), (0.1, 1e-3), (0.1, 1e-2), (0.3, 1e-2), (0.3, 1e-1))
 """Of the linear part and of the kernel part; validation rows choose a pair, or no correction."""
-KERNEL_WIDTH = 1.0
+KERNEL_WIDTH = 0.3
 POOL_ROWS = 8000
 
 

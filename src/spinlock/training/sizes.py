@@ -12,7 +12,7 @@ from spinlock.core.tokens import TokenizerConfig
 from spinlock.training.rows import Rows, TrainingData, mixed_pool
 from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.beam_search import beam_search, codeword_sums
-from spinlock.vqvae.classical import ResidualFit, fit_residual_codebooks
+from spinlock.vqvae.classical import ResidualFit, fit_residual_codebooks, row_neighbors
 from spinlock.vqvae.codebook_sizes import ROWS_PER_TOKEN, codebook_sizes, level_bits, most_bits, spread_bits
 
 ROWS_PER_TOKEN_AUTO = 16
@@ -106,6 +106,7 @@ class _Trials:
         self.data, self.most, self.seed = data, most, seed
         self.pool = mixed_pool(data.train, num_rows=POOL_ROWS, seed=seed)
         self.fitted: dict[tuple[int, int], _Reconstruction] = {}
+        self.neighbors: dict[int, Tensor] = {}
 
     def error(self, bits: tuple[int, ...]) -> float:
         """Mean squared error of the validation rows when category c has `bits[c]` bits."""
@@ -131,13 +132,17 @@ class _Trials:
 
     def _fit(self, category: int, bits: int) -> _Reconstruction:
         columns = self._columns(category)
-        present = self.data.train.mask[:, columns].any(dim=1)
+        targets = self.data.train.x[:, columns][None].contiguous()
+        present = self.data.train.mask[:, columns].any(dim=1)[None]
+        if category not in self.neighbors:
+            self.neighbors[category] = row_neighbors(targets, present, fit=TRIAL)
         books = fit_residual_codebooks(
-            self.data.train.x[:, columns][None].contiguous(),
-            present[None],
+            targets,
+            present,
             num_tokens=[2**level for level in level_bits(bits, most=self.most)],
             seed=self.seed,
             fit=TRIAL,
+            neighbors=self.neighbors[category],
         )
         sides = []
         for rows in (self.pool, self.data.validation):

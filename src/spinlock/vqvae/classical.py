@@ -48,6 +48,7 @@ def fit_residual_codebooks(
     num_tokens: Sequence[int],
     seed: int,
     fit: ResidualFit,
+    neighbors: Int[Tensor, "category row neighbor"] | None = None,
 ) -> tuple[Codebook, ...]:
     """One codebook a level, each by k-means of what the levels before leave over.
 
@@ -57,8 +58,9 @@ def fit_residual_codebooks(
         num_tokens: codebook sizes, coarse to fine.
         seed: for the starts and the mixing.
         fit: how.
+        neighbors: to mix rows with, as `row_neighbors` finds them; searched for when not given.
     """
-    targets, present = mixed_rows(targets, present, num_tokens=num_tokens, seed=seed, fit=fit)
+    targets, present = mixed_rows(targets, present, num_tokens=num_tokens, seed=seed, fit=fit, neighbors=neighbors)
     beams = start_beams(targets)
     codebooks = []
     for level, tokens in enumerate(num_tokens):
@@ -83,6 +85,7 @@ def fit_category_codebooks(
     sizes: Int[Tensor, "category level"],
     seed: int,
     fit: ResidualFit,
+    neighbors: Int[Tensor, "category row neighbor"] | None = None,
 ) -> tuple[Codebook, ...]:
     """The same for codebooks whose sizes differ between categories: smaller ones are padded with unused codes.
 
@@ -94,19 +97,32 @@ def fit_category_codebooks(
         sizes: of every codebook.
         seed: for the starts and the mixing.
         fit: how.
+        neighbors: to mix rows with, as `row_neighbors` finds them; searched for when not given.
     """
+    neighbors = row_neighbors(targets, present, fit=fit) if neighbors is None else neighbors
     shape = (sizes.shape[0], int(sizes.max()), targets.shape[2])
     words = [targets.new_zeros(shape) for _ in range(sizes.shape[1])]
     used = [torch.zeros(shape[:2], dtype=torch.bool, device=targets.device) for _ in range(sizes.shape[1])]
     kinds, which = torch.unique(sizes, dim=0, return_inverse=True)
     for kind, num_tokens in enumerate(kinds.tolist()):
         rows = (which == kind).nonzero().squeeze(1)
-        books = fit_residual_codebooks(targets[rows], present[rows], num_tokens=num_tokens, seed=seed, fit=fit)
+        books = fit_residual_codebooks(
+            targets[rows], present[rows], num_tokens=num_tokens, seed=seed, fit=fit, neighbors=neighbors[rows]
+        )
         for level, book in enumerate(books):
             words[level][rows, : num_tokens[level]] = book.codewords
             used[level][rows, : num_tokens[level]] = book.is_used
     largest = sizes.amax(dim=0).tolist()
     return tuple(Codebook(w[:, :most], u[:, :most]) for w, u, most in zip(words, used, largest, strict=True))
+
+
+def row_neighbors(
+    targets: Float[Tensor, "category row latent"], present: Bool[Tensor, "category row"], *, fit: ResidualFit
+) -> Int[Tensor, "category row neighbor"]:
+    """The rows that each row is mixed with; none where mixing is off."""
+    if fit.num_neighbors == 0:
+        return torch.zeros((*targets.shape[:2], 0), dtype=torch.long, device=targets.device)
+    return nearest_neighbors(targets, num_neighbors=fit.num_neighbors, present=present)
 
 
 def mixed_rows(
@@ -116,6 +132,7 @@ def mixed_rows(
     num_tokens: Sequence[int],
     seed: int,
     fit: ResidualFit,
+    neighbors: Int[Tensor, "category row neighbor"] | None = None,
 ) -> tuple[Float[Tensor, "category pool latent"], Bool[Tensor, "category pool"]]:
     """The rows themselves and mixed copies, as many as the codebooks can use, but at least one copy of each row.
 
@@ -125,12 +142,14 @@ def mixed_rows(
         num_tokens: codebook sizes.
         seed: for the mixing.
         fit: number of neighbours and reach; the rows alone where `num_neighbors` is 0.
+        neighbors: as `row_neighbors` finds them; searched for when not given.
     """
     if fit.num_neighbors == 0:
         return targets, present
     aim = min(fit.pool_rows, ROWS_PER_TOKEN * max(num_tokens))
     copies = max(1, aim // targets.shape[1] - 1)
-    neighbors = nearest_neighbors(targets, num_neighbors=fit.num_neighbors, present=present)
+    if neighbors is None:
+        neighbors = row_neighbors(targets, present, fit=fit)
     generator = torch_stream(seed, "mixing")
     mixed = [mix_with_neighbors(targets, neighbors, reach=fit.mixing_reach, generator=generator) for _ in range(copies)]
     return torch.cat([targets, *mixed], dim=1), present.repeat(1, copies + 1)
@@ -168,6 +187,7 @@ class ClassicalBackend(Backend):
         seed: int,
         how: ResidualFit | None = None,
         search_beam: int = 8,
+        neighbors: Int[Tensor, "category row neighbor"] | None = None,
     ) -> "ClassicalBackend":
         """Codebooks of the training rows.
 
@@ -179,6 +199,7 @@ class ClassicalBackend(Backend):
             seed: for the starts and the mixing.
             how: the defaults of `ResidualFit` when not given.
             search_beam: hypotheses of the encoder's search.
+            neighbors: of the packed rows, as `row_neighbors` finds them; searched for when not given.
         """
         sizes = torch.as_tensor(num_tokens).expand(packing.num_categories, -1).contiguous()
         codebooks = fit_category_codebooks(
@@ -187,6 +208,7 @@ class ClassicalBackend(Backend):
             sizes=sizes,
             seed=seed,
             fit=how or ResidualFit(),
+            neighbors=neighbors,
         )
         return cls(packing=packing, codebooks=codebooks, sizes=sizes, beam=search_beam)
 
@@ -197,6 +219,7 @@ class ClassicalBackend(Backend):
         *,
         seed: int,
         how: ResidualFit | None = None,
+        neighbors: Int[Tensor, "category row neighbor"] | None = None,
     ) -> "ClassicalBackend":
         """The backend after one more round of "encode by beam search, then fit all codewords together".
 
@@ -205,11 +228,14 @@ class ClassicalBackend(Backend):
             mask: True where a value was present.
             seed: for the mixing.
             how: the defaults of `ResidualFit` when not given.
+            neighbors: of the packed rows, as `row_neighbors` finds them; searched for when not given.
         """
         how = how or ResidualFit()
         rows = self.packing.pack(x).transpose(0, 1).contiguous()
         num_tokens = [book.codewords.shape[1] for book in self.codebooks]
-        targets, present = mixed_rows(rows, self.packing.present(mask).T, num_tokens=num_tokens, seed=seed, fit=how)
+        targets, present = mixed_rows(
+            rows, self.packing.present(mask).T, num_tokens=num_tokens, seed=seed, fit=how, neighbors=neighbors
+        )
         codes = beam_search(targets.transpose(0, 1), self.codebooks, beam=how.beam)
         codebooks = refit_codebooks(targets, present, codes, self.codebooks)
         return replace(self, codebooks=codebooks)

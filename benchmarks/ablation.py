@@ -1,0 +1,118 @@
+"""What each choice of the tokenizer is worth: error on test rows with the choice taken back, relative to the whole.
+
+    python benchmarks/ablation.py --dataset datasets/diverse_10k.h5 --rows 1000 --bits 72 --seeds 3
+
+Every seed draws its own rows, split, starts and training. A variant is a few keys of the configuration, listed below.
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+
+from spinlock.categories.by_registry import semantic_categories
+from spinlock.core.feature_table import FeatureTable
+from spinlock.core.seeds import stream
+from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.metrics.reconstruction import masked_mse
+from spinlock.pipeline.tables import family_path, load_table
+from spinlock.training.fit import fit_tokenizer
+from spinlock.training.settings import TrainingSettings
+from spinlock.training.split import split_by_group
+
+LATENT_DIMS = (32, 16, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The keys that differ from the whole: of the model, of the training, and whether sizes are three equal levels."""
+
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    equal_levels: bool = False
+
+
+VQVAE = {"backend": "vqvae"}
+VARIANTS = {
+    "the whole: predictive, bits spread by the data": Variant(),
+    "no kernel in the joint decoder": Variant(training={"num_centers": 0}),
+    "no joint decoder: each category by itself": Variant(training={"joint_decoding": False}),
+    "decoded rows not moved into their cells": Variant(training={"consistent_decoding": False}),
+    "no mixing with neighbours": Variant(training={"num_neighbors": 0, "mixing_reach": 0.0}),
+    "codebooks trained without a beam": Variant(training={"training_beam": 1}),
+    "encoding without a beam": Variant(training={"beam": 1}),
+    "codewords of all levels not fitted together": Variant(training={"refit_rounds": 0}),
+    "three equal levels in every category": Variant(equal_levels=True),
+    "three equal levels, classical backend": Variant(equal_levels=True, model={"backend": "classical"}),
+    "three equal levels, learned, from the classical start": Variant(equal_levels=True, model=VQVAE),
+    "the same without restarts of dead codes": Variant(
+        equal_levels=True, model=VQVAE, training={"restart_threshold": 0.0}
+    ),
+    "three equal levels, learned, random start": Variant(equal_levels=True, model=VQVAE | {"start": "random"}),
+    "three equal levels, learned, random start, parallel": Variant(
+        equal_levels=True, model=VQVAE | {"start": "random", "hierarchy": "parallel"}
+    ),
+}
+
+
+def test_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant) -> float:
+    """Error of the test rows of one seed's split."""
+    split = split_by_group(table.groups, seed=seed)
+    train, validation, test = (table.rows(rows) for rows in (split.train, split.validation, split.test))
+    category_map = semantic_categories(table.registry)
+    each = bits // len(category_map.categories) // len(LATENT_DIMS)
+    levels = tuple(Level(latent_dim=latent, num_tokens=2**each) for latent in LATENT_DIMS)
+    sizes: dict[str, Any] = {"levels": levels} if variant.equal_levels else {"levels": None, "bits": bits}
+    tokenizer = fit_tokenizer(
+        train,
+        validation,
+        category_map=category_map,
+        config=TokenizerConfig(**({"backend": "predictive"} | sizes | dict(variant.model))),
+        settings=TrainingSettings(seed=seed, **variant.training),
+    ).tokenizer
+    y, seen = tokenizer.normalize(test)
+    return masked_mse(y, tokenizer.decode_normalized(tokenizer.encode(test)), seen)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--bits", type=int, default=72, help="a sample; a multiple of 18 for equal levels")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=Path("runs/ablation.json"))
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    torch.set_num_threads(1)
+    table = load_table(arguments.dataset, family_path("summary")).table
+    done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    whole: list[float] = []
+    for name, variant in VARIANTS.items():
+        errors = []
+        for seed in range(arguments.seeds):
+            key = f"{arguments.dataset.name} rows {arguments.rows} bits {arguments.bits} seed {seed}: {name}"
+            if key not in done:
+                chosen = np.sort(stream(seed, "rows").permutation(len(table))[: arguments.rows])
+                rows = table.rows(torch.from_numpy(chosen))
+                done[key] = test_error(rows, bits=arguments.bits, seed=seed, variant=variant)
+                arguments.results.write_text(json.dumps(done, indent=1))
+            errors.append(done[key])
+        whole = whole or errors
+        ratio = fmean(one / other for one, other in zip(errors, whole, strict=True))
+        spread = stdev(errors) if len(errors) > 1 else 0.0
+        print(f"{name:<56} {fmean(errors):.4f} ± {spread:.4f}   {ratio:.3f} of the whole", flush=True)
+    if arguments.json:
+        print(json.dumps(done))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""What the tokenizer is compared with at equal bits: textbook coders, FAISS, and codebooks learned by other recipes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from torch import Tensor
+from vector_quantize_pytorch import ResidualVQ
+
+from spinlock.core.category_map import CategoryMap
+from spinlock.core.feature_table import FeatureTable
+from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.metrics.baselines import fit_baselines
+from spinlock.metrics.residual_kmeans import ResidualKMeans, fit_residual_codebooks
+from spinlock.training.fit import fit_tokenizer
+from spinlock.training.settings import TrainingSettings
+from spinlock.vqvae.codebook_sizes import codebook_sizes
+
+LEVEL_BITS = {24: (2, 1, 1), 48: (3, 3, 2), 72: (4, 4, 4), 96: (5, 5, 6), 144: (7, 8, 9)}
+"""Bits of six categories together → bits of one category's three levels, for recipes with levels."""
+FAISS_SHAPES = {24: (6, 1, 4), 48: (6, 1, 8), 72: (6, 2, 6), 96: (6, 2, 8), 144: (6, 3, 8)}
+"""Bits → splits, levels and bits a level of FAISS's product residual quantiser."""
+LATENT_DIMS = (32, 16, 8)
+RESIDUAL_VQ_STEPS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What every coder is given.
+
+    Attributes:
+        train, validation, test: tables of the three splits.
+        x, mask: standardised training rows (sample, column), and where a value is present.
+        y, seen: the same of the test rows.
+        category_map: of the columns.
+        bits: a sample.
+        seed: of starts.
+    """
+
+    train: FeatureTable
+    validation: FeatureTable
+    test: FeatureTable
+    x: Tensor
+    mask: Tensor
+    y: Tensor
+    seen: Tensor
+    category_map: CategoryMap
+    bits: int
+    seed: int
+
+
+def decodings(problem: Problem, kinds: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+    """Name and decoded test rows (sample, column) of every coder of these kinds that can spend just these bits."""
+    for kind in kinds:
+        yield from KINDS[kind](problem)
+
+
+def textbook(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """The coders of every report: column mean, PCA with scalar quantisers, residual k-means in three forms."""
+    count = len(problem.category_map.categories)
+    sizes = codebook_sizes((problem.bits // count,) * count, most=8)
+    for coder in fit_baselines(
+        problem.x, problem.mask, category_map=problem.category_map, codebook_sizes=sizes, seed=problem.seed
+    ):
+        yield coder.name, coder.reconstruct(problem.y, problem.seen)
+
+
+def faiss_quantizers(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """FAISS's quantisers of whole vectors and of six equal blocks of columns."""
+    columns, bits = problem.x.shape[1], problem.bits
+    quantizers: dict[str, Any] = {}
+    if bits % 8 == 0:
+        quantizers["FAISS ResidualQuantizer"] = faiss.ResidualQuantizer(columns, bits // 8, 8)
+        quantizers["FAISS LocalSearchQuantizer"] = faiss.LocalSearchQuantizer(columns, bits // 8, 8)
+        if columns % (bits // 8) == 0:
+            quantizers["FAISS ProductQuantizer"] = faiss.ProductQuantizer(columns, bits // 8, 8)
+    if bits in FAISS_SHAPES and columns % FAISS_SHAPES[bits][0] == 0:
+        quantizers["FAISS ProductResidualQuantizer"] = faiss.ProductResidualQuantizer(columns, *FAISS_SHAPES[bits])
+    rows, queries = (np.ascontiguousarray(part.numpy()) for part in (problem.x, problem.y))
+    for name, quantizer in quantizers.items():
+        quantizer.train(rows)
+        yield name, torch.from_numpy(quantizer.decode(quantizer.compute_codes(queries)))
+
+
+def category_kmeans(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """One codebook a category by k-means, where that needs at most half as many codes as there are rows."""
+    count = len(problem.category_map.categories)
+    codes = 2 ** (problem.bits // count)
+    if codes <= len(problem.x) / 2:
+        books = fit_residual_codebooks(
+            problem.x,
+            problem.mask,
+            category_map=problem.category_map,
+            codebook_sizes=torch.full((count, 1), codes),
+            seed=problem.seed,
+        )
+        yield "k-means, one codebook a category", ResidualKMeans(books, name="").reconstruct(problem.y, problem.seen)
+
+
+def residual_vq(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """vector-quantize-pytorch's `ResidualVQ` in each category: k-means start, moving averages, dead codes replaced."""
+    if problem.bits not in FAISS_SHAPES:
+        return
+    _, levels, level_bits = FAISS_SHAPES[problem.bits]
+    torch.manual_seed(problem.seed)
+    decoded = torch.empty_like(problem.y)
+    for group in map(list, problem.category_map.group_indices.values()):
+        quantizer = ResidualVQ(
+            dim=len(group),
+            num_quantizers=levels,
+            codebook_size=2**level_bits,
+            kmeans_init=True,
+            kmeans_iters=25,
+            decay=0.99,
+            threshold_ema_dead_code=1,
+        )
+        rows = problem.x[:, group]
+        with torch.no_grad():
+            quantizer(rows[None])  # the start sees all rows
+            for _ in range(RESIDUAL_VQ_STEPS):
+                quantizer(rows[torch.randint(len(rows), (1024,))][None])
+            decoded[:, group] = quantizer.eval()(problem.y[None, :, group])[0][0]
+    yield "vector-quantize-pytorch ResidualVQ", decoded
+
+
+def seed_recipe(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """The recipe of the project's first document: 410 epochs, parallel levels, random start, no restart of dead codes."""
+    if problem.bits not in LEVEL_BITS:
+        return
+    bits = LEVEL_BITS[problem.bits]
+    levels = tuple(Level(latent_dim=latent, num_tokens=2**one) for latent, one in zip(LATENT_DIMS, bits, strict=True))
+    config = TokenizerConfig(
+        levels=levels,
+        backend="vqvae",
+        hierarchy="parallel",
+        start="random",
+        encoder_params={"hidden_dims": (256, 128), "output_dim": 64, "dropout": 0.1},
+        group_embedding_dim=64,
+        group_hidden_dim=128,
+        commitment_cost=0.45,
+        decay=0.99,
+    )
+    settings = TrainingSettings(
+        seed=problem.seed,
+        num_epochs=410,
+        evaluate_every=410,
+        mixing_reach=0.0,
+        num_neighbors=0,
+        input_noise=0.0,
+        restart_threshold=0.0,
+        warmup=0.0,
+        final_rate=1.0,
+        weight_decay=0.0,
+        beam=1,
+    )
+    tokenizer = fit_tokenizer(
+        problem.train, problem.validation, category_map=problem.category_map, config=config, settings=settings
+    ).tokenizer
+    yield "the first document's recipe", tokenizer.decode_normalized(tokenizer.encode(problem.test))
+
+
+KINDS: dict[str, Callable[[Problem], Iterator[tuple[str, Tensor]]]] = {
+    "textbook": textbook,
+    "faiss": faiss_quantizers,
+    "kmeans": category_kmeans,
+    "residual_vq": residual_vq,
+    "seed": seed_recipe,
+}
