@@ -11,9 +11,10 @@ steps, 64 x 64 cells on the domain that the system has at 32 x 32. The same run 
     channel      the state against the state twice, the copy as further channels (32 x 32, first realization)
     companion    the state against the state beside one of another frame 0 and other noise, as further channels
 
-Of each feature and pair: the rank correlation of the two descriptions over all draws, and shift and distance, the median
-of their difference and of its size, in units of the spread between draws (interquartile range / 1.349, or the standard
-deviation where that is 0). A feature is stable in a pair if the rank correlation is at least .9 and the distance at
+Of each feature and pair: the rank correlation of the two descriptions over all draws, where values that agree to a
+thousandth of the spread between draws are equal, so that rounding is no order; and shift and distance, the median of
+their difference and of its size, in units of that spread (interquartile range / 1.349, or the standard deviation where
+that is 0). A feature is stable in a pair if the rank correlation is at least .9 and the distance at
 most .25. The first, second and fourth pair are of one behaviour; the third shows noise, and the last is another
 behaviour, whose description may well differ.
 """
@@ -32,7 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from torch import Tensor
 
 from spinlock.core.rollout import Rollout, StepOperator
@@ -42,7 +43,7 @@ from spinlock.dynamics.sampling import plan_samples
 from spinlock.dynamics.space import SamplePlan
 from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
-from spinlock.features.extract import extract_rollout
+from spinlock.features.extract import SampleFeatures, extract_rollout
 from spinlock.features.sdf import SDF_FEATURES
 
 FAMILIES = (
@@ -61,8 +62,10 @@ REALIZATIONS, TIMES, SHORT, SIZE = 3, 250, 64, 64
 COMPANION = 10**6
 """What the number of a draw's companion is larger by: another frame 0 and other noise, the same parameters."""
 LEAST_CORRELATION, MOST_DISTANCE = 0.9, 0.25
+RESOLUTION = 1e-3
+"""Difference, in units of the spread between draws, below which two values are the same."""
 PAIRS = {
-    "time": ("whole", "short"),
+    "time": ("early", "short"),
     "grid": ("whole", "coarse"),
     "realization": ("whole", "single"),
     "channel": ("plain", "twice"),
@@ -154,11 +157,14 @@ def _both(step: StepOperator) -> StepOperator:
     return lambda states: torch.cat([step(part) for part in states.chunk(2, dim=1)], dim=1)
 
 
-def described(rollout: Rollout, *, frames: int = TIMES) -> list[float]:
+def described(rollout: Rollout) -> SampleFeatures:
+    """All features."""
+    return extract_rollout(rollout)
+
+
+def values(found: SampleFeatures, *, frames: int = TIMES) -> list[float]:
     """One value a feature: the mean over realizations, and over the first frames of those that have one a frame."""
-    found = extract_rollout(rollout)
-    values = torch.cat((found.per_timestep[:frames].nanmean(0), found.per_trajectory.nanmean(0)))
-    return values.double().tolist()
+    return torch.cat((found.per_timestep[:frames].nanmean(0), found.per_trajectory.nanmean(0))).double().tolist()
 
 
 def first(rollout: Rollout) -> Rollout:
@@ -172,14 +178,19 @@ def settings(plan: SamplePlan, *, seed: int) -> Values:
     small = coarse(whole)
     plain = first(small)
     companion = coarse(simulated(replace(plan, index=plan.index + COMPANION), realizations=1, seed=seed))
+    found = described(whole)
+    others = {
+        "short": replace(whole, states=whole.states[:, :SHORT]),
+        "coarse": small,
+        "single": first(whole),
+        "plain": plain,
+        "twice": beside(plain, plain.states),
+        "beside": beside(plain, companion.states),
+    }
     return {
-        "whole": described(whole),
-        "short": described(replace(whole, states=whole.states[:, :SHORT])),
-        "coarse": described(small),
-        "single": described(first(whole)),
-        "plain": described(plain),
-        "twice": described(beside(plain, plain.states)),
-        "beside": described(beside(plain, companion.states)),
+        "whole": values(found),
+        "early": values(found, frames=SHORT),
+        **{name: values(described(rollout)) for name, rollout in others.items()},
     }
 
 
@@ -205,10 +216,13 @@ def agreement(before: np.ndarray, after: np.ndarray) -> Agreement:
     spread = (high - low) / 1.349 or a.std()
     if np.array_equal(a, b):
         return Agreement(1.0, 0.0, 0.0, len(a))
-    varies = bool(np.ptp(a) > 0 and np.ptp(b) > 0)
-    correlation = float(spearmanr(a, b)[0]) if varies else np.nan
-    difference = (b - a) / spread if spread > 0 else np.full(len(a), np.nan)
-    return Agreement(correlation, float(np.median(difference)), float(np.median(np.abs(difference))), len(a))
+    if not spread > 0:
+        return Agreement(np.nan, np.nan, np.nan, len(a))
+    a, b = a / spread, b / spread
+    ranks = rankdata((a / RESOLUTION).round()), rankdata((b / RESOLUTION).round())
+    varies = all(np.ptp(rank) > 0 for rank in ranks)
+    correlation = float(np.corrcoef(*ranks)[0, 1]) if varies else np.nan
+    return Agreement(correlation, float(np.median(b - a)), float(np.median(np.abs(b - a))), len(a))
 
 
 def table(rows: list[Values]) -> dict[str, dict[str, Agreement]]:

@@ -25,6 +25,11 @@ std / (|mean| + std), so {3 * len(PER_TRAJECTORY)} columns; of a single realizat
 States are seen in units of frame 0's standard deviation. u is the field, σ its standard deviation in space, ⟨…⟩ a mean, T the
 number of saved times, `dt` the time between them, `dx` the distance of cells. A value that is not there is missing and stays so;
 "never" says that there always is one.
+
+"Scale" names the settings that a value depends on beside what it describes: compare it among samples that share them. It stands
+where one behaviour, described in two such settings (64 and 250 saved times, 32 x 32 and 64 x 64 cells, a channel once and
+twice), has a rank correlation below .9 over simulated draws, or a median distance above a quarter of the spread between
+draws; where none stands, the feature keeps both (`benchmarks/feature_stability.py`).
 """
 
 
@@ -53,7 +58,11 @@ def _category(category: str, conventions: list[str], features: list[Feature]) ->
         for paragraph in text.text.split("\n"):
             yield f"{_shown(paragraph)}\n"
         unit = "none" if feature.unit == "1" else feature.unit
-        yield f"Unit: {unit} · values: {_shown(text.values)} · missing: {_shown(text.missing) or 'never'} · source: {feature.source}\n"
+        scale = f" · scale: {_shown(text.scale)}" if text.scale else ""
+        yield (
+            f"Unit: {unit} · values: {_shown(text.values)}{scale} · missing: {_shown(text.missing) or 'never'} · "
+            f"source: {feature.source}\n"
+        )
 
 
 def _of_module(feature: Feature) -> tuple[str, list[str]]:

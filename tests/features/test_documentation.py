@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 ALWAYS_THERE = {"spatial_mean", "spatial_std", "gradient_magnitude"}
 FORMULA = re.compile(r"[=ΣΔ√⟨|²³⁴σ→]|[\w)] ?/ ?[\w(]|log")
 WITHOUT_OPERATOR = [feature for feature in PER_TRAJECTORY if feature.category != "operator_sensitivity"]
+SCALES = {"length of the run", "grid spacing", "number of channels"}
 STEPS = sorted({fewest_steps(feature) for feature in WITHOUT_OPERATOR} - {1})
 
 
@@ -69,6 +70,13 @@ def test_every_feature_of_the_operator_says_that_it_needs_one():
         assert ("step operator" in words_on_missing(feature)) == (feature.category == "operator_sensitivity")
 
 
+def test_scales_are_of_three_kinds_and_no_feature_of_a_frame_has_the_length_of_the_run():
+    scales = {feature: described(feature).scale.split(", ") for feature in SDF_FEATURES if described(feature).scale}
+    assert {part for parts in scales.values() for part in parts} <= SCALES
+    assert [feature.name for feature in PER_TIMESTEP if "length of the run" in scales.get(feature, ())] == []
+    assert all("Scale:" not in described(feature).text for feature in scales)
+
+
 def test_a_docstring_is_taken_apart():
     by_name = {feature.name: feature for feature in SDF_FEATURES}
     skewness = described(by_name["spatial_skewness"])
@@ -78,6 +86,8 @@ def test_a_docstring_is_taken_apart():
     assert "NaN" not in skewness.text
     share = described(by_name["temporal_variance_share"])
     assert (share.values, share.missing[:4]) == ("in [0, 1]", "NaN ")
+    assert described(by_name["fine_scale_power"]).scale == "grid spacing"
+    assert described(by_name["spatial_std"]).scale == ""
     assert all(described(feature).definition for feature in SDF_FEATURES)
 
 

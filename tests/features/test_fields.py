@@ -116,21 +116,29 @@ def test_probes_are_block_means_channel_by_channel():
     np.testing.assert_allclose(Fields(u, dt=1.0).probes[0], blocks)
 
 
-@pytest.mark.parametrize(
-    ("channels", "height", "width", "lattice"),
-    [
-        (1, 32, 32, (4, 4)),
-        (2, 32, 32, (2, 4)),
-        (1, 1, 64, (1, 4)),
-        (1, 1, 1, (1, 1)),
-        (5, 9, 9, (1, 2)),
-        (20, 4, 4, (1, 1)),
-    ],
-)
-def test_there_are_at_most_16_probes(channels, height, width, lattice):
-    fields = Fields(noise(1, 2, channels, height, width), dt=1.0)
-    assert fields.probe_lattice == lattice
-    assert fields.probes.shape[-1] == min(channels, 16) * lattice[0] * lattice[1]
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 9, 16, 20])
+@pytest.mark.parametrize("size", [(32, 32), (1, 64), (3, 3), (2, 5), (1, 1)])
+def test_there_are_at_most_16_probes_and_blocks_are_as_large_for_many_channels_as_for_one(channels, size):
+    u = noise(1, 2, channels, *size)
+    found = Fields(u, dt=1.0).probes[0].T
+    alone = torch.cat([Fields(u[:, :, [channel]], dt=1.0).probes[0].T for channel in range(channels)])
+    assert 1 <= len(found) <= 16
+    distances = (found[:, None] - alone).abs().amax(-1)
+    assert distances.amin(1).max() < 1e-12
+
+
+@pytest.mark.parametrize("copies", [2, 3, 4, 7, 16])
+def test_copies_of_a_channel_have_the_probes_of_the_channel(copies):
+    u = noise(1, 2, 1, 32, 32)
+    one, all_of_them = (Fields(states, dt=1.0).probes[0, 0] for states in (u, u.repeat(1, 1, copies, 1, 1)))
+    torch.testing.assert_close(all_of_them.sort().values, one.sort().values)
+
+
+def test_two_channels_share_the_blocks_as_the_colours_of_a_chessboard():
+    u = torch.arange(16.0).reshape(1, 1, 1, 4, 4)
+    found = Fields(torch.cat((u, u + 100), 2), dt=1.0).probes[0, 0]
+    white, black = [0, 2, 5, 7, 8, 10, 13, 15], [1, 3, 4, 6, 9, 11, 12, 14]
+    assert found.tolist() == white + [100 + block for block in black]
 
 
 def test_distances_of_frames_follow_from_the_gram_matrix():

@@ -155,6 +155,8 @@ def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
     either sign: positive towards growing column numbers. A pattern that repeats itself is known to have moved only
     modulo its period: |d_x| is at most half the domain.
 
+    Scale: length of the run.
+
     Returns:
         Length over time; NaN with fewer than two steps, one column of cells, or frames that are constant in space.
         A domain that does not wrap around shows resting edges, which pull the value towards 0.
@@ -167,6 +169,8 @@ def transport_y(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along y with which the pattern moves.
 
     d_y/dt as `transport_x` takes d_x/dt; of either sign, positive towards growing row numbers.
+
+    Scale: length of the run.
 
     Returns:
         Length over time; NaN with fewer than two steps, one row of cells, or frames that are constant in space.
@@ -252,6 +256,8 @@ def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     neighbours in both directions. Series are standardised without their trend and see noise of 10⁻⁶ of their
     variance.
 
+    Scale: length of the run.
+
     Returns:
         Nats, any real number, about 0 where blocks do not influence each other; NaN with fewer than 16 steps, fewer
         than two blocks, or where no block changes.
@@ -266,6 +272,8 @@ def granger_eastward(fields: Fields) -> Float[Tensor, " batch"]:
     G(a → b) - G(b → a), b the eastern neighbour of a, averaged over pairs, G as in `granger_neighbours`. Positive where
     influence travels towards growing column numbers.
 
+    Scale: length of the run, grid spacing.
+
     Returns:
         Nats, of either sign; NaN where `granger_neighbours` is, and with one column of cells.
     """
@@ -279,6 +287,8 @@ def granger_southward(fields: Fields) -> Float[Tensor, " batch"]:
 
     G(a → b) - G(b → a) as in `granger_eastward`, b the southern neighbour of a; positive where influence travels
     towards growing row numbers.
+
+    Scale: length of the run.
 
     Returns:
         Nats, of either sign; NaN where `granger_neighbours` is, and with one row of cells.
@@ -295,6 +305,8 @@ def transfer_entropy_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     Miller-Madow correction; averaged over all neighbours in both directions. Unlike Granger causality it sees
     influence that is not linear.
 
+    Scale: length of the run.
+
     Returns:
         Nats, any real number, log 3 at most and about 0 without influence; NaN where `granger_neighbours` is.
     """
@@ -308,6 +320,8 @@ def transfer_entropy_gap(fields: Fields) -> Float[Tensor, " batch"]:
     The mean over neighbouring blocks a, b of |TE(a → b) - TE(b → a)|, large where influence has a direction anywhere,
     also one that changes from place to place.
 
+    Scale: length of the run.
+
     Returns:
         Nats, >= 0; NaN where `granger_neighbours` is.
     """
@@ -319,6 +333,8 @@ def neighbour_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest lagged correlation of neighbouring blocks.
 
     max over |τ| <= T/4 of |Σ_t a(t) b(t+τ)|/T for standardised averages a and b, averaged over neighbours.
+
+    Scale: length of the run.
 
     Returns:
         In [0, 1]; NaN where `granger_neighbours` is.
@@ -332,6 +348,8 @@ def neighbour_lag(fields: Fields) -> Float[Tensor, " batch"]:
 
     The mean over neighbours of |τ| at the largest lagged correlation (`neighbour_correlation`).
 
+    Scale: length of the run.
+
     Returns:
         Time, in [0, T dt/4], 0 where neighbours move together; NaN where `granger_neighbours` is.
     """
@@ -343,6 +361,8 @@ def granger_channels(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality between channels.
 
     (G(a → b) + G(b → a))/2 as in `granger_neighbours`, of the channels' averages a, b over the same block.
+
+    Scale: length of the run, number of channels.
 
     Returns:
         Nats, any real number, about 0 where channels do not influence each other; NaN with one channel, fewer than 16
@@ -358,6 +378,8 @@ def granger_channel_direction(fields: Fields) -> Float[Tensor, " batch"]:
     G(a → b) - G(b → a) of the averages over the same block of an earlier channel a and a later one b, G as in
     `granger_neighbours`. Positive where the first channel drives, negative where it follows.
 
+    Scale: length of the run, number of channels.
+
     Returns:
         Nats, of either sign; NaN with one channel, fewer than 16 steps, or where no block changes.
     """
@@ -370,6 +392,8 @@ def transfer_entropy_channels(fields: Fields) -> Float[Tensor, " batch"]:
     """Transfer entropy between channels.
 
     (TE(a → b) + TE(b → a))/2 as in `transfer_entropy_neighbours`, of the channels' averages over the same block.
+
+    Scale: length of the run, number of channels.
 
     Returns:
         Nats, any real number, log 3 at most and about 0 without influence; NaN with one channel, fewer than 16 steps,
@@ -385,6 +409,8 @@ def channel_lag(fields: Fields) -> Float[Tensor, " batch"]:
     The lag τ, |τ| <= T/4, of the largest |correlation| of an earlier channel at t and a later one at t + τ in the same
     block, averaged over blocks and pairs of channels. Negative where the later channel leads.
 
+    Scale: length of the run, number of channels.
+
     Returns:
         Time, of either sign; NaN with one channel, fewer than 16 steps, or where no block changes.
     """
@@ -398,6 +424,8 @@ def time_irreversibility(fields: Fields) -> Float[Tensor, " batch"]:
     The skewness of increments, ⟨Δ³⟩/⟨Δ²⟩^(3/2) with Δ = a(t+dt) - a(t), of the blocks' averages, averaged over blocks
     and channels. Reversing time changes its sign: positive for fast rises and slow falls, 0 for a process that looks
     the same in both directions.
+
+    Scale: length of the run.
 
     Returns:
         A pure number of either sign; NaN with fewer than three steps or where no block changes.

@@ -1,4 +1,4 @@
-"""What a feature's docstring says, taken apart: definition, text, range, and when there is no value."""
+"""What a feature's docstring says, taken apart: definition, text, range, scale, and when there is no value."""
 
 import inspect
 import re
@@ -9,6 +9,7 @@ from functools import lru_cache
 from spinlock.features.feature import Feature
 from spinlock.features.sdf import SDF_FEATURES
 
+_SCALE = "Scale:"
 _WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z√(0-9]|NaN)")
 _STEPS = re.compile(r"(?:with )?(?:fewer than|below) (\d+|two|three|four|five|six) (?:saved times|steps|times)(?: or)?")
@@ -26,12 +27,15 @@ class FeatureText:
         text: what follows, formula and meaning, one paragraph a line; without the sentence on missing values.
         values: the range of the values in words, "" where the docstring gives none.
         missing: when there is no value, in words; "" where it always has one.
+        scale: what the value is in units of besides its unit, as `benchmarks/feature_stability.py` found it: for example
+            "length of the run"; "" where it agrees between settings.
     """
 
     definition: str
     text: str
     values: str
     missing: str
+    scale: str
 
 
 @lru_cache(maxsize=256)
@@ -40,7 +44,8 @@ def described(feature: Feature) -> FeatureText:
     document = inspect.cleandoc(feature.function.__doc__ or "")
     definition, _, rest = document.partition("\n")
     paragraphs = [" ".join(part.split()) for part in rest.replace("Returns:", "\n\n").split("\n\n")]
-    sentences = [_SENTENCE.split(paragraph) for paragraph in paragraphs if paragraph]
+    scale = [paragraph for paragraph in paragraphs if paragraph.startswith(_SCALE)]
+    sentences = [_SENTENCE.split(paragraph) for paragraph in paragraphs if paragraph and paragraph not in scale]
     missing = [part for paragraph in sentences for part in paragraph if "NaN" in part]
     told = [" ".join(part for part in paragraph if "NaN" not in part) for paragraph in sentences]
     text = "\n".join(paragraph.rstrip("; ") for paragraph in told if paragraph)
@@ -50,6 +55,7 @@ def described(feature: Feature) -> FeatureText:
         text=text,
         values=ranges[0][0].lower() + ranges[0][1:] if ranges else "",
         missing=" ".join([*missing, *_of_module(feature, own=" ".join(missing))]).strip(),
+        scale=" ".join(paragraph.removeprefix(_SCALE).strip(" .") for paragraph in scale),
     )
 
 

@@ -21,6 +21,9 @@ LOW_CUTOFF = 8
 NEAR_CUTOFF = 16
 """The same for the modes that distances of frames are taken from, where they hold all but 1e-3 of what changes."""
 
+MOST_PROBES = 16
+"""Local series of one realization at most."""
+
 LOG_FLOOR = 1e-6
 """Smallest standard deviation that a logarithm sees, in units of frame 0's: the resolution of float32."""
 
@@ -229,23 +232,26 @@ class Fields:
 
     @cached_property
     def probe_lattice(self) -> tuple[int, int]:
-        """Rows and columns of the lattice of blocks of `probes`: 4 x 4, fewer with many channels or few pixels."""
-        channels, height, width = self.u.shape[-3:]
-        rows, columns = min(4, height), min(4, width)
-        while rows * columns * channels > 16 and rows * columns > 1:
-            rows, columns = (rows // 2, columns) if rows >= columns else (rows, columns // 2)
-        return rows, columns
+        """Rows and columns of the lattice of blocks of `probes`: 4 x 4, fewer with few pixels."""
+        return min(4, self.u.shape[-2]), min(4, self.u.shape[-1])
 
     @cached_property
     def probes(self) -> Float[Tensor, "batch time series"]:
         """Block means over `probe_lattice`, channel by channel, row by row; at most 16 series.
 
-        With more than 16 channels, the first 16 channels' means.
+        Of more than 16, channels share the blocks out evenly, in turn along diagonals (two channels: the colours of a
+        chessboard), so blocks are as large for many channels as for one, and copies of a channel are seen as it is.
         """
         rows, columns = self.probe_lattice
         over_y = block_average_matrix(self.u.shape[-2], rows).to(self.u)
         over_x = block_average_matrix(self.u.shape[-1], columns).to(self.u)
-        return (over_y @ (self.u[:, :, :16] @ over_x.T)).flatten(2)
+        channels = self.u.shape[2]
+        share = -(-rows * columns * channels // MOST_PROBES)
+        row, column = torch.arange(rows)[:, None], torch.arange(columns)
+        turn = ((row + column) % columns + columns * row).flatten() % share
+        seen = turn == torch.arange(min(channels, MOST_PROBES))[:, None] % share  # (channel, block)
+        means = over_y @ (self.u[:, :, : len(seen)] @ over_x.T)
+        return means.flatten(2)[..., seen.flatten().to(means.device)]
 
     @cached_property
     def frame_gram(self) -> Float[Tensor, "batch time time"]:

@@ -134,6 +134,8 @@ def ridge_strength(fields: Fields) -> Float[Tensor, " batch"]:
     The power within 1/64 cycles per step (at least one frequency) of each mode's strongest signed frequency, over all
     power.
 
+    Scale: length of the run.
+
     Returns:
         In (0, 1], near 1 for waves that obey a dispersion relation; NaN where `omega_centroid` is.
     """
@@ -146,6 +148,8 @@ def running_wave_share(fields: Fields) -> Float[Tensor, " batch"]:
     """How much waves run rather than stand.
 
     Σ_k |P₊(k) - P₋(k)| / Σ_k (P₊(k) + P₋(k)), P± the power of mode k at positive and negative frequency.
+
+    Scale: length of the run.
 
     Returns:
         In [0, 1]: 1 where every mode runs one way, 0 for standing waves; NaN where `omega_centroid` is.
@@ -186,6 +190,8 @@ def orthogonal_rank_growth(fields: Fields) -> Float[Tensor, " batch"]:
     log of the ratio of the effective ranks (`orthogonal_rank`) of the two halves, each less its own mean, from up to 32
     frames each. Positive where the dynamics become more complex.
 
+    Scale: length of the run.
+
     Returns:
         A pure number of either sign; NaN with fewer than 6 steps or where a half changes by less than a millionth of
         the run's mean energy, which is the rounding of inner products in float32.
@@ -211,6 +217,8 @@ def dynamic_mode_growth(fields: Fields) -> Float[Tensor, " batch"]:
     log|μ|/dt, μ the eigenvalue of the mode with the largest mean square amplitude of the affine map that best takes
     frames to the next frames, on their 8 strongest orthogonal modes, from up to 64 pairs of frames.
 
+    Scale: length of the run.
+
     Returns:
         1/time, of either sign: negative for decay; NaN with fewer than 4 steps, where nothing changes, or where frames
         do not foretell the next ones at all (|μ| < 10⁻⁶).
@@ -224,6 +232,8 @@ def dynamic_mode_frequency(fields: Fields) -> Float[Tensor, " batch"]:
 
     |arg μ|/(2π dt), with μ as in `dynamic_mode_growth`.
 
+    Scale: length of the run.
+
     Returns:
         Cycles per unit time, in [0, 1/(2 dt)]; NaN where `dynamic_mode_growth` is.
     """
@@ -235,6 +245,8 @@ def dynamic_mode_residual(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the next frames' variance that no linear map of the strongest modes predicts.
 
     1 - R² of the regression of frames on the previous frames' 8 strongest orthogonal modes, over up to 64 pairs.
+
+    Scale: length of the run.
 
     Returns:
         In [0, 1]: 0 for linear dynamics of few modes; NaN with fewer than 4 steps or where nothing changes.
@@ -265,6 +277,8 @@ def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     G(t, t+τ) /Σ_t G(t, t) up to its first zero (G the inner products of frames less their mean over time), at most
     half the run.
 
+    Scale: length of the run.
+
     Returns:
         In [0, 1] up to sampling: 1 for a pattern that moves unchanged; NaN where `omega_centroid` is.
     """
@@ -287,6 +301,8 @@ def coverage(fields: Fields) -> Float[Tensor, " batch"]:
     ⟨max_t u(x) - min_t u(x)⟩_x / (max u - min u), averaged over channels that change, from up to 64 frames, evenly
     spread.
 
+    Scale: length of the run.
+
     Returns:
         In [0, 1]: 1 where every place sees every state, 0 for a frozen pattern; NaN with fewer than two steps or where
         the field is one constant.
@@ -308,6 +324,8 @@ def temporal_variance_share(fields: Fields) -> Float[Tensor, " batch"]:
     V_t/(V_t + V_x): V_t the mean variance in time at a place, V_x the variance in space of the average over time, both
     averaged over channels.
 
+    Scale: length of the run.
+
     Returns:
         In [0, 1]: 0 for a frozen pattern, 1 where all places have the same average; NaN with fewer than two steps or
         where the field is one constant.
@@ -327,6 +345,8 @@ def channel_phase_locking(fields: Fields) -> Float[Tensor, " batch"]:
 
     Σ_k w_k |⟨exp(i(φ_a - φ_b))⟩_t| / Σ_k w_k, φ the phases of the fluctuation's modes, w_k their mean |a_k||b_k|,
     averaged over pairs of channels.
+
+    Scale: length of the run, number of channels.
 
     Returns:
         In [0, 1]: 1 where the difference of phase is constant, about 1/√T where it is random; NaN with one channel or

@@ -85,6 +85,8 @@ def mass_drift(fields: Fields) -> Float[Tensor, " batch"]:
 
     m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; m(T) - m(0).
 
+    Scale: length of the run.
+
     Returns:
         Of either sign; NaN with fewer than two steps.
     """
@@ -97,6 +99,8 @@ def mass_drift_rate(fields: Fields) -> Float[Tensor, " batch"]:
 
     m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; the least-squares slope
     against time.
+
+    Scale: length of the run.
 
     Returns:
         1/time, of either sign; NaN with fewer than two steps.
@@ -124,6 +128,8 @@ def mass_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; Kendall's rank correlation
     with time: the share of pairs of times that rise less the share that fall.
 
+    Scale: length of the run.
+
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
         steps, or where it nowhere changes by more than 10⁻⁶.
@@ -137,6 +143,8 @@ def l2_drift(fields: Fields) -> Float[Tensor, " batch"]:
 
     q(t) = log of the root mean square of u; q(T) - q(0).
 
+    Scale: length of the run.
+
     Returns:
         Of either sign; NaN with fewer than two steps, and where the field is zero at some time.
     """
@@ -148,6 +156,8 @@ def l2_drift_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Rate at which the L2 norm changes.
 
     q(t) = log of the root mean square of u; the least-squares slope against time.
+
+    Scale: length of the run.
 
     Returns:
         1/time, of either sign; exact for exponential growth or decay; NaN with fewer than two steps, and where the
@@ -175,6 +185,8 @@ def l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
 
     q(t) = log of the root mean square of u; Kendall's rank correlation with time: the share of pairs of times that
     rise less the share that fall.
+
+    Scale: length of the run.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
@@ -215,6 +227,8 @@ def linf_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     q(t) = log max|u|; Kendall's rank correlation with time: the share of pairs of times that rise less the share that
     fall.
 
+    Scale: length of the run.
+
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
         steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
@@ -253,6 +267,8 @@ def variation_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
 
     q(t) = log of the mean absolute step from a cell to the next ones; Kendall's rank correlation with time: the share
     of pairs of times that rise less the share that fall.
+
+    Scale: length of the run.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
@@ -293,6 +309,8 @@ def entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
 
     H(t) = -Σ p log p with p = u²/Σu² over channel and cell, in nats: it grows where energy spreads over the domain;
     Kendall's rank correlation with time: the share of pairs of times that rise less the share that fall.
+
+    Scale: length of the run.
 
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
@@ -345,6 +363,8 @@ def high_l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     q(t) = log of the root mean square of the field above 4 cycles per domain; Kendall's rank correlation with time:
     the share of pairs of times that rise less the share that fall.
 
+    Scale: length of the run.
+
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
         steps, or where it nowhere changes by more than 10⁻⁶, and where that is rounding at all times.
@@ -373,6 +393,8 @@ def high_entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     scales gather in places; Kendall's rank correlation with time: the share of pairs of times that rise less the
     share that fall.
 
+    Scale: length of the run.
+
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
         steps, or where it nowhere changes by more than 10⁻⁶, and where there is rounding only at some time.
@@ -386,6 +408,8 @@ def cascade_direction(fields: Fields) -> Float[Tensor, " batch"]:
 
     q(t) = log of the spectral centroid, the mean wavenumber of the power spectrum; Kendall's rank correlation with
     time: positive where energy moves to small scales (direct), negative where to large ones (inverse).
+
+    Scale: length of the run.
 
     Returns:
         In [-1, 1]; NaN with fewer than two steps, where the field is constant in space at some time, or where the

@@ -1,7 +1,8 @@
 """Nonlinear features: how predictable, how recurrent, how chaotic the local series are.
 
-All of them look at the block means of `Fields.probes` (local series), each standardised over time, leaving out those that
-never change (spread at most 1e-6 of their magnitude). Unless a feature says otherwise the value of a realization is the
+All of them look at the block means of `Fields.probes` (local series: of the 16 blocks of a 4 x 4 lattice, which several
+channels share out evenly), each standardised over time, leaving out those that never change (spread at most 1e-6 of
+their magnitude). Unless a feature says otherwise the value of a realization is the
 mean over its series (ratios of counts: of the sums over its series), a delay τ is the lag at which a series' autocorrelation first falls below 1/e (at least one step, at
 most a sixteenth of the run), and the value is NaN with fewer than 24 saved times or where no series changes.
 """
@@ -39,6 +40,8 @@ def lyapunov_exponent(fields: Fields) -> Float[Tensor, " batch"]:
     Of either sign: about ln 2 a step for the logistic map at r = 4, a tenth below the truth for the Hénon map, a third
     above for the Lorenz flow, 0 for periodic motion (which repeats to rounding).
     Noise gives a positive value as well: neighbours found by chance part at once. Distances count as at least 1e-6.
+
+    Scale: length of the run.
     """
     return phase_space(fields).divergence_rate / fields.dt
 
@@ -52,6 +55,8 @@ def correlation_dimension(fields: Fields) -> Float[Tensor, " batch"]:
 
     >= 0, about 3 at most (the number of values in a vector): near 0 for a cycle of few points, 1 for a closed curve,
     about 3 for noise. NaN where no two vectors are that close.
+
+    Scale: length of the run.
     """
     return phase_space(fields).correlation_dimension
 
@@ -67,6 +72,8 @@ def recurrence_rate(fields: Fields) -> Float[Tensor, " batch"]:
     The radius is in units of the spread, not a quantile of the distances, so that the rate differs between systems.
 
     0 … 1: about .02 for white noise, 1/p for a cycle of p distinct points, high for series that settle.
+
+    Scale: length of the run.
     """
     return phase_space(fields).recurrence_rate
 
@@ -81,6 +88,8 @@ def determinism(fields: Fields) -> Float[Tensor, " batch"]:
     (`recurrence_rate`).
 
     0 … 1: 1 for a periodic series, about .05 for white noise. NaN without any recurrence.
+
+    Scale: length of the run.
     """
     return phase_space(fields).determinism
 
@@ -95,6 +104,8 @@ def laminarity(fields: Fields) -> Float[Tensor, " batch"]:
     (`recurrence_rate`).
 
     0 … 1: 0 for a cycle of few points, 1 for a series that rests on levels. NaN without any recurrence.
+
+    Scale: length of the run.
     """
     return phase_space(fields).laminarity
 
@@ -107,6 +118,8 @@ def neighbor_forecast_error(fields: Fields) -> Float[Tensor, " batch"]:
     `lyapunov_exponent`).
 
     >= 0: 0 for deterministic motion that is sampled densely, about 1 for white noise.
+
+    Scale: length of the run.
     """
     return phase_space(fields).forecast_error
 
@@ -118,6 +131,8 @@ def forecast_error_growth(fields: Fields) -> Float[Tensor, " batch"]:
     E(4τ) - E(τ), E(τ) = `neighbor_forecast_error` and E(4τ) the same that far ahead. About -1 … 1: positive for chaos,
     which can be foretold for a while; about 0 for noise, which cannot be at all, and for periodic motion, which can for
     ever.
+
+    Scale: length of the run.
     """
     return phase_space(fields).error_growth
 
@@ -144,6 +159,8 @@ def permutation_entropy_deficit_fine(fields: Fields) -> Float[Tensor, " batch"]:
     because most systems lie near 1, where only the distance has a telling coefficient of variation.)
 
     In [0, 1]: 0 for white noise, 1 for a series that only rises. NaN with fewer than 4 saved times.
+
+    Scale: length of the run.
     """
     return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=1))
 
@@ -154,6 +171,8 @@ def permutation_entropy_deficit_medium(fields: Fields) -> Float[Tensor, " batch"
 
     1 - H / log 24 as in `permutation_entropy_deficit_fine` with (z(t), z(t+3), z(t+6), z(t+9)); in [0, 1]. NaN with
     fewer than 10 saved times.
+
+    Scale: length of the run.
     """
     return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=3))
 
@@ -164,6 +183,8 @@ def permutation_entropy_deficit_coarse(fields: Fields) -> Float[Tensor, " batch"
 
     1 - H / log 24 as in `permutation_entropy_deficit_fine` with (z(t), z(t+9), z(t+18), z(t+27)); in [0, 1]. NaN with
     fewer than 28 saved times.
+
+    Scale: length of the run.
     """
     return 1 - normalized_permutation_entropy(ordinal_shares(local_series(fields), delay=9))
 
@@ -178,6 +199,8 @@ def chaos_zero_one(fields: Fields) -> Float[Tensor, " batch"]:
 
     -1 … 1: near 1 for chaos and noise, near 0 for regular motion. Two incommensurate frequencies need long runs to be
     told from chaos.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -199,6 +222,8 @@ def dfa_exponent(fields: Fields) -> Float[Tensor, " batch"]:
 
     Any real number: about .5 for white noise, 1 for 1/f noise, 1.5 for a random walk, 2 for smooth motion; near 0 for
     fast cycles.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -213,6 +238,8 @@ def dfa_crossover(fields: Fields) -> Float[Tensor, " batch"]:
 
     Any real number: 0 for self-similar noise, above 1 for oscillations longer than a few steps (smooth within, bounded
     beyond a period).
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -228,6 +255,8 @@ def lempel_ziv_complexity(fields: Fields) -> Float[Tensor, " batch"]:
 
     > 0: near 0 for periodic series, about 1 for fair coin flips (a little above in short runs). NaN below 8 saved
     times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -244,6 +273,8 @@ def surrogate_nonlinearity(fields: Fields) -> Float[Tensor, " batch"]:
     stream, the same for every sample, so that the value depends on the series alone. Errors count as at least 1e-6.
 
     Any real number: about 0 for linear stochastic motion, up to 13.8 for a quadratic map.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)
@@ -262,6 +293,8 @@ def bicoherence(fields: Fields) -> Float[Tensor, " batch"]:
     Without any coupling K segments give 1/K, so (b² - 1/K) / (1 - 1/K) is returned.
 
     <= 1: about 0 for Gaussian motion, 1 for locked harmonics. NaN with fewer than 48 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=SEGMENT * 3 // 2):
         return missing(fields)
@@ -280,6 +313,8 @@ def excess_mutual_information(fields: Fields) -> Float[Tensor, " batch"]:
     25/(2 pairs) for their finite number, less -½ log(1 - ρ²), ρ the correlation of the normal scores (ρ² at most .99).
 
     Any real number: about 0 for linear Gaussian motion, log 6 at most (a map without linear correlation).
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=SHORTEST):
         return missing(fields)

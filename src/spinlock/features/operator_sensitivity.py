@@ -177,6 +177,8 @@ def amplified_extent(fields: Fields) -> Float[Tensor, " batch"]:
 
     exp(H)/N, H the entropy of the leading right singular vector's energy over the N cells (`local_gain`).
 
+    Scale: grid spacing, number of channels.
+
     Returns:
         In (0, 1]: small where the sensitive spot is small; NaN where `local_gain` is or is 0.
     """
@@ -198,6 +200,8 @@ def twin_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     The mean of log(|δ(t+dt)|/|δ(t)|)/dt over steps 3 to 6 after the state, δ the difference to a twin that started
     0.01 s away, without a mean, with equal energy in every octave, and is brought back to 0.01 s every step. So few steps
     do not average out a difference that swings between channels, as that of two waves does.
+
+    Scale: grid spacing.
 
     Returns:
         1/time, of either sign: positive for chaos, negative where twins meet; NaN as said at the top of the module and
@@ -226,6 +230,8 @@ def noise_gain(fields: Fields) -> Float[Tensor, " batch"]:
     |F(u + δ) - F(u)|/|δ| for white noise δ of 0.01 s: about ‖Jacobian‖_F/√n. Near 1 where small scales pass, small
     where they are smoothed away.
 
+    Scale: grid spacing.
+
     Returns:
         A pure number, >= 0; NaN as said at the top of the module.
     """
@@ -251,6 +257,8 @@ def medium_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
     (g(0.15 s) - g(0.01 s))/(g(0.15 s) + g(0.01 s)), g(a) = |F(u + δ) - F(u)|/|δ| for a smooth δ of size a (equal energy
     in every octave, no mean): 0 for a linear map, negative where larger perturbations saturate.
 
+    Scale: length of the run, grid spacing, number of channels.
+
     Returns:
         In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
     """
@@ -268,6 +276,8 @@ def large_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
 
     (g(0.4 s) - g(0.15 s))/(g(0.4 s) + g(0.15 s)), with g as in `medium_gain_change`. Larger ones take some systems out
     of the range in which their scheme is stable.
+
+    Scale: length of the run, grid spacing, number of channels.
 
     Returns:
         In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
@@ -307,6 +317,8 @@ def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     a third of the width and half a cell, interpolated by Fourier series. It sees places that are not alike and, by the
     half cell, what the grid cannot resolve.
 
+    Scale: length of the run, grid spacing.
+
     Returns:
         >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system; NaN as said at the top of the module, where
         the image is constant in space, and in domains that do not wrap around.
@@ -325,6 +337,8 @@ def rotation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far turning the state by 90° and stepping it are from being interchangeable.
 
     |F(R u) - R F(u)| over the larger of |F(u) - mean| and |F(R u) - mean|, R the turn.
+
+    Scale: length of the run.
 
     Returns:
         >= 0, about 10⁻⁶ (rounding) for an isotropic system; NaN as said at the top of the module, where the image is
@@ -363,6 +377,8 @@ def influence_growth(fields: Fields) -> Float[Tensor, " batch"]:
 
     log₂ of the ratio of its radius (`influence_radius`) after six steps to that after one, over log₂ 6: 0 where
     influence stays, 1/2 where it diffuses, 1 where it travels.
+
+    Scale: length of the run, grid spacing.
 
     Returns:
         Any real number; NaN where `influence_radius` is or is 0.

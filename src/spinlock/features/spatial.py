@@ -188,6 +188,8 @@ def gradient_sparsity(fields: Fields) -> PerTimestep:
 
     (mean |∇u|)² / mean |∇u|², in (0, 1]: 1 for a ramp, 8/π² for a plane wave, π/4 for a Gaussian field, near 0 for
     isolated fronts. NaN where the frame is constant.
+
+    Scale: grid spacing.
     """
     energy = fields.slopes.xx + fields.slopes.yy
     return _over_channels(fields.pixels.gradient_magnitude.square() / energy)

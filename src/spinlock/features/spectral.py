@@ -111,6 +111,8 @@ def spectral_slope(fields: Fields) -> PerTimestep:
     Least-squares slope of log E(k) on log k over the full shells 1 … N/2, E floored at 1e-12 of the total; any real
     number: -5/3 in the inertial range of turbulence, +1 for white noise in two dimensions. NaN with fewer than 3
     shells.
+
+    Scale: grid spacing.
     """
     return _log_log_fit(fields)[0]
 
@@ -122,6 +124,8 @@ def spectral_curvature(fields: Fields) -> PerTimestep:
     Coefficient of (log k)² in the least-squares parabola through log E(k) over the full shells 1 … N/2, E floored at
     1e-12 of the total; any real number: 0 for a power law, negative where the spectrum is cut off or peaks inside. NaN
     with fewer than 4 shells.
+
+    Scale: grid spacing.
     """
     return _log_log_fit(fields)[1]
 
@@ -155,6 +159,8 @@ def spectral_flatness(fields: Fields) -> PerTimestep:
 
     log10(exp(mean log E) / mean E) over the full shells 1 … N/2, E floored at 1e-12 of the total; in [-12, 0]: 0 for
     equal shells, near -12 for a single one.
+
+    Scale: grid spacing.
     """
     power = _shell_shares(fields)[..., : _full_shells(fields)].clamp_min(FLOOR)
     return power.log10().mean(-1) - power.mean(-1).log10()
@@ -165,6 +171,8 @@ def spectral_entropy(fields: Fields) -> PerTimestep:
     """Entropy of the shares of power in the shells.
 
     -Σ p log p / log(number of shells), in [0, 1]: 0 for one shell, 1 for equal shells. NaN with fewer than 2 shells.
+
+    Scale: grid spacing.
     """
     shares = _shell_shares(fields)
     if shares.shape[-1] < 2:
@@ -308,6 +316,8 @@ def fine_scale_power(fields: Fields) -> PerTimestep:
     """Share of the power above half of the grid's Nyquist wavenumber: how well the grid resolves the field.
 
     log10 of Σ E(k > N/4) / Σ E, floored at -12, in [-12, 0]; N pixels on the longer side.
+
+    Scale: grid spacing.
     """
     first = max(fields.u.shape[-2:]) // 4 + 1
     return _band(fields, first, None).clamp_min(FLOOR).log10()
@@ -325,6 +335,8 @@ def coherence_low(fields: Fields) -> PerTimestep:
     always has γ = 1), averaged over the band by power and over pairs of channels; in [0, 6]. About 0.05 for unrelated
     channels (0.2 in one dimension), 1 where 90 % of the power is shared, whatever the phase; at most 6, the floor,
     where one channel is a multiple of the other. NaN with one channel.
+
+    Scale: number of channels.
     """
     return _incoherence_decades(fields, 0)
 
@@ -339,6 +351,8 @@ def coherence_high(fields: Fields) -> PerTimestep:
 
     -log10(1 - γ²) as in `coherence_low`, for finer structure; in [0, 6]. NaN with one channel or where the grid
     resolves no such wave.
+
+    Scale: number of channels.
     """
     return _incoherence_decades(fields, 1)
 
@@ -355,6 +369,8 @@ def channel_correlation(fields: Fields) -> PerTimestep:
     Pearson's r = cov(a, b) / (σ_a σ_b) of the pixels of two channels, mean over pairs; in [-1, 1]:
     negative for an activator and the substrate that it depletes, 0 for waves a quarter wavelength apart. NaN with one
     channel.
+
+    Scale: number of channels.
     """
     return _where_varied(fields, fields.spectra.correlation)
 

@@ -2,9 +2,9 @@
 
 Features of the *whole field* follow one number a frame: the spatial standard deviation σ (channel mean of variances), the
 mean square, the gradient energy, or the distance between frames. Features of *local series* look at the block means of
-`Fields.probes`, each standardised over time, leaving out those that never change (spread at most 1e-6 of their
-magnitude); the value of a realization is the mean over its series, and NaN where no series changes. Every docstring
-says which. Rates are per unit time; windows are fractions of the run.
+`Fields.probes` (the 16 blocks of a 4 x 4 lattice, which several channels share out evenly), each standardised over time,
+leaving out those that never change (spread at most 1e-6 of their magnitude); the value of a realization is the mean over
+its series, and NaN where no series changes. Every docstring says which. Rates are per unit time; windows are fractions of the run.
 """
 
 import math
@@ -40,6 +40,8 @@ def peak_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     t, of either sign.  r = 2 x growth rate of the leading mode in the linear stage of an instability, the slowest rate
     of decay (negative) where the field only decays. σ counts as at least 1e-6 of frame 0's. NaN with fewer than 6 saved
     times or where no frame varies in space.
+
+    Scale: length of the run.
     """
     curve = whole_field_series.log_spread(fields)
     if curve.shape[1] < 6:
@@ -56,6 +58,8 @@ def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     3), of either sign: the linear stage of an instability, or the fastest decay; the mean counts, unlike in
     `peak_variance_growth_rate`. ⟨u²⟩ counts as at least 1e-12. NaN with fewer than 6 saved times or where the field is
     0 throughout.
+
+    Scale: length of the run.
     """
     curve = whole_field_series.log_energy(fields)
     start = curve[:, : max(3, curve.shape[1] // 8)]
@@ -69,6 +73,8 @@ def variance_growth_rate_change(fields: Fields) -> Float[Tensor, " batch"]:
     Least-squares slope of log σ²(t) over the last T/2 saved times less that over the first T/2, of either sign:
     negative for growth that saturates, positive for a decay that levels off, 0 for one exponential rate throughout. NaN
     with fewer than 6 saved times or where no frame varies in space.
+
+    Scale: length of the run.
     """
     curve = whole_field_series.log_spread(fields)
     half = curve.shape[1] // 2
@@ -82,6 +88,8 @@ def roughening_rate(fields: Fields) -> Float[Tensor, " batch"]:
     Least-squares slope of log(√⟨|∇u|²⟩ / σ)(t), the logarithm of the root mean square wavenumber, of either sign:
     negative for coarsening and diffusion, positive for a cascade to small scales. NaN with fewer than 3 saved times, or
     where a frame does not vary in space.
+
+    Scale: length of the run.
     """
     return slope(whole_field_series.log_roughness(fields)) / fields.dt if fields.u.shape[1] >= 3 else missing(fields)
 
@@ -94,6 +102,8 @@ def relative_activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     (not standardised), rms over channel and space; both count as at least 1e-6 of frame 0's spread. Of either sign:
     negative for a field that comes to rest at a finite amplitude (minus its rate of approach), 0 for sustained motion
     and for plain decay. NaN with fewer than 4 saved times, where nothing changes or where the field is 0 throughout.
+
+    Scale: length of the run.
     """
     if fields.u.shape[1] < 4:
         return missing(fields)
@@ -107,6 +117,8 @@ def transient_gain(fields: Fields) -> Float[Tensor, " batch"]:
 
     max over t of log(rms u(t) / rms u(0)), rms over channel and space. >= 0; 0 for a field that only decays.
     NaN with fewer than 3 saved times or where the field is 0 throughout.
+
+    Scale: length of the run.
     """
     curve = whole_field_series.log_energy(fields) / 2
     return curve.amax(1) - curve[:, 0] if curve.shape[1] >= 3 else missing(fields)
@@ -119,6 +131,8 @@ def settling_time(fields: Fields) -> Float[Tensor, " batch"]:
     First t from which |log σ - final| stays within 5 % of the range of log σ, but at least 1 %; final = mean of the
     last tenth. In [0, T dt]: 0 for a constant amplitude; close to the length of the run for one that never settles. NaN
     with fewer than 10 saved times or where no frame varies in space.
+
+    Scale: length of the run.
     """
     curve = whole_field_series.log_spread(fields)
     return whole_field_series.settling_place(curve) * fields.dt if curve.shape[1] >= 10 else missing(fields)
@@ -166,6 +180,8 @@ def dominant_frequency_prominence(fields: Fields) -> Float[Tensor, " batch"]:
 
     P(f) / Σ P, P(f) the sum of the mean spectrum (`dominant_frequency`) within 1.5 bins of the peak. 0 … 1: near 1 for
     one sharp rhythm. NaN with fewer than 8 saved times.
+
+    Scale: length of the run.
     """
     spectrum = time_spectrum(fields)
     return share_near(spectrum, spectrum.peak)
@@ -177,6 +193,8 @@ def harmonic_share(fields: Fields) -> Float[Tensor, " batch"]:
 
     (P(2f) + P(3f)) / (P(f) + P(2f) + P(3f)), P = sum of the mean spectrum within 1.5 bins, f = `dominant_frequency`;
     harmonics above 1/(2 dt) count as 0. 0 … 1. NaN with fewer than 8 saved times or where 2f is above 1/(2 dt).
+
+    Scale: length of the run.
     """
     spectrum = time_spectrum(fields)
     base = share_near(spectrum, spectrum.peak)
@@ -192,6 +210,8 @@ def temporal_spectral_slope(fields: Fields) -> Float[Tensor, " batch"]:
     Least-squares slope of log share over log frequency, weighted by 1/frequency so that every octave counts alike;
     shares count as at least 1e-12. Any real number: 0 for white noise, about -2 for a random walk, steeper for smooth
     motion. NaN with fewer than 8 saved times.
+
+    Scale: length of the run.
     """
     spectrum = time_spectrum(fields)
     height, place = spectrum.share.clamp_min(FLOOR).log(), spectrum.frequency.log()
@@ -208,6 +228,8 @@ def spectral_nonstationarity(fields: Fields) -> Float[Tensor, " batch"]:
     √(1 - Σ √(p q)): p, q = mean spectra (`dominant_frequency`) of the two halves, summed over octaves of frequency. 0 …
     1: near 0 for stationary motion, 1 where the rhythms share no octave. NaN with fewer than 16 saved times or where no
     series changes in one of the halves.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=16):
         return missing(fields)
@@ -233,6 +255,8 @@ def oscillation_persistence(fields: Fields) -> Float[Tensor, " batch"]:
     Largest r(k) T / (T - k) for k from the first minimum to T/2, mean over the local series; the value at the minimum
     if that lies beyond T/2. Any real number: about 1 for a periodic series, about 0 for noise, negative for drifts. NaN
     with fewer than 8 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -246,6 +270,8 @@ def trend_strength(fields: Fields) -> Float[Tensor, " batch"]:
 
     R² of the least-squares line, mean over the local series. 0 … 1: 1 for a pure drift.
     NaN with fewer than 4 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=4):
         return missing(fields)
@@ -265,6 +291,8 @@ def regime_change_strength(fields: Fields) -> Float[Tensor, " batch"]:
 
     max over k of the mean over series of S(k)² / (k (T - k)), S(k) = Σ_{t<k} z(t): two constant levels, the jump at the
     same time in all series, at least a twentieth of the run from either end. 0 … 1. NaN with fewer than 20 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=20):
         return missing(fields)
@@ -277,6 +305,8 @@ def regime_change_position(fields: Fields) -> Float[Tensor, " batch"]:
     """Where in the run the jump of `regime_change_strength` lies.
 
     k / T at the maximum. 0.05 … 0.95. NaN with fewer than 20 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=20):
         return missing(fields)
@@ -290,6 +320,8 @@ def spike_share(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the steps in which a local series jumps: more than 5 times its median step, in absolute value.
 
     0 … 1/2: 0 for smooth motion, .0007 for normal steps, more for motion in bursts. NaN with fewer than 8 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -304,6 +336,8 @@ def burstiness(fields: Fields) -> Float[Tensor, " batch"]:
     B = (σ - μ) / (σ + μ) of the waiting times between steps above the upper quartile of |Δ|, mean over the local
     series. -1 … 1: -1 regular, about 0 independent, towards 1 in bursts. NaN with fewer than 16 saved times or where
     steps are too alike to have three above the quartile.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=16):
         return missing(fields)
@@ -318,6 +352,8 @@ def extreme_position(fields: Fields) -> Float[Tensor, " batch"]:
 
     Mean of t / (T - 1) over the twentieth of the values that is farthest from the mean. 0 … 1: near 0 for transients
     that decay, near 1 for growth, near 1/2 for stationary motion. NaN with fewer than 20 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=20):
         return missing(fields)
@@ -338,6 +374,8 @@ def rolling_variability_fine(fields: Fields) -> Float[Tensor, " batch"]:
 
     Standard deviation over mean of the spreads in 16 windows of T/16, mean over the local series. 0 … √15: small for
     stationary motion, large for motion that dies, starts or comes in bursts. NaN with fewer than 64 saved times.
+
+    Scale: length of the run.
     """
     return _rolling_variability(fields, 16)
 
@@ -347,6 +385,8 @@ def rolling_variability_medium(fields: Fields) -> Float[Tensor, " batch"]:
     """How much the spread of a local series changes between eighths of the run.
 
     As `rolling_variability_fine` with 8 windows. 0 … √7. NaN with fewer than 32 saved times.
+
+    Scale: length of the run.
     """
     return _rolling_variability(fields, 8)
 
@@ -356,6 +396,8 @@ def rolling_variability_coarse(fields: Fields) -> Float[Tensor, " batch"]:
     """How much the spread of a local series changes between thirds of the run.
 
     As `rolling_variability_fine` with 3 windows. 0 … √2. NaN with fewer than 12 saved times.
+
+    Scale: length of the run.
     """
     return _rolling_variability(fields, 3)
 
@@ -368,6 +410,8 @@ def bimodality(fields: Fields) -> Float[Tensor, " batch"]:
 
     (skewness² + 1) / kurtosis, mean over the local series. 0 … 1: 1/3 normal, 5/9 uniform, 1 for two values.
     NaN with fewer than 8 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -381,6 +425,8 @@ def longest_stretch(fields: Fields) -> Float[Tensor, " batch"]:
 
     Largest number of successive t at which z(t) is above 0, over T. 0 … 1: 1/2 for one slow swing, 1/T for values that
     alternate. NaN with fewer than 8 saved times.
+
+    Scale: length of the run.
     """
     if not has_series(fields, at_least=8):
         return missing(fields)
@@ -394,6 +440,8 @@ def amplitude_fluctuation(fields: Fields) -> Float[Tensor, " batch"]:
 
     Standard deviation of log σ(t) less its line, over the last T/2 saved times. >= 0: 0 for a steady or exponentially
     growing field. NaN with fewer than 8 saved times or where no frame varies in space.
+
+    Scale: length of the run.
     """
     curve = whole_field_series.log_spread(fields)
     if curve.shape[1] < 8:
