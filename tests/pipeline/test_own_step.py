@@ -86,10 +86,20 @@ def test_shards_of_a_run_that_was_stopped_are_those_of_the_whole_run(made, tmp_p
         assert first.metadata["content_sha256"] == second.metadata["content_sha256"]
 
 
-def test_a_report_does_not_run_a_step_that_a_file_names(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("spinlock.dynamics.user_system.importlib", None)
+def test_a_report_does_not_run_a_step_that_a_file_names(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    trace = tmp_path / "trace"
+    marks = (
+        f"from pathlib import Path\n\ndef step(state):\n    Path({str(trace)!r}).touch()\n    return state\n\nstep(0)\n"
+    )
+    (tmp_path / "tracing_step.py").write_text(marks, encoding="utf-8")
+    settings = ("storage.keep_states=none", "systems.mine.parameters={}", "num_samples=2")
+    made = generate(config(tmp_path, *settings, step="tracing_step:step"))
+    trace.unlink()  # generation runs the step
     written = dataset_report(made, tmp_path / "report.html")
-    assert written.rollouts_shown > 0  # from the states that were kept
+    assert not trace.exists()
+    assert written.rollouts_shown == 0
+    assert "a user's own step made them" in written.rollouts_note
 
 
 def test_noise_parts_realizations_where_its_scale_is_given(tmp_path):
