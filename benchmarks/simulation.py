@@ -51,20 +51,25 @@ def naive_equation(system: SpectralSystem, plan: SamplePlan, frames: Tensor) -> 
     columns = {name: (value,) for name, value in plan.parameters.items()}
     grid = Grid.of(frames, length=system.length(frames.shape[-1]), half=not system.is_complex)
     linear = system.linear(columns, grid).to(torch.complex128)
-    scheme = ETDRK4.of(linear, step=system.dt / system.num_substeps, keep=grid.keep, dtype=torch.float32)
     nonlinear = system.nonlinear(columns, grid, frames)
+    if nonlinear is None:
+        raise TypeError(f"'{system.name}' is linear.")
+    step_time = system.dt / system.num_substeps
+    scheme = ETDRK4.of(linear, step=step_time, keep=grid.keep, dtype=torch.float32, factor=nonlinear.factor)
+    rest = torch.tensor(system.rest or (0.0,)).view(-1, 1, 1)
 
     def step(states: Tensor) -> Tensor:
+        states = states - rest
         if system.is_complex:
             spectrum = torch.fft.fft2(torch.complex(states[:, :1], states[:, 1:]))
         else:
             spectrum = torch.fft.rfft2(states)
         for _ in range(system.num_substeps):
-            spectrum = scheme(spectrum, nonlinear)
+            spectrum = scheme(spectrum, nonlinear.product)
         if system.is_complex:
             field = torch.fft.ifft2(spectrum)
             return torch.cat((field.real, field.imag), dim=1)
-        return torch.fft.irfft2(spectrum, s=grid.size)
+        return torch.fft.irfft2(spectrum, s=grid.size) + rest
 
     return step
 

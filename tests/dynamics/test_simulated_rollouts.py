@@ -49,6 +49,14 @@ def test_a_sample_is_bit_identical_alone_in_a_batch_and_in_another_order(grid_si
         assert torch.equal(other.states, alone.states), plan.system
 
 
+@pytest.mark.parametrize(
+    ("grid_size", "num_realizations", "rows"),
+    [(32, 3, 6), (64, 3, 3), (64, 1, 4), (64, 5, 3), (128, 3, 1), (32, 8, 8), (32, 9, 5)],
+)
+def test_calls_hold_whole_samples_or_even_parts_of_one(grid_size, num_realizations, rows):
+    assert SYSTEMS["gray_scott"]().rows_per_call(grid_size, num_realizations) == rows
+
+
 def test_rollouts_come_in_the_order_of_their_plans():
     plans = plan_samples(num_samples=10, seed=5, parameters=SMALL_CNN).plans
     for plan, rollout in zip(plans, run(plans), strict=True):

@@ -14,7 +14,7 @@ from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
 
 ROW_CELLS = 128 * 128
-"""Cells that the rows of one call have together: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""
+"""Cells that the rows of one call have together at most: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""
 MAX_ROWS = {1: 64, 2: 8}
 """Rows of one call at most, by the number of spatial dimensions."""
 REFERENCE_GRID = 32
@@ -135,11 +135,15 @@ class System(ABC):
     def rows_per_call(self, grid_size: int, num_realizations: int, *, spatial_dimensions: int = 2) -> int:
         """Rows that are simulated in one call: always that many, so that bits never depend on company.
 
-        Rows run together in numbers that stay in the cache; where not `shares_calls`, rows of one sample only.
+        Rows run together in numbers that stay in the cache: those of as many whole samples as fit, or an even part of one
+        sample's, so that few calls are filled up with copies. Where not `shares_calls`, rows of one sample only.
         """
         if not self.shares_calls:
             return num_realizations if grid_size <= REFERENCE_GRID else 1
-        return max(1, min(MAX_ROWS[spatial_dimensions], ROW_CELLS // grid_size**spatial_dimensions))
+        most = max(1, min(MAX_ROWS[spatial_dimensions], ROW_CELLS // grid_size**spatial_dimensions))
+        if num_realizations <= most:
+            return most // num_realizations * num_realizations
+        return -(-num_realizations // -(-num_realizations // most))
 
     def _disturbed(self, parameters: Columns, white: White, like: Tensor) -> Disturb:
         """The map of a state to the same with the next increment of the noise."""

@@ -79,6 +79,6 @@ class AllenCahn(SpectralSystem):
 
         def term(spectrum: Tensor) -> Tensor:
             u = torch.fft.irfft2(spectrum, s=grid.size)
-            return torch.fft.rfft2((1 - u.square()).mul_(u).add_(bias))
+            return torch.fft.rfft2(torch.addcmul(u, u.square(), u, value=-1).add_(bias))
 
-        return term
+        return NonlinearTerm(term)

@@ -76,4 +76,4 @@ class Burgers(SpectralSystem):
             energy, across_x, across_y = torch.fft.rfft2(products).unbind(1)
             return torch.stack((torch.addcmul(across_x, by_x, energy), torch.addcmul(across_y, by_y, energy)), dim=1)
 
-        return term
+        return NonlinearTerm(term)

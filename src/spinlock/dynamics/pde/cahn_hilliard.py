@@ -78,12 +78,11 @@ class CahnHilliard(SpectralSystem):
         return -mobility * column(parameters, "gradient_energy", mobility) * grid.squared**2
 
     def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:
-        """−M k² times the spectrum of c³ − c."""
+        """M k² times the spectrum of c − c³."""
         mean = column(parameters, "mean_composition", like).to(like.dtype)
-        factor = (-column(parameters, "mobility", like) * grid.squared).to(like.dtype)
 
         def term(spectrum: Tensor) -> Tensor:
             c = torch.fft.irfft2(spectrum, s=grid.size).add_(mean)
-            return torch.fft.rfft2((c.square() - 1).mul_(c)).mul_(factor)
+            return torch.fft.rfft2(torch.addcmul(c, c.square(), c, value=-1))
 
-        return term
+        return NonlinearTerm(term, column(parameters, "mobility", like) * grid.squared)

@@ -79,4 +79,4 @@ class ComplexGinzburgLandau(SpectralSystem):
             squared = parts.square().sum(dim=-1, keepdim=True)
             return torch.fft.fft2(torch.view_as_complex(squared * parts)).mul(factor).add(spectrum)
 
-        return term
+        return NonlinearTerm(term)

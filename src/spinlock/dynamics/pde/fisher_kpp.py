@@ -63,10 +63,10 @@ class FisherKPP(SpectralSystem):
 
     def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:
         """r max(u, 0) (1 − u)."""
-        rate = column(parameters, "growth_rate", like).to(like.dtype)
 
         def term(spectrum: Tensor) -> Tensor:
             u = torch.fft.irfft2(spectrum, s=grid.size)
-            return torch.fft.rfft2((1 - u).mul_(rate) * u.clamp(min=0))
+            present = u.clamp(min=0)
+            return torch.fft.rfft2(torch.addcmul(present, present, present, value=-1))
 
-        return term
+        return NonlinearTerm(term, column(parameters, "growth_rate", like))

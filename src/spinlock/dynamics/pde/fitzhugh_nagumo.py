@@ -87,4 +87,4 @@ class FitzHughNagumo(SpectralSystem):
             out[:, 1, 0, 0] += supply
             return out
 
-        return term
+        return NonlinearTerm(term)

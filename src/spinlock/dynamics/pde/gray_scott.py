@@ -39,6 +39,7 @@ class GrayScott(SpectralSystem):
     grows_with_grid = True
     bound = 10.0
     amplitude = 0.5
+    rest = (1.0, 0.0)
     initial_conditions: ClassVar[Mapping[str, float]] = {
         "point_seeds": 2.0,
         "blobs": 1.0,
@@ -70,18 +71,16 @@ class GrayScott(SpectralSystem):
         ratio = column(parameters, "diffusion_ratio", grid.squared)
         return torch.cat((-diffusion * grid.squared - feed, -diffusion * ratio * grid.squared - feed - kill), dim=1)
 
-    def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:
-        """(F − u v², u v²); F enters at k = 0."""
-        supply = (column(parameters, "feed", like) * grid.size[0] * grid.size[1]).to(like.dtype)[:, 0, 0, 0]
+    def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:  # noqa: ARG002
+        """(−u v², u v²); the supply F is what keeps u = 1 at rest."""
+        signs = torch.tensor([-1.0, 1.0], dtype=torch.float64, device=like.device).view(1, 2, 1, 1)
 
         def term(spectrum: Tensor) -> Tensor:
-            u, v = torch.fft.irfft2(spectrum, s=grid.size).unbind(1)
-            reaction = torch.fft.rfft2(v.square().mul_(u))
-            out = torch.stack((-reaction, reaction), dim=1)
-            out[:, 0, 0, 0] += supply
-            return out
+            eaten, v = torch.fft.irfft2(spectrum, s=grid.size).split(1, dim=1)  # u − 1 and v
+            squared = v.square()
+            return torch.fft.rfft2(torch.addcmul(squared, squared, eaten))
 
-        return term
+        return NonlinearTerm(term, signs)
 
     def _rates(self, parameters: Columns, like: Tensor) -> tuple[Tensor, Tensor]:
         feed = column(parameters, "feed", like)

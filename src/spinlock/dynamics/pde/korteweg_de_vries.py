@@ -82,11 +82,11 @@ class KortewegDeVries(SpectralSystem):
 
     def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:
         """−½ α ∂(u²)/∂x."""
-        _, by_x = grid.gradient(like.dtype)
-        factor = by_x * (-0.5 * column(parameters, "steepening", like)).to(like.dtype)
+        _, by_x = grid.gradient(torch.float64)
+        factor = -0.5 * column(parameters, "steepening", like) * by_x
 
         def term(spectrum: Tensor) -> Tensor:
             u = torch.fft.irfft2(spectrum, s=grid.size)
-            return torch.fft.rfft2(u.square()).mul(factor)
+            return torch.fft.rfft2(u.square())
 
-        return term
+        return NonlinearTerm(term, factor)

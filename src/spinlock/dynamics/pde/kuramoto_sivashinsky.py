@@ -71,8 +71,6 @@ class KuramotoSivashinsky(SpectralSystem):
 
         def term(spectrum: Tensor) -> Tensor:
             by_y, by_x = torch.fft.irfft2(spectrum * gradient, s=grid.size).split(1, dim=1)
-            out = torch.fft.rfft2((by_y * by_y).addcmul_(by_x, by_x).mul_(-0.5))
-            out[..., 0, 0] = 0
-            return out
+            return torch.fft.rfft2((by_y * by_y).addcmul_(by_x, by_x))
 
-        return term
+        return NonlinearTerm(term, torch.where(grid.squared > 0, -0.5, 0.0).double())

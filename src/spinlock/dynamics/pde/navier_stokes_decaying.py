@@ -67,4 +67,4 @@ class NavierStokesDecaying(SpectralSystem):
 
     def nonlinear(self, parameters: Columns, grid: Grid, like: Tensor) -> NonlinearTerm:  # noqa: ARG002
         """−u·∇ω."""
-        return vorticity_transport(grid, like.dtype)
+        return NonlinearTerm(vorticity_transport(grid, like.dtype))

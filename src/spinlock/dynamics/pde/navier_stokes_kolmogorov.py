@@ -92,4 +92,4 @@ class NavierStokesKolmogorov(SpectralSystem):
         place = torch.arange(height, dtype=torch.float64, device=like.device).view(-1, 1) / height
         angle = 2 * math.pi * column(parameters, "forcing_waves", like) * place
         forcing = (column(parameters, "forcing", like) * torch.cos(angle)).expand(-1, 1, height, width)
-        return vorticity_transport(grid, like.dtype, source=torch.fft.rfft2(forcing))
+        return NonlinearTerm(vorticity_transport(grid, like.dtype, source=torch.fft.rfft2(forcing)))

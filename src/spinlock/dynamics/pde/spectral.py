@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spinlock.core.rollout import StepOperator
 from spinlock.dynamics.parameter_space import Columns, column
-from spinlock.dynamics.pde.etdrk import ETDRK4, NonlinearTerm, propagator
+from spinlock.dynamics.pde.etdrk import ETDRK4, NonlinearTerm, diagonal, propagator
 from spinlock.dynamics.system import REFERENCE_GRID, System
 
 
@@ -73,6 +73,8 @@ class SpectralSystem(System):
 
     Attributes:
         num_substeps: steps of the scheme in one saved step, at 32 x 32 cells.
+        rest: the value of each channel in a uniform state without change that L and N are written around: they act on what
+            differs from it. Empty for 0.
         substeps_grow: whether finer grids need more of them in proportion to their side (flows that carry far).
     """
 
@@ -80,6 +82,7 @@ class SpectralSystem(System):
     substeps_grow: ClassVar[bool] = False
     dimensions: ClassVar[tuple[int, ...]] = (1, 2)
     is_complex: ClassVar[bool] = False
+    rest: ClassVar[tuple[float, ...]] = ()
     shares_calls: ClassVar[bool] = True
 
     @abstractmethod
@@ -105,19 +108,23 @@ class SpectralSystem(System):
         linear = self.linear(parameters, grid)
         num_substeps = self.substeps(like.shape[-1])
         nonlinear = self.nonlinear(parameters, grid, like)
-        stride = propagator(linear, time=self.dt, dtype=like.dtype)
         if nonlinear is None:
+            stride = propagator(linear, time=self.dt, dtype=like.dtype)
             return lambda states: self._to_states(stride(self._to_spectrum(states)), grid.size)
-        scheme = ETDRK4.of(linear, step=self.dt / num_substeps, keep=grid.keep, dtype=like.dtype)
-        keep = grid.keep.to(like.dtype)
+        scheme = ETDRK4.of(
+            linear, step=self.dt / num_substeps, keep=grid.keep, dtype=like.dtype, factor=nonlinear.factor
+        )
+        rest = like.new_tensor(self.rest).view(-1, 1, 1) if self.rest else None
+        keep = diagonal(grid.keep, dtype=like.dtype)
+        beyond = diagonal(torch.exp(linear * self.dt) * (1 - grid.keep), dtype=like.dtype)
 
         def advance(states: Tensor) -> Tensor:
-            whole = self._to_spectrum(states)
-            spectrum = whole * keep
-            beyond = stride(whole - spectrum)
+            whole = self._to_spectrum(states if rest is None else states - rest)
+            spectrum = keep(whole)
             for _ in range(num_substeps):
-                spectrum = scheme(spectrum, nonlinear)
-            return self._to_states(spectrum + beyond, grid.size)
+                spectrum = scheme(spectrum, nonlinear.product)
+            after = self._to_states(beyond(whole).add_(spectrum), grid.size)
+            return after if rest is None else after + rest
 
         return advance
 

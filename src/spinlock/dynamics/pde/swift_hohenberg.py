@@ -80,4 +80,4 @@ class SwiftHohenberg(SpectralSystem):
             u = torch.fft.irfft2(spectrum, s=grid.size)
             return torch.fft.rfft2((asymmetry - u).mul_(u).mul_(u))
 
-        return term
+        return NonlinearTerm(term)

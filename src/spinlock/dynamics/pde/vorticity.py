@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from spinlock.dynamics.pde.etdrk import NonlinearTerm
+from spinlock.dynamics.pde.etdrk import SpectrumMap
 from spinlock.dynamics.pde.spectral import Grid
 
 
-def vorticity_transport(grid: Grid, dtype: torch.dtype, *, source: Tensor | None = None) -> NonlinearTerm:
+def vorticity_transport(grid: Grid, dtype: torch.dtype, *, source: Tensor | None = None) -> SpectrumMap:
     """The map of vorticity spectra to those of −u·∇ω + source, with ∇²ψ = ω and u = (−∂ψ/∂y, ∂ψ/∂x).
 
         −u·∇ω = (∂²/∂y² − ∂²/∂x²)(uₓ u_y) + ∂²/∂x∂y (uₓ² − u_y²)
@@ -30,9 +30,9 @@ def vorticity_transport(grid: Grid, dtype: torch.dtype, *, source: Tensor | None
     constant = None if source is None else torch.view_as_real(source.to(dtype.to_complex()))
 
     def term(spectrum: Tensor) -> Tensor:
-        u, v = torch.fft.irfft2(spectrum * to_velocity, s=grid.size).unbind(1)
-        products = torch.view_as_real(torch.fft.rfft2(torch.stack((u * v, (u - v) * (u + v)), dim=1)))
-        product, difference = products[:, :1], products[:, 1:]
+        u, v = torch.fft.irfft2(spectrum * to_velocity, s=grid.size).split(1, dim=1)
+        product = torch.view_as_real(torch.fft.rfft2(u * v))
+        difference = torch.view_as_real(torch.fft.rfft2((u * u).addcmul_(v, v, value=-1)))
         change = product * of_product if constant is None else torch.addcmul(constant, product, of_product)
         return torch.view_as_complex(change.addcmul_(difference, of_difference))
 
