@@ -14,20 +14,15 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
 import torch
+from splits import drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.seeds import stream
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.reconstruction import masked_mse
-from spinlock.pipeline.tables import family_path, load_table
-from spinlock.training.fit import fit_tokenizer
+from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
-from spinlock.training.split import split_by_group
-
-LATENT_DIMS = (32, 16, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +59,7 @@ VARIANTS = {
 
 def test_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant) -> float:
     """Error of the test rows of one seed's split."""
-    split = split_by_group(table.groups, seed=seed)
-    train, validation, test = (table.rows(rows) for rows in (split.train, split.validation, split.test))
+    train, validation, test = split_table(table, seed=seed)
     category_map = semantic_categories(table.registry)
     each = bits // len(category_map.categories) // len(LATENT_DIMS)
     levels = tuple(Level(latent_dim=latent, num_tokens=2**each) for latent in LATENT_DIMS)
@@ -92,7 +86,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(1)
-    table = load_table(arguments.dataset, family_path("summary")).table
+    table = summary_table(arguments.dataset)
     done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     whole: list[float] = []
@@ -101,8 +95,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             key = f"{arguments.dataset.name} rows {arguments.rows} bits {arguments.bits} seed {seed}: {name}"
             if key not in done:
-                chosen = np.sort(stream(seed, "rows").permutation(len(table))[: arguments.rows])
-                rows = table.rows(torch.from_numpy(chosen))
+                rows = drawn(table, rows=arguments.rows, seed=seed)
                 done[key] = test_error(rows, bits=arguments.bits, seed=seed, variant=variant)
                 arguments.results.write_text(json.dumps(done, indent=1))
             errors.append(done[key])

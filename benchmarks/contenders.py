@@ -15,7 +15,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.baselines import fit_baselines
 from spinlock.metrics.residual_kmeans import ResidualKMeans, fit_residual_codebooks
-from spinlock.training.fit import fit_tokenizer
+from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.codebook_sizes import codebook_sizes
 
@@ -23,7 +23,6 @@ LEVEL_BITS = {24: (2, 1, 1), 48: (3, 3, 2), 72: (4, 4, 4), 96: (5, 5, 6), 144: (
 """Bits of six categories together → bits of one category's three levels, for recipes with levels."""
 FAISS_SHAPES = {24: (6, 1, 4), 48: (6, 1, 8), 72: (6, 2, 6), 96: (6, 2, 8), 144: (6, 3, 8)}
 """Bits → splits, levels and bits a level of FAISS's product residual quantiser."""
-LATENT_DIMS = (32, 16, 8)
 RESIDUAL_VQ_STEPS = 600
 
 

@@ -18,11 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from splits import split_table, summary_table
 from torch import Tensor
 
 from spinlock.categories.by_registry import semantic_categories
-from spinlock.pipeline.tables import family_path, load_table
-from spinlock.training.split import split_by_group
 from spinlock.vqvae.column_transform import ColumnTransform
 
 STEPS = 300
@@ -31,8 +30,8 @@ RATE = 3e-3
 
 def covariance_of(dataset: Path) -> tuple[Tensor, list[Tensor]]:
     """Covariance (column, column) of standardised training rows, missing values read as 0, and each category's columns."""
-    table = load_table(dataset, family_path("summary")).table
-    train = table.rows(split_by_group(table.groups, seed=0).train)
+    table = summary_table(dataset)
+    train = split_table(table, seed=0).train
     x, _ = ColumnTransform.fit(train.values, train.mask).apply(train.values, train.mask)
     x = x.double()
     columns = [torch.tensor(group) for group in semantic_categories(table.registry).group_indices.values()]

@@ -16,27 +16,23 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import faiss
-import numpy as np
 import torch
 from contenders import KINDS, Problem, decodings
+from splits import drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.seeds import stream
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.metrics.reconstruction import masked_mse
-from spinlock.pipeline.tables import family_path, load_table
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.settings import TrainingSettings
-from spinlock.training.split import split_by_group
 
 OURS, SECONDS = "spinlock", "processor seconds of spinlock's fit"
 
 
 def cell(table: FeatureTable, *, bits: int, seed: int, backend: str, others: Sequence[str]) -> dict[str, float]:
     """Test error of every coder at one number of bits, for one seed."""
-    split = split_by_group(table.groups, seed=seed)
-    train, validation, test = (table.rows(rows) for rows in (split.train, split.validation, split.test))
+    train, validation, test = split_table(table, seed=seed)
     category_map = semantic_categories(table.registry)
     start = time.process_time()
     fitted = fit_tokenizer(
@@ -79,7 +75,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
-    table = load_table(arguments.dataset, family_path("summary")).table
+    table = summary_table(arguments.dataset)
     done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     for rows in arguments.rows:
@@ -87,9 +83,8 @@ def main() -> None:
             for seed in range(arguments.seeds):
                 key = f"{arguments.dataset.name} {arguments.backend} rows {rows} bits {bits} seed {seed}"
                 if key not in done:
-                    chosen = np.sort(stream(seed, "rows").permutation(len(table))[:rows])
                     done[key] = cell(
-                        table.rows(torch.from_numpy(chosen)),
+                        drawn(table, rows=rows, seed=seed),
                         bits=bits,
                         seed=seed,
                         backend=arguments.backend,

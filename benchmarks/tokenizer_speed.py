@@ -17,17 +17,14 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
+from splits import drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.seeds import stream
 from spinlock.core.tokens import Level, TokenizerConfig
-from spinlock.pipeline.tables import family_path, load_table
 from spinlock.training.fit import FitResult, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
-from spinlock.training.split import split_by_group
 from spinlock.vqvae.classical import ClassicalBackend
 
 LEVELS = tuple(Level(latent_dim=latent, num_tokens=tokens) for latent, tokens in ((32, 128), (16, 256), (8, 512)))
@@ -52,12 +49,12 @@ class Seconds:
 
 def fitted(table: FeatureTable, config: TokenizerConfig) -> tuple[FitResult, Seconds]:
     """A fit on the training rows of the table's split, all epochs of it, and what it took."""
-    split = split_by_group(table.groups, seed=0)
+    split = split_table(table, seed=0)
     epochs = TrainingSettings().num_epochs
     start = time.process_time(), time.perf_counter()
     result = fit_tokenizer(
-        table.rows(split.train),
-        table.rows(split.validation),
+        split.train,
+        split.validation,
         category_map=semantic_categories(table.registry),
         config=config,
         settings=TrainingSettings(patience=epochs),
@@ -85,21 +82,22 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(1)
-    whole = load_table(arguments.dataset, family_path("summary")).table
+    whole = summary_table(arguments.dataset)
     figures: dict[str, float] = {}
     for rows in arguments.rows:
-        table = whole.rows(torch.from_numpy(np.sort(stream(0, "rows").permutation(len(whole))[:rows])))
+        table = drawn(whole, rows=rows, seed=0)
         for name in arguments.configs:
             result, seconds = fitted(table, CONFIGS[name])
-            figures[f"{name}, {len(table)} rows: processor s"] = seconds.processor
-            figures[f"{name}, {len(table)} rows: clock s"] = seconds.clock
+            found = {"processor s": seconds.processor, "clock s": seconds.clock}
             own = getattr(result.tokenizer.backend, "own", result.tokenizer.backend)
             if isinstance(own, ClassicalBackend):
                 for beam in (1, 8):
                     rate = rows_a_minute(table, own, result, beam)
-                    figures[f"{name}, {len(table)} rows: rows encoded a minute, beam {beam}"] = rate
-            for key in list(figures)[-4:] if isinstance(own, ClassicalBackend) else list(figures)[-2:]:
-                print(f"{key:<80} {figures[key]:12.1f}", flush=True)
+                    found[f"rows encoded a minute, beam {beam}"] = rate
+            for what, figure in found.items():
+                key = f"{name}, {len(table)} rows: {what}"
+                figures[key] = figure
+                print(f"{key:<80} {figure:12.1f}", flush=True)
     figures["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{'peak memory, MB':<80} {figures['peak memory, MB']:12.1f}")
     if arguments.json:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spinlock.dynamics.parameter_space import Columns, Parameter, column
 
+NOISE_KINDS = ("additive", "multiplicative")
 NOISE_PARAMETERS = ("noise_scale", "noise_length", "noise_kind", "noise_schedule", "flip_probability")
 White = Callable[[], Tensor]
 """Hands out the next white standard-normal field, (batch, channel, height, width)."""
@@ -117,7 +118,7 @@ def noise_parameters(low: float, high: float, *, unit: str) -> tuple[Parameter, 
         Parameter(
             name="noise_kind",
             kind="choice",
-            choices=("additive", "multiplicative"),
+            choices=NOISE_KINDS,
             weights=(2.0, 1.0),
             description="Whether the noise is σ dW, or σ (u/U) dW (Itô) with U the typical size of a state.",
         ),

@@ -1,6 +1,6 @@
 """Rollouts of the user's own system, given as a function from one state to the next."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,9 +140,7 @@ class CheckedStep:
         try:
             after = self.step(given, **parameters)
         except Exception as error:
-            raise InputError(
-                f"step '{self.name}' failed on {where}: {type(error).__name__}: {_one_line(error)}"
-            ) from error
+            raise InputError(f"step '{self.name}' failed on {where}: {one_line(error)}") from error
         if not isinstance(after, np.ndarray | Tensor):
             raise InputError(
                 f"step '{self.name}' must return an array or a tensor; on {where} it returned {type(after).__name__}."
@@ -156,6 +154,7 @@ class CheckedStep:
         return after.to(state)
 
 
-def _one_line(error: BaseException) -> str:
-    lines: Sequence[str] = str(error).split("\n")
-    return lines[0] or "no message"
+def one_line(error: BaseException) -> str:
+    """The type of an error of the user's code and the first line of what it says."""
+    first = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first or 'no message'}"

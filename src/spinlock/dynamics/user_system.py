@@ -17,10 +17,10 @@ from spinlock.core.errors import ConfigError, did_you_mean, listed
 from spinlock.core.rollout import StepOperator
 from spinlock.dynamics.disturbances import Disturb
 from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
-from spinlock.dynamics.noise import White
+from spinlock.dynamics.noise import NOISE_KINDS, White
 from spinlock.dynamics.parameter_space import Columns, Override, Parameter
 from spinlock.dynamics.system import System
-from spinlock.dynamics.user_step import CheckedStep
+from spinlock.dynamics.user_step import CheckedStep, one_line
 
 Arrays = Literal["numpy", "torch"]
 OWN_NOISE = ("noise_scale", "noise_length", "noise_kind")
@@ -134,8 +134,7 @@ def step_parameters(given: Mapping[str, Override]) -> tuple[Parameter, ...]:
     defaults = NOISE_DEFAULTS if "noise_scale" in given else {}
     parameters = tuple(_parameter(name, override) for name, override in {**defaults, **given}.items())
     for parameter in parameters:
-        kinds = ("additive", "multiplicative")
-        if parameter.name == "noise_kind" and not set(parameter.choices) <= set(kinds):
+        if parameter.name == "noise_kind" and not set(parameter.choices) <= set(NOISE_KINDS):
             raise ConfigError(f"parameter 'noise_kind' is additive or multiplicative; got {listed(parameter.choices)}.")
     return parameters
 
@@ -168,9 +167,8 @@ def load_step(path: str, *, system: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        text = str(error).partition("\n")[0] or "no message"
         raise ConfigError(
-            f"the module '{module_name}' of system '{system}' failed while it was imported: {type(error).__name__}: {text}"
+            f"the module '{module_name}' of system '{system}' failed while it was imported: {one_line(error)}"
         ) from error
     found = getattr(module, function, None)
     if not callable(found):

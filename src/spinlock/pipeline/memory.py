@@ -77,7 +77,7 @@ def footprint(recipe: Recipe, *, shard_size: int, num_workers: int | None, cores
 
 def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
     """The most that one worker takes: states that are simulated together, features of one sample, states that are kept."""
-    channels = max(len(space.built().channel_names) for space in recipe.spaces.values())
+    channels = _most_channels(recipe)
     cells = recipe.grid_size**recipe.spatial_dimensions
     sample = 4 * recipe.num_realizations * recipe.num_timesteps * channels * cells
     window = min(max(WINDOW_BYTES, sample), shard_size * sample)
@@ -88,14 +88,17 @@ def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
 
 def sample_bytes(recipe: Recipe) -> int:
     """What a sample takes on disk, in a shard or in the data set, without compression."""
-    channels = max(len(space.built().channel_names) for space in recipe.spaces.values())
-    cells = channels * recipe.grid_size**recipe.spatial_dimensions
+    cells = _most_channels(recipe) * recipe.grid_size**recipe.spatial_dimensions
     states = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
     per_timestep, per_trajectory = (len(SDF.with_scope(scope)) for scope in ("per_timestep", "per_trajectory"))
     runs, times = recipe.num_realizations, recipe.num_timesteps
     features = per_timestep * times + per_trajectory * runs + len(SDF.aggregated())
     about = 8 * len(recipe.columns) + 13 * runs + 256  # parameters, screening, names and numbers
     return 4 * features + 4 * cells + states * runs * times * cells + about
+
+
+def _most_channels(recipe: Recipe) -> int:
+    return max(len(space.built().channel_names) for space in recipe.spaces.values())
 
 
 def available_bytes() -> int | None:

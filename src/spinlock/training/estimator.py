@@ -16,13 +16,12 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig, TokenTable
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest, token_distances
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
-from spinlock.training.fit import FitResult, fit_tokenizer
+from spinlock.training.fit import LATENT_DIMS, FitResult, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 ROWS_PER_TOKEN = 16
-AUTOMATIC_LATENT_DIMS = (32, 16, 8)
 
 Table = FeatureTable | np.ndarray | Tensor
 DISTANCES = ("decoded", "levels", "hamming")
@@ -245,4 +244,4 @@ def _as_level(level: LevelLike) -> Level:
 def _automatic_levels(num_rows: int) -> list[Level]:
     """Three levels with the power of 2 tokens that is next to rows / 16, between 4 and 512."""
     tokens = 2 ** min(9, max(2, round(math.log2(max(1.0, num_rows / ROWS_PER_TOKEN)))))
-    return [Level(latent_dim=latent_dim, num_tokens=tokens) for latent_dim in AUTOMATIC_LATENT_DIMS]
+    return [Level(latent_dim=latent_dim, num_tokens=tokens) for latent_dim in LATENT_DIMS]

@@ -1,0 +1,37 @@
+"""Rows of a data set as the benchmarks of the tokenizer draw and split them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from spinlock.core.feature_table import FeatureTable
+from spinlock.core.seeds import stream
+from spinlock.pipeline.tables import family_path, load_table
+from spinlock.training.split import split_by_group
+
+
+class SplitTable(NamedTuple):
+    """The three splits of a table."""
+
+    train: FeatureTable
+    validation: FeatureTable
+    test: FeatureTable
+
+
+def summary_table(dataset: Path) -> FeatureTable:
+    """All rows of a data-set file."""
+    return load_table(dataset, family_path("summary")).table
+
+
+def drawn(table: FeatureTable, *, rows: int, seed: int) -> FeatureTable:
+    """`rows` rows of a table, or all of fewer; every seed draws others."""
+    chosen = np.sort(stream(seed, "rows").permutation(len(table))[:rows])
+    return table.rows(torch.from_numpy(chosen))
+
+
+def split_table(table: FeatureTable, *, seed: int) -> SplitTable:
+    """Training, validation and test rows; no group is in two of them."""
+    split = split_by_group(table.groups, seed=seed)
+    return SplitTable(*(table.rows(rows) for rows in (split.train, split.validation, split.test)))
