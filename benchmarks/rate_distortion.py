@@ -4,6 +4,7 @@
 
 Every seed draws its own split, starts and training; `--rows` takes that many samples before the split. All coders see the same
 standardised training rows and are given the same number of bits; the figures are mean squared errors of the same test rows.
+"spinlock, one category" is the same tokenizer with all columns in one category: what tokens about the whole vector would give.
 Cells that are in `--results` already are not computed again.
 """
 
@@ -18,9 +19,10 @@ from statistics import fmean, stdev
 import faiss
 import torch
 from contenders import KINDS, Problem, decodings
-from splits import drawn, split_table, summary_table
+from splits import SplitTable, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
+from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.metrics.reconstruction import masked_mse
@@ -28,24 +30,25 @@ from spinlock.training.fit import fit_tokenizer
 from spinlock.training.settings import TrainingSettings
 
 OURS, SECONDS = "spinlock", "processor seconds of spinlock's fit"
+ONE_CATEGORY = "spinlock, one category"
+MOST_BITS_OF_ONE_CATEGORY = 96
+"""Beyond, the codewords of all levels are too many to be fitted together."""
 
 
 def cell(table: FeatureTable, *, bits: int, seed: int, backend: str, others: Sequence[str]) -> dict[str, float]:
     """Test error of every coder at one number of bits, for one seed."""
-    train, validation, test = split_table(table, seed=seed)
+    split = train, validation, test = split_table(table, seed=seed)
     category_map = semantic_categories(table.registry)
+    config = TokenizerConfig(levels=None, bits=bits, backend=backend)
     start = time.process_time()
-    fitted = fit_tokenizer(
-        train,
-        validation,
-        category_map=category_map,
-        config=TokenizerConfig(levels=None, bits=bits, backend=backend),
-        settings=TrainingSettings(seed=seed),
-    )
+    tokenizer = fit_tokenizer(
+        train, validation, category_map=category_map, config=config, settings=TrainingSettings(seed=seed)
+    ).tokenizer
     seconds = time.process_time() - start
-    tokenizer = fitted.tokenizer
     (x, mask), (y, seen) = tokenizer.normalize(train), tokenizer.normalize(test)
     errors = {OURS: masked_mse(y, tokenizer.decode_normalized(tokenizer.encode(test)), seen), SECONDS: seconds}
+    if bits <= MOST_BITS_OF_ONE_CATEGORY:
+        errors[ONE_CATEGORY] = error_in_one_category(split, config=config, seed=seed)
     problem = Problem(
         train=train,
         validation=validation,
@@ -59,6 +62,17 @@ def cell(table: FeatureTable, *, bits: int, seed: int, backend: str, others: Seq
         seed=seed,
     )
     return errors | {name: masked_mse(y, rows, seen) for name, rows in decodings(problem, others)}
+
+
+def error_in_one_category(split: SplitTable, *, config: TokenizerConfig, seed: int) -> float:
+    """Test error of the tokenizer with all columns in one category."""
+    names = split.train.names
+    whole = CategoryMap(group_indices={"all": tuple(range(len(names)))}, feature_names=names)
+    tokenizer = fit_tokenizer(
+        split.train, split.validation, category_map=whole, config=config, settings=TrainingSettings(seed=seed)
+    ).tokenizer
+    y, seen = tokenizer.normalize(split.test)
+    return masked_mse(y, tokenizer.decode_normalized(tokenizer.encode(split.test)), seen)
 
 
 def main() -> None:
@@ -102,11 +116,11 @@ def show(rows: int, bits: int, runs: list[dict[str, float]]) -> None:
     print(f"{rows} rows, {bits} bits")
     names = [name for name in runs[0] if name != SECONDS]
     means = {name: fmean(run[name] for run in runs) for name in names}
-    best = min(mean for name, mean in means.items() if name != OURS)
+    best = min(mean for name, mean in means.items() if name not in (OURS, ONE_CATEGORY))
     for name in sorted(names, key=means.__getitem__):
         errors = [run[name] for run in runs]
         spread = stdev(errors) if len(errors) > 1 else 0.0
-        note = f"   {means[name] / best:.2f} of the best other" if name == OURS else ""
+        note = f"   {means[name] / best:.2f} of the best other" if name in (OURS, ONE_CATEGORY) else ""
         print(f"  {name:<46} {means[name]:.4f} ± {spread:.4f}{note}")
 
 

@@ -61,6 +61,7 @@ class StochasticCNN(System):
     bound = 100.0
     shares_calls = False
     disturbance = ScheduledNoise
+    relative_cost = 2.5
     # Fitted to 40 draws at 32, 64 and 128 cells a side: 1.2 to 1.3, .9 to 1.1 and .9 to 1.4.
     cost_powers: ClassVar[Mapping[str, float]] = {"num_layers": 1.0, "num_channels": 1.0, "kernel_size": 1.0}
     initial_conditions: ClassVar[Mapping[str, float]] = {

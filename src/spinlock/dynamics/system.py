@@ -40,6 +40,7 @@ class System(ABC):
         shares_calls: whether rows of several samples run in one call.
         disturbance: noise of another form than an added coloured field; None for that.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
+        relative_cost: time of a sample on average, features included, over that of a typical equation.
         cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
     """
 
@@ -57,6 +58,7 @@ class System(ABC):
     shares_calls: ClassVar[bool]
     disturbance: ClassVar[Disturbance | None] = None
     initial_conditions: ClassVar[Mapping[str, float]]
+    relative_cost: ClassVar[float] = 1.0
     cost_powers: ClassVar[Mapping[str, float]] = {}
 
     def length(self, grid_size: int) -> float:

@@ -61,6 +61,7 @@ class UAFNO(System):
     grows_with_grid = True
     bound = 100.0
     shares_calls = False
+    relative_cost = 2.5
     cost_powers: ClassVar[Mapping[str, float]] = {"base_channels": 1.0, "kernel_size": 1.0}
     initial_conditions: ClassVar[Mapping[str, float]] = {
         "gaussian_field": 1.0,

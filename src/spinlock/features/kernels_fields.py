@@ -53,22 +53,27 @@ def frame_norms(u: Float[Tensor, "frame channel height width"]) -> FrameNorms:
 def _sums(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[Float[Tensor, "frame channel"], ...]:
     """Mean, variance, mean magnitude, minimum and maximum; `spare` is overwritten."""
     mean = chunk.mean(-1)
+    low, high = chunk.amin(-1), chunk.amax(-1)
     centred = torch.sub(chunk, mean[..., None], out=spare)
-    variance = torch.linalg.vecdot(centred, centred) / chunk.shape[-1]
-    return mean, variance, torch.abs(chunk, out=spare).mean(-1), chunk.amin(-1), chunk.amax(-1)
+    variance = torch.where(low == high, 0, torch.linalg.vecdot(centred, centred) / chunk.shape[-1])
+    return mean, variance, torch.abs(chunk, out=spare).mean(-1), low, high
 
 
 def _sums_on_cpu(
     chunk: Float[Tensor, "frame channel pixel"], spare: Tensor
 ) -> tuple[Float[Tensor, "frame channel"], ...]:
-    """The same in numpy, sums as inner products; the mean in two steps, as inner products round more than sums."""
+    """The same in numpy, sums as inner products, which round more than sums do.
+
+    So the mean is taken in two steps, and the variance is about the second; of equal values it is 0.
+    """
     u, buffer = chunk.numpy(), spare.numpy()
-    mean = mean_on_cpu(u, axes=2)
-    centred = np.subtract(u, mean[..., None], out=buffer)
-    mean = mean + mean_on_cpu(centred, axes=2)
-    variance = mean_product_on_cpu(centred, centred, axes=2)
+    low, high = u.min(-1), u.max(-1)
+    near = mean_on_cpu(u, axes=2)
+    centred = np.subtract(u, near[..., None], out=buffer)
+    rest = mean_on_cpu(centred, axes=2)
+    variance = np.maximum(mean_product_on_cpu(centred, centred, axes=2) - np.square(rest), 0)
     magnitude = mean_on_cpu(np.abs(u, out=buffer), axes=2)
-    columns = (mean, variance, magnitude, u.min(-1), u.max(-1))
+    columns = (near + rest, np.where(low == high, 0, variance), magnitude, low, high)
     return tuple(torch.from_numpy(column.astype(u.dtype)) for column in columns)
 
 
