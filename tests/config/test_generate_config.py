@@ -80,6 +80,7 @@ def test_a_system_that_needs_two_dimensions_is_named(tmp_path):
         ("systems={gray_scott: {parameters: {feed: [3, 1]}}}", "parameter 'feed' needs low <= high; got 3 and 1"),
         ("systems={gray_scott: {parameters: {feed: a}}}", "parameter 'feed' takes one number or [low, high]; got 'a'"),
         ("systems={gray_scott: {parameters: {feed: null}}}", "systems.gray_scott.parameters.feed: takes one value"),
+        ("precision=float16", "precision: must be one of 'float32' or 'bfloat16' (did you mean 'bfloat16')"),
         ("spatial_dimensions=3", "spatial_dimensions: must be one of 1 or 2 [got 3]"),
         ("initial_conditions=[blob]", "unknown initial condition 'blob'. Did you mean 'blobs'?"),
         ("initial_conditions={blobs: 0}", "initial_conditions.blobs: must be greater than 0 [got 0]"),
@@ -101,4 +102,26 @@ def test_a_wrong_value_is_refused_with_the_rule(tmp_path, override, words):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, override)
     assert f"-o {override}: " in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("systems", "is_refused"),
+    [
+        ("[cnn]", False),
+        ("[gray_scott, u_afno]", False),
+        ("{cnn: {parameters: {num_channels: 16}}}", False),
+        ("{cnn: {parameters: {num_channels: 8}}, u_afno: {parameters: {base_channels: [4, 8]}}}", True),
+        ("[gray_scott]", True),
+        ("{mine: {step: own.module:function}}", True),
+    ],
+)
+def test_bfloat16_is_refused_where_it_would_act_on_nothing(tmp_path, systems, is_refused):
+    overrides = (f"systems={systems}", "precision=bfloat16")
+    if not is_refused:
+        assert load(tmp_path, *overrides).precision == "bfloat16"
+        return
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, *overrides)
+    words = "precision: bfloat16 acts on 'cnn' and 'u_afno' with 16 channels and more, and none is sampled here"
     assert words in str(caught.value)

@@ -17,6 +17,7 @@ RUN = _Run(
     screening=Screening(),
     spaces={},
     spatial_dimensions=2,
+    precision="float32",
 )
 PLANS = plan_samples(num_samples=len(SYSTEMS), seed=0)
 

@@ -46,6 +46,7 @@ def generate(  # noqa: PLR0913  one argument an option
         device=("device", device),
     )
     settings = load_config(config, GenerateConfig, overrides=overrides, options=options)
+    from spinlock.dynamics.precision import in_words
     from spinlock.pipeline.estimate import estimate
     from spinlock.pipeline.generate import Part, footprint_of, generate_part, screening_counts
     from spinlock.pipeline.generate import generate as run
@@ -55,7 +56,8 @@ def generate(  # noqa: PLR0913  one argument an option
         if dry_run:
             return estimate(settings, progress=listener)
         if manner().verbosity >= 0:
-            click.echo(f"generate: {footprint_of(settings).in_words()}", err=True)
+            memory = footprint_of(settings).in_words()
+            click.echo(f"generate: {memory}, {in_words(settings.precision)}", err=True)
         if part is not None:
             return generate_part(settings, part, progress=listener)
         dataset = run(settings, progress=listener)

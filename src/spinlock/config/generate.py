@@ -11,6 +11,7 @@ from spinlock.config.tables import (
     dimension_mistake,
     initial_condition_mistake,
     parameter_mistake,
+    precision_use_mistake,
     step_mistakes,
     system_mistake,
 )
@@ -259,6 +260,9 @@ class GenerateConfig(Section):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where samples are simulated; features are always computed on the CPU. The last bits differ between devices."""
 
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the layers of neural operators with 16 channels and more; all else is float32. bfloat16 needs a device with units for it."""
+
     output_path: FilePath
     """The HDF5 file that is written."""
 
@@ -296,6 +300,10 @@ class GenerateConfig(Section):
             for system in shipped
             if (mistake := dimension_mistake(system, self.spatial_dimensions))
         ]
+        if self.precision == "bfloat16" and not mistakes:
+            overrides = {system: entry.parameters for system, entry in shipped.items()}
+            if mistake := precision_use_mistake(overrides):
+                mistakes.append((("precision",), mistake))
         if self.sampling.samples_per_group > self.num_samples:
             text = f"must be at most num_samples, which is {self.num_samples}"
             mistakes.append((("sampling", "samples_per_group"), text))

@@ -83,6 +83,25 @@ def dimension_mistake(system: str, spatial_dimensions: int) -> str:
     return SYSTEMS[system]().dimension_mistake(spatial_dimensions)
 
 
+def precision_use_mistake(systems: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is wrong with asking for bfloat16 where these systems are simulated; "" if it acts on one of them.
+
+    Args:
+        systems: name → the overrides of its parameters, which are right.
+    """
+    from spinlock.dynamics.parameter_space import narrow  # noqa: PLC0415
+    from spinlock.dynamics.precision import BFLOAT16_CHANNELS  # noqa: PLC0415
+    from spinlock.dynamics.systems import SYSTEMS  # noqa: PLC0415
+
+    for name, overrides in systems.items():
+        system = SYSTEMS[name]()
+        widths = [p.choices for p in narrow(system.parameters, overrides, whose=name) if p.name == system.width]
+        if any(int(channels) >= BFLOAT16_CHANNELS for choices in widths for channels in choices):
+            return ""
+    layered = " and ".join(f"'{name}'" for name in SYSTEMS if SYSTEMS[name]().width)
+    return f"bfloat16 acts on {layered} with {BFLOAT16_CHANNELS} channels and more, and none is sampled here"
+
+
 def encoder_mistake(name: str) -> str:
     """What is wrong with the name of an encoder; "" if nothing is."""
     from spinlock.vqvae.encoders import ENCODERS  # noqa: PLC0415

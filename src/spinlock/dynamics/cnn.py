@@ -27,6 +27,7 @@ from spinlock.dynamics.neural import (
 )
 from spinlock.dynamics.noise import noise_parameters
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
+from spinlock.dynamics.precision import Precision, layer_dtype
 from spinlock.dynamics.system import System
 
 
@@ -61,6 +62,7 @@ class StochasticCNN(System):
     bound = 100.0
     shares_calls = False
     disturbance = ScheduledNoise
+    width = "num_channels"
     relative_cost = 2.5
     # Fitted to 40 draws at 32, 64 and 128 cells a side: 1.2 to 1.3, .9 to 1.1 and .9 to 1.4.
     cost_powers: ClassVar[Mapping[str, float]] = {"num_layers": 1.0, "num_channels": 1.0, "kernel_size": 1.0}
@@ -109,7 +111,8 @@ class StochasticCNN(System):
         Raises:
             InputError: if the rows have different parameters.
         """
-        return _Network.of(shared_parameters(parameters, system=self.name), like=like).advance
+        shared = shared_parameters(parameters, system=self.name)
+        return _Network.of(shared, like=like, precision=self.precision).advance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,8 +126,8 @@ class _Network:
     parameters: Mapping[str, Value]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Value], *, like: Tensor) -> "_Network":
-        """The operator of stored parameters, in the dtype and on the device of `like`."""
+    def of(cls, parameters: Mapping[str, Value], *, like: Tensor, precision: Precision = "float32") -> "_Network":
+        """The operator of stored parameters, for states of the dtype and on the device of `like`."""
         rng = stream(int(parameters["weight_seed"]), "cnn")
         kernel = int(parameters["kernel_size"])
         widths = [1, *[int(parameters["num_channels"])] * (int(parameters["num_layers"]) - 1), 1]
@@ -141,11 +144,12 @@ class _Network:
             is_normalized=parameters["normalization"] == "instance",
             parameters=parameters,
         )
-        return raw._calibrated(rng, like)
+        layers = layer_dtype(precision, num_channels=int(parameters["num_channels"]), like=like)
+        return raw._calibrated(rng)._on(like.device, layers)
 
     def advance(self, u: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """The states one step later, without noise."""
-        return updated(u, self._through(u), self.parameters)
+        return updated(u, self._through(u.to(self.weights[0].dtype)).to(u.dtype), self.parameters)
 
     def _through(self, u: Tensor) -> Tensor:
         for weight, offset in zip(self.weights[:-1], self.offsets[:-1], strict=True):
@@ -155,7 +159,7 @@ class _Network:
     def _normalized(self, u: Tensor) -> Tensor:
         return functional.group_norm(u, u.shape[1]) if self.is_normalized else u
 
-    def _calibrated(self, rng: np.random.Generator, like: Tensor) -> "_Network":
+    def _calibrated(self, rng: np.random.Generator) -> "_Network":
         """The same with every layer scaled to outputs of mean square 1 on a reference field, and the last without mean.
 
         The reference is a smooth field of variance 1 on 32 x 32 cells, whatever the grid that follows.
@@ -170,8 +174,11 @@ class _Network:
         last = convolve(u, self.weights[-1])
         weights.append(self.weights[-1] / last.std(correction=0))
         offsets = (*self.offsets[:-1], -(last.mean() / last.std(correction=0)).view(1))
+        return replace(self, weights=tuple(weights), offsets=offsets)
+
+    def _on(self, device: torch.device, dtype: torch.dtype) -> "_Network":
         return replace(
             self,
-            weights=tuple(weight.to(like.device, like.dtype).contiguous() for weight in weights),
-            offsets=tuple(offset.to(like.device, like.dtype) for offset in offsets),
+            weights=tuple(weight.to(device, dtype).contiguous() for weight in self.weights),
+            offsets=tuple(offset.to(device, dtype) for offset in self.offsets),
         )

@@ -25,6 +25,7 @@ from spinlock.core.rollout import Rollout
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import draw_fields
 from spinlock.dynamics.parameter_space import Columns
+from spinlock.dynamics.precision import Precision
 from spinlock.dynamics.screening import Fates, Screening, fates
 from spinlock.dynamics.space import SamplePlan, SystemSpace
 from spinlock.dynamics.system import System
@@ -46,6 +47,7 @@ class _Run:
     screening: Screening
     spaces: Mapping[str, SystemSpace]
     spatial_dimensions: int
+    precision: Precision
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,6 +66,7 @@ def simulate(  # noqa: PLR0913 - each names one fact of a data set
     screening: Screening | None = None,
     spaces: Mapping[str, SystemSpace] | None = None,
     spatial_dimensions: int = 2,
+    precision: Precision = "float32",
 ) -> Iterator[Rollout]:
     """Rollouts of the plans, in their order, simulated in batches of one system, screened and where asked drawn again.
 
@@ -78,6 +81,7 @@ def simulate(  # noqa: PLR0913 - each names one fact of a data set
         spaces: system → the space that a sample is drawn again from; needed where `screening` redraws, and for systems
             that users brought.
         spatial_dimensions: 2 for states of `grid_size` x `grid_size` cells, 1 for states of height 1.
+        precision: of the layers of neural operators; the step operator of a rollout is in that of its states.
 
     Raises:
         InputError: for counts that are too small, an odd grid, a space that is missing, or a system that does not run in
@@ -107,13 +111,14 @@ def simulate(  # noqa: PLR0913 - each names one fact of a data set
         screening=screening,
         spaces=spaces,
         spatial_dimensions=spatial_dimensions,
+        precision=precision,
     )
     return _simulate(plans, run)
 
 
-def _system(name: str, spaces: Mapping[str, SystemSpace]) -> System:
+def _system(name: str, spaces: Mapping[str, SystemSpace], *, precision: Precision = "float32") -> System:
     """The system that samples of a name belong to."""
-    return spaces[name].built() if name in spaces else SYSTEMS[name]()
+    return spaces[name].built(precision=precision) if name in spaces else SYSTEMS[name](precision=precision)
 
 
 def _simulate(plans: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
@@ -135,7 +140,7 @@ def _simulate_window(window: Sequence[SamplePlan], run: _Run) -> Iterator[Rollou
     done: dict[int, Rollout] = {}
     for name in dict.fromkeys(plan.system for plan in window):
         places = [place for place, plan in enumerate(window) if plan.system == name]
-        system = _system(name, run.spaces)
+        system = _system(name, run.spaces, precision=run.precision)
         rollouts = _simulate_system(system, [window[place] for place in places], run)
         done.update(zip(places, rollouts, strict=True))
     for place in range(len(window)):
@@ -239,5 +244,6 @@ def _rollout(
         frozen_at=found.frozen_at,
         redraws=plan.attempt,
         initial_condition=plan.initial_condition,
-        step=system.step_operator(plan.parameters),
+        # Not in bfloat16, whose rounding is as large as the perturbations that features measure answers to.
+        step=_system(plan.system, run.spaces).step_operator(plan.parameters),
     )

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
 from spinlock.dynamics.parameter_space import Override, Parameter, Value, narrow
+from spinlock.dynamics.precision import Precision
 from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
 from spinlock.dynamics.user_system import UserStep
@@ -84,9 +85,9 @@ class SystemSpace:
         )
         return cls(system=system, parameters=narrow(built.parameters, overrides, whose=system), kind=kind, own=own)
 
-    def built(self) -> System:
-        """The system that the space belongs to."""
-        return SYSTEMS[self.system]() if self.own is None else self.own.system()
+    def built(self, *, precision: Precision = "float32") -> System:
+        """The system that the space belongs to; a user's step has no layers that a precision acts on."""
+        return SYSTEMS[self.system](precision=precision) if self.own is None else self.own.system()
 
     @property
     def num_dimensions(self) -> int:

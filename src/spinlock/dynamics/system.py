@@ -12,6 +12,7 @@ from spinlock.core.rollout import StepOperator
 from spinlock.dynamics.disturbances import Disturb, Disturbance
 from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
+from spinlock.dynamics.precision import Precision
 
 ROW_CELLS = 128 * 128
 """Cells that the rows of one call have together at most: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""
@@ -23,6 +24,9 @@ REFERENCE_GRID = 32
 
 class System(ABC):
     """A family of dynamical systems on a periodic grid, batched over rows with parameters of their own.
+
+    Args:
+        precision: of the layers, where a system has any (`width`); all else is in the dtype of the states.
 
     Attributes:
         name: in the table `SYSTEMS`.
@@ -40,6 +44,7 @@ class System(ABC):
         shares_calls: whether rows of several samples run in one call.
         disturbance: noise of another form than an added coloured field; None for that.
         initial_conditions: kind of frame 0 → weight with which it is drawn.
+        width: choice of the number of channels of a neural operator's layers; empty where there are no layers.
         relative_cost: time of a sample on average, features included, over that of a typical equation.
         cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
     """
@@ -58,8 +63,12 @@ class System(ABC):
     shares_calls: ClassVar[bool]
     disturbance: ClassVar[Disturbance | None] = None
     initial_conditions: ClassVar[Mapping[str, float]]
+    width: ClassVar[str] = ""
     relative_cost: ClassVar[float] = 1.0
     cost_powers: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(self, *, precision: Precision = "float32") -> None:
+        self.precision: Precision = precision
 
     def length(self, grid_size: int) -> float:
         """Side of the domain on a grid of `grid_size` cells, in the system's unit of length."""

@@ -25,6 +25,7 @@ from spinlock.dynamics.neural import (
 )
 from spinlock.dynamics.noise import noise_parameters
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
+from spinlock.dynamics.precision import Precision, layer_dtype
 from spinlock.dynamics.system import System
 
 Rescale = Callable[[str, Tensor], Tensor]
@@ -61,6 +62,7 @@ class UAFNO(System):
     grows_with_grid = True
     bound = 100.0
     shares_calls = False
+    width = "base_channels"
     relative_cost = 2.5
     cost_powers: ClassVar[Mapping[str, float]] = {"base_channels": 1.0, "kernel_size": 1.0}
     initial_conditions: ClassVar[Mapping[str, float]] = {
@@ -110,7 +112,8 @@ class UAFNO(System):
         Raises:
             InputError: if the rows have different parameters.
         """
-        return _Network.of(shared_parameters(parameters, system=self.name), like=like).advance
+        shared = shared_parameters(parameters, system=self.name)
+        return _Network.of(shared, like=like, precision=self.precision).advance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,8 +131,8 @@ class _Network:
     parameters: Mapping[str, Value]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Value], *, like: Tensor) -> "_Network":
-        """The operator of stored parameters, in the dtype and on the device of `like`."""
+    def of(cls, parameters: Mapping[str, Value], *, like: Tensor, precision: Precision = "float32") -> "_Network":
+        """The operator of stored parameters, for states of the dtype and on the device of `like`."""
         rng = stream(int(parameters["weight_seed"]), "u_afno")
         raw = cls(weights=_weights(rng, parameters), offsets=_offsets(rng, parameters), parameters=parameters)
         scales: dict[str, Tensor] = {}
@@ -141,15 +144,16 @@ class _Network:
         last = raw.through(reference_fields(rng), rescale=measured)
         offsets = {**raw.offsets, "leave": raw.offsets["leave"] - last.mean()}
         ready = {name: weight / scales[name] for name, weight in raw.weights.items()}
+        layers = layer_dtype(precision, num_channels=int(parameters["base_channels"]), like=like)
         return replace(
             raw,
-            weights={name: _like(weight, like) for name, weight in ready.items()},
-            offsets={name: _like(offset, like) for name, offset in offsets.items()},
+            weights={name: _ready(weight, like, layers) for name, weight in ready.items()},
+            offsets={name: _ready(offset, like, layers) for name, offset in offsets.items()},
         )
 
     def advance(self, u: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """The states one step later, without noise."""
-        return updated(u, self.through(u), self.parameters)
+        return updated(u, self.through(u.to(self.weights["enter"].dtype)).to(u.dtype), self.parameters)
 
     def through(self, u: Tensor, *, rescale: Rescale = lambda _, output: output) -> Tensor:
         """G(u); `rescale` is applied to the output of every linear layer, by its name."""
@@ -160,7 +164,7 @@ class _Network:
             levels.append(self._layer(f"down{level}", functional.avg_pool2d(levels[-1], 2), rescale))
         y = levels[-1]
         if len(levels) == int(self.parameters["depth"]) + 1:
-            y = y + float(self.parameters["mixing"]) * self._mixed(y, rescale)
+            y = y + (float(self.parameters["mixing"]) * self._mixed(y, rescale)).to(y.dtype)
         for level in range(len(levels) - 1, 0, -1):
             y = self._layer(f"up{level}", torch.cat((_enlarged(y), levels[level - 1]), dim=1), rescale)
         return rescale("leave", convolve(y, self.weights["leave"])) + self.offsets["leave"].view(-1, 1, 1)
@@ -172,10 +176,13 @@ class _Network:
         return ACTIVATIONS[str(self.parameters["activation"])](out + self.offsets[name].view(-1, 1, 1))
 
     def _mixed(self, x: Tensor, rescale: Rescale) -> Tensor:
-        """The Fourier path: channels mixed in blocks, mode by mode, with the same matrices for all modes."""
+        """The Fourier path: channels mixed in blocks, mode by mode, with the same matrices for all modes.
+
+        In the precision of the states, as there are no transforms in bfloat16.
+        """
         activation = ACTIVATIONS[str(self.parameters["activation"])]
         size, (blocks, width, _) = x.shape[-2:], self.weights["first"].shape
-        modes = torch.fft.rfft2(x, norm="ortho").unflatten(1, (blocks, width))
+        modes = torch.fft.rfft2(x.to(self.weights["first"].dtype.to_real()), norm="ortho").unflatten(1, (blocks, width))
         hidden = rescale("first", torch.einsum("bgiyx,gio->bgoyx", modes, self.weights["first"]))
         offset = self.offsets["first"].view(blocks, width, 1, 1)
         hidden = torch.complex(activation(hidden.real + offset.real), activation(hidden.imag + offset.imag))
@@ -228,6 +235,6 @@ def _enlarged(x: Tensor) -> Tensor:
     return (wide.roll(1, -1) + 2 * wide + wide.roll(-1, -1)) / 4
 
 
-def _like(value: Tensor, like: Tensor) -> Tensor:
-    dtype = like.dtype.to_complex() if value.is_complex() else like.dtype
+def _ready(value: Tensor, like: Tensor, layers: torch.dtype) -> Tensor:
+    dtype = like.dtype.to_complex() if value.is_complex() else layers
     return value.to(like.device, dtype).contiguous()

@@ -13,6 +13,7 @@ from spinlock.config.generate import GenerateConfig
 from spinlock.core.rollout import Rollout
 from spinlock.core.seeds import stream
 from spinlock.dynamics import SYSTEMS, SamplePlan, SystemSpace, simulate
+from spinlock.dynamics.precision import precision_mistake
 from spinlock.pipeline.gallery import picture_of
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of, screening_of
@@ -84,6 +85,8 @@ def _made_from(dataset: Dataset) -> tuple[GenerateConfig | None, str]:
         return None, "a user's own step made them, which is not run because a file names it"
     if fingerprint_of(config) != dataset.metadata.get("extra", {}).get("fingerprint"):
         return None, "another version of spinlock made them, which may simulate differently"
+    if mistake := precision_mistake(config.precision, device="cpu"):
+        return None, mistake
     return config, ""
 
 
@@ -133,6 +136,7 @@ def _simulated(config: GenerateConfig, samples: Sequence[int]) -> Iterator[Rollo
             screening=screening_of(config),
             spaces=plan.spaces,
             spatial_dimensions=config.spatial_dimensions,
+            precision=config.precision,
         )
 
 

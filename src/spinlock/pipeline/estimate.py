@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from spinlock.config.generate import GenerateConfig
+from spinlock.dynamics.precision import in_words
 from spinlock.pipeline.memory import footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import plan_of, recipe_of
@@ -32,6 +33,7 @@ class Estimate:
         available_bytes: memory that is free now; None where the system does not say.
         timed_samples: that the estimate rests on.
         seconds_a_sample: system → mean of one of its samples on one worker.
+        precision: of the layers of neural operators, in words.
     """
 
     num_samples: int
@@ -42,6 +44,7 @@ class Estimate:
     available_bytes: int | None
     timed_samples: int
     seconds_a_sample: dict[str, float]
+    precision: str
 
 
 def estimate(config: GenerateConfig, *, progress: Progress = silent) -> Estimate:
@@ -76,4 +79,5 @@ def estimate(config: GenerateConfig, *, progress: Progress = silent) -> Estimate
         available_bytes=memory.available_bytes,
         timed_samples=sum(len(group) for group in groups),
         seconds_a_sample={name: seconds[name] / counts[name] for name in seconds},
+        precision=in_words(config.precision),
     )

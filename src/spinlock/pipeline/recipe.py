@@ -22,6 +22,7 @@ from spinlock.dynamics import (
     plan_samples,
     simulate,
 )
+from spinlock.dynamics.precision import in_words, precision_mistake
 from spinlock.dynamics.user_system import UserStep, step_digest
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.sample_block import Recipe
@@ -69,11 +70,13 @@ def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
     """What all blocks of a data set share.
 
     Raises:
-        ConfigError: if the device is not there, or a user's step cannot be imported.
+        ConfigError: if the device is not there or lacks the units of the precision, or a user's step cannot be imported.
         InputError: if a user's step fails on its first state.
     """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, and torch sees no CUDA device here; use --device cpu.")
+    if mistake := precision_mistake(config.precision, device=config.device):
+        raise ConfigError(f"{mistake}.")
     _try_own_steps(config, plan)
     return Recipe(
         num_realizations=config.num_realizations,
@@ -89,6 +92,7 @@ def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         spaces=plan.spaces,
         device=config.device,
         spatial_dimensions=config.spatial_dimensions,
+        precision=config.precision,
     )
 
 
@@ -125,7 +129,10 @@ def shards_folder(target: Path) -> Path:
 def fingerprint_of(config: GenerateConfig) -> str:
     """One word for everything that the data depend on: configuration, the files of users' own steps, feature definitions,
     spinlock's version."""
-    content = [data_configuration(config), SDF.to_json(), __version__]
+    configuration = data_configuration(config)
+    if config.precision == "float32":
+        del configuration["precision"]  # float32 before there was a choice, so that runs begun then go on
+    content = [configuration, SDF.to_json(), __version__]
     if own := own_steps(config):
         content.append({name: step_digest(step.path) for name, step in own.items()})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -159,7 +166,11 @@ def description_of(config: GenerateConfig, plan: SamplingPlan) -> DatasetDescrip
         software=software(),
         sampling_report={name: _finite(asdict(report)) for name, report in plan.report.items()},
         channel_names={name: tuple(space.built().channel_names) for name, space in plan.spaces.items()},
-        extra={"fingerprint": fingerprint_of(config), "sampling_warnings": list(plan.warnings)},
+        extra={
+            "fingerprint": fingerprint_of(config),
+            "precision": in_words(config.precision),
+            "sampling_warnings": list(plan.warnings),
+        },
     )
 
 

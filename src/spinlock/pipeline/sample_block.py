@@ -10,6 +10,7 @@ import torch
 
 from spinlock.core.rollout import Rollout
 from spinlock.dynamics import SamplePlan, Screening, SystemSpace, simulate
+from spinlock.dynamics.precision import Precision
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.store.dataset_layout import DatasetBlock, ParameterColumn
@@ -37,6 +38,7 @@ class Recipe:
         spaces: system → the space that they are drawn again from.
         device: where states are simulated; features are computed on the CPU.
         spatial_dimensions: 1 or 2.
+        precision: of the layers of neural operators.
     """
 
     num_realizations: int
@@ -52,6 +54,7 @@ class Recipe:
     spaces: Mapping[str, SystemSpace]
     device: str = "cpu"
     spatial_dimensions: int = 2
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +85,7 @@ def make_block(task: BlockTask) -> DatasetBlock:
         screening=recipe.screening,
         spaces=recipe.spaces,
         spatial_dimensions=recipe.spatial_dimensions,
+        precision=recipe.precision,
     )
     if recipe.device != "cpu":
         rollouts = (replace(rollout, states=rollout.states.cpu()) for rollout in rollouts)
