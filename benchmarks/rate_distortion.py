@@ -116,11 +116,12 @@ def show(rows: int, bits: int, runs: list[dict[str, float]]) -> None:
     print(f"{rows} rows, {bits} bits")
     names = [name for name in runs[0] if name != SECONDS]
     means = {name: fmean(run[name] for run in runs) for name in names}
-    best = min(mean for name, mean in means.items() if name not in (OURS, ONE_CATEGORY))
+    others = [mean for name, mean in means.items() if name not in (OURS, ONE_CATEGORY)]
     for name in sorted(names, key=means.__getitem__):
         errors = [run[name] for run in runs]
         spread = stdev(errors) if len(errors) > 1 else 0.0
-        note = f"   {means[name] / best:.2f} of the best other" if name in (OURS, ONE_CATEGORY) else ""
+        ours = others and name in (OURS, ONE_CATEGORY)
+        note = f"   {means[name] / min(others):.2f} of the best other" if ours else ""
         print(f"  {name:<46} {means[name]:.4f} ± {spread:.4f}{note}")
 
 

