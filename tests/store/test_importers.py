@@ -355,6 +355,20 @@ def test_what_pdebench_does_not_hold_is_said(tmp_path, fields, message):
         list(open_rollouts(tmp_path / "x.h5"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("pdebench", "holds t0_fields, which is no layout of PDEBench"),
+        ("well", "holds other, which is not the layout of The Well"),
+    ],
+)
+def test_a_file_of_another_layout_than_was_asked_for_is_refused(tmp_path, asked, message):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["t0_fields/u" if asked == "pdebench" else "other/u"] = np.zeros((2, 6, 8))
+    with pytest.raises(InputError, match=message):
+        open_rollouts(tmp_path / "x.h5", format=asked)
+
+
 def test_spacing_of_rounded_coordinates_is_even():
     rounded = (1000 + 0.001 * np.arange(50)).astype(np.float32)
     assert spacing(rounded, where="x", remedy="") == pytest.approx(0.001, rel=0.05)

@@ -10,7 +10,15 @@ from spinlock.vqvae.codebook_sizes import codebook_sizes, level_bits, most_bits,
 
 @pytest.mark.parametrize(
     ("bits", "most", "levels"),
-    [(0, 8, (0,)), (5, 8, (5,)), (8, 8, (8,)), (9, 8, (8, 1)), (24, 9, (9, 8, 7)), (17, 8, (8, 5, 4)), (12, 10, (10, 2))],
+    [
+        (0, 8, (0,)),
+        (5, 8, (5,)),
+        (8, 8, (8,)),
+        (9, 8, (8, 1)),
+        (24, 9, (9, 8, 7)),
+        (17, 8, (8, 5, 4)),
+        (12, 10, (10, 2)),
+    ],
 )
 def test_the_first_level_is_as_large_as_can_be_and_the_others_few_and_equal(bits, most, levels):
     assert level_bits(bits, most=most) == levels

@@ -169,4 +169,5 @@ def _check_file(path: Path) -> None:
 
 def _reason(error: Exception) -> str:
     words = " ".join(str(error).split()).rstrip(".")
-    return "it holds Python objects, which are never unpickled" if "pickle" in words else words
+    objects = "it holds Python objects, which are never unpickled; save numbers of one shape, or one file a sample"
+    return objects if re.search("pickle|[Pp]ython objects", words) else words

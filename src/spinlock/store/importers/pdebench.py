@@ -147,6 +147,11 @@ def _seed_layout(file: GuardedFile, seeds: Sequence[str]) -> _Layout:
 def _array_layout(file: GuardedFile) -> _Layout:
     there = file.names()
     names = [name for name in (*_SCALARS, *_VECTORS) if name in there]
+    if not names:
+        raise InputError(
+            f"{file.path} holds {listed(there, most=12) or 'nothing'}, which is no layout of PDEBench: those have tensor, density, "
+            "velocity or 0000/data. Leave `format` away to have the layout found."
+        )
     parts, channels, shapes = [], [], set()
     for name in names:
         shape = file.numbers(f"/{name}").shape

@@ -105,6 +105,11 @@ def open_well(
 
 
 def _layout(file: GuardedFile, depth: Depth | None) -> _Layout:
+    if not is_well(file):
+        raise InputError(
+            f"{file.path} holds {listed(file.names(), most=12) or 'nothing'}, which is not the layout of The Well: that has fields in "
+            f"{listed(FIELD_GROUPS)}. Leave `format` away to have the layout found."
+        )
     directions = file.attribute_words("/dimensions", "spatial_dims") or ()
     if not 1 <= len(directions) <= 3:
         raise InputError(
