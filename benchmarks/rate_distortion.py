@@ -114,11 +114,12 @@ def main() -> None:
 def show(rows: int, bits: int, runs: list[dict[str, float]]) -> None:
     """The coders of one cell, the best first."""
     print(f"{rows} rows, {bits} bits")
-    names = [name for name in runs[0] if name != SECONDS]
-    means = {name: fmean(run[name] for run in runs) for name in names}
+    names = dict.fromkeys(name for run in runs for name in run if name != SECONDS)
+    found = {name: [run[name] for run in runs if name in run] for name in names}
+    means = {name: fmean(errors) for name, errors in found.items()}
     others = [mean for name, mean in means.items() if name not in (OURS, ONE_CATEGORY)]
     for name in sorted(names, key=means.__getitem__):
-        errors = [run[name] for run in runs]
+        errors = found[name]
         spread = stdev(errors) if len(errors) > 1 else 0.0
         ours = others and name in (OURS, ONE_CATEGORY)
         note = f"   {means[name] / min(others):.2f} of the best other" if ours else ""
