@@ -22,7 +22,8 @@ Written from the code by `python scripts/write_features_page.py`; change the doc
 run become three columns of a sample each, over its realizations: `<feature>__mean`, `<feature>__std` and `<feature>__cv` =
 std / (|mean| + std), so {3 * len(PER_TRAJECTORY)} columns; of a single realization there is the mean only.
 
-States are seen in units of frame 0's standard deviation. u is the field, σ its standard deviation in space, ⟨…⟩ a mean, T the
+States are seen in units of frame 0's standard deviation; where frame 0 is constant, as in 0-D data or at a start from rest, in units
+of the root mean square change from it. u is the field, σ its standard deviation in space, ⟨…⟩ a mean, T the
 number of saved times, `dt` the time between them, `dx` the distance of cells. A value that is not there is missing and stays so;
 "never" says that there always is one.
 

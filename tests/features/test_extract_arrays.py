@@ -8,7 +8,7 @@ from feature_samples import smooth
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.features.aggregate import aggregate
-from spinlock.features.extract import compute, extract_features, extract_rollout
+from spinlock.features.extract import compute, extract_features, extract_rollout, within_range
 from spinlock.features.feature import feature
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import SDF
@@ -215,3 +215,33 @@ def test_rollouts_have_the_features_of_their_states():
     from_array = extract_features(states, axes="nmtchw", dt=0.1, dx=0.5)
     torch.testing.assert_close(from_rollouts.values, from_array.values, equal_nan=True, rtol=0, atol=0)
     assert from_rollouts.groups == ("7", "7")
+
+
+def at_rest(height: int, width: int) -> np.ndarray:
+    """(n, m, t, c, h, w): from a constant frame 0 on, a walk with waves in it."""
+    fields = states(2, 2, 32, 1, height, width).astype(np.float64)
+    walk = np.random.default_rng(0).normal(size=(2, 2, 32, 1, 1, 1)).cumsum(axis=2)
+    moved = fields - fields[:, :, :1] + (walk - walk[:, :, :1])
+    return 0.7 + moved
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (12, 12)])
+@pytest.mark.parametrize("factor", [2.0**-30, 2.0**30])  # exact in floating point: nothing is rounded otherwise
+def test_the_unit_of_the_states_does_not_matter_where_frame_0_is_constant(height, width, factor):
+    array = at_rest(height, width)
+    as_it_is, scaled = (extract_features(a, axes="nmtchw").values for a in (array, factor * array))
+    torch.testing.assert_close(scaled, as_it_is, equal_nan=True, rtol=1e-4, atol=1e-5)
+
+
+def test_a_realization_that_leaves_the_range_of_float32_has_diverged_there():
+    array = smooth(3, 6, 1, 8, 8, dtype=torch.float32)
+    array[1, 4:] *= 1e18
+    marked = within_range(
+        Rollout(states=array, system="test", dt=1.0, channel_names=("u",), frozen_at=(2, 2, -1), dead_at=(-1, 5, -1))
+    )
+    assert (marked.diverged_at, marked.frozen_at, marked.dead_at) == ((-1, 4, -1), (2, -1, -1), (-1, -1, -1))
+    assert marked.states[1, 4:].isnan().all()
+    assert torch.isfinite(array).all()
+    torch.testing.assert_close(marked.states[:, :4], array[:, :4], rtol=0, atol=0)
+    assert within_range(marked) is marked
+    assert bool(extract_rollout(marked, per_timestep=()).per_trajectory[1].isnan().all())

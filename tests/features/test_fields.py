@@ -175,15 +175,23 @@ def test_a_rollout_is_divided_by_the_spread_of_its_first_frame():
     torch.testing.assert_close(fields.u * fields.scale[:, None, None, None, None], states)
 
 
-def test_a_constant_first_frame_is_not_scaled_and_diverged_realizations_are_left_out():
+def test_from_a_constant_first_frame_on_the_changes_give_the_unit_and_diverged_realizations_are_left_out():
     states = smooth(3, 4, 1, 8, 8, dtype=torch.float32)
     states[:, 0] = 0.1
     states[1, 2:] = torch.nan
     fields = Fields.from_rollout(
         Rollout(states=states, system="test", dt=0.1, channel_names=("u",), diverged_at=(-1, 2, -1))
     )
+    kept = states[[0, 2]]
+    changes = (kept - 0.1).square().mean((1, 2, 3, 4)).sqrt()
+    torch.testing.assert_close(fields.scale, changes)
+    torch.testing.assert_close(fields.u, kept / changes[:, None, None, None, None])
+
+
+def test_a_run_in_which_nothing_changes_is_not_scaled():
+    states = torch.full((2, 4, 1, 8, 8), 0.1)
+    fields = Fields.from_rollout(Rollout(states=states, system="test", dt=0.1, channel_names=("u",)))
     assert fields.scale.tolist() == [1.0, 1.0]
-    torch.testing.assert_close(fields.u, states[[0, 2]])
 
 
 @pytest.mark.parametrize("size", [32, 64, 100])

@@ -37,6 +37,18 @@ def described(output: Path) -> Extracted:
     return load_table(output).table
 
 
+def test_a_run_that_explodes_is_marked_and_the_others_are_described(tmp_path):
+    array = np.stack([waves(steps=24)] * 3)
+    array[1, 10:] *= 1e18
+    np.save(tmp_path / "runs.npy", array)
+    written = extract_features(Source(path=tmp_path / "runs.npy", axes="ntchw"), output=tmp_path / "f.h5", workers=1)
+    assert (written.samples, written.diverged) == (3, 1)
+    table = load_table(written.output).table
+    assert table.ids == ("0", "2")
+    with open_dataset(written.output) as dataset:
+        assert dataset.quality.diverged_at.tolist() == [[-1], [10], [-1]]
+
+
 def test_files_of_other_lengths_grids_and_channels_become_one_table(tmp_path):
     arrays = [waves(steps=24), waves(steps=40, channels=2), waves(steps=32, cells=(30,)), waves(steps=64, cells=())]
     for number, (array, axes) in enumerate(zip(arrays, ("tchw", "tchw", "tcw", "tc"), strict=True)):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,13 +15,14 @@ from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.aggregate import aggregate
 from spinlock.features.feature import Feature
 from spinlock.features.fields import Fields
+from spinlock.features.kernels_fields import run_scale
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY, SDF
 
 AXES = "nmtchw"
 """sample, realization, time, channel, height, width"""
 
 MAX_GROWTH = 1e15
-"""Largest |u| in units of frame 0's standard deviation: beyond it squares and cubes leave the range of float32."""
+"""Largest |u| in units of frame 0's standard deviation (see `run_scale`): beyond it squares and cubes leave the range of float32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -72,6 +73,27 @@ def extract_rollout(
     return SampleFeatures(per_timestep=over_time, per_trajectory=over_runs)
 
 
+def within_range(rollout: Rollout) -> Rollout:
+    """The rollout with realizations marked as diverged, and NaN, from where they reach `MAX_GROWTH` times their unit."""
+    scale = run_scale(rollout.states)
+    over = (2, 3, 4)
+    peak = torch.maximum(rollout.states.amax(dim=over), -rollout.states.amin(dim=over)) / scale[:, None]
+    beyond = peak > MAX_GROWTH  # False for NaN, where a run has diverged already
+    exploded = {run: int(beyond[run].nonzero()[0]) for run in beyond.any(dim=1).nonzero().flatten().tolist()}
+    if not exploded:
+        return rollout
+    states = rollout.states.clone()
+    for run, time in exploded.items():
+        states[run, time:] = torch.nan
+    return replace(
+        rollout,
+        states=states,
+        diverged_at=tuple(exploded.get(run, time) for run, time in enumerate(rollout.diverged_at)),
+        dead_at=tuple(-1 if run in exploded else time for run, time in enumerate(rollout.dead_at)),
+        frozen_at=tuple(-1 if run in exploded else time for run, time in enumerate(rollout.frozen_at)),
+    )
+
+
 def compute(feature: Feature, fields: Fields, *, sample: str = "the sample") -> Tensor:
     """One feature of one sample, checked: the shape of its scope, real, nothing infinite; in the states' dtype.
 
@@ -106,7 +128,7 @@ def _check_growth(fields: Fields, sample: str) -> None:
     largest = float(fields.linf.max())
     if not largest <= MAX_GROWTH:
         raise InputError(
-            f"{sample} reaches {largest:.0e} times the standard deviation of its first frame, beyond {MAX_GROWTH:.0e}; "
+            f"{sample} reaches {largest:.0e} times its unit, the standard deviation of its first frame, beyond {MAX_GROWTH:.0e}; "
             "cut the run before it explodes."
         )
 
@@ -182,7 +204,7 @@ def _features_of_rollouts(
 ) -> FeatureTable:
     """The same from rollouts, of which one is held at a time."""
     rows, own_groups = [], []
-    for number, rollout in enumerate(rollouts):
+    for number, rollout in enumerate(map(within_range, rollouts)):
         rows.append(extract_rollout(rollout, per_timestep=(), name=str(number)).per_trajectory)
         own_groups.append(str(rollout.group))
     return FeatureTable(

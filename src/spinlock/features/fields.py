@@ -9,7 +9,7 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from spinlock.core.rollout import Rollout, StepOperator
-from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, frame_scale, hann_window
+from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, hann_window, run_scale
 from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
 from spinlock.features.kernels_slopes import Slopes, pixel_slopes, spectral_slopes
 from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
@@ -33,7 +33,7 @@ class Fields:
     """The shared intermediates of one sample; the batch are its realizations.
 
     States are in units of frame 0's standard deviation (`scale`), never of the whole trajectory's, which would leak its
-    growth. Every attribute keeps dtype and device of `u` unless it says otherwise.
+    growth; where frame 0 is constant, of the root mean square change from it. Every attribute keeps dtype and device of `u` unless it says otherwise.
 
     Args:
         u: states, already divided by `scale`; finite.
@@ -66,10 +66,10 @@ class Fields:
 
     @classmethod
     def from_rollout(cls, rollout: Rollout) -> "Fields":
-        """The fields of a rollout's valid realizations, divided by their frame 0's standard deviation."""
+        """The fields of a rollout's valid realizations, in units of `run_scale`."""
         valid = torch.tensor(rollout.valid, dtype=torch.bool, device=rollout.states.device)
         states = rollout.states if bool(valid.all()) else rollout.states[valid]
-        scale = frame_scale(states[:, 0])
+        scale = run_scale(states)
         return cls(
             states / scale[:, None, None, None, None],
             dt=rollout.dt,

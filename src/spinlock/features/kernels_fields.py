@@ -11,12 +11,19 @@ from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS
 from spinlock.features.kernels_products import mean_on_cpu, mean_product_on_cpu
 
 
-def frame_scale(frame: Float[Tensor, "batch channel height width"]) -> Float[Tensor, " batch"]:
-    """Standard deviation of a frame over channel, height and width; 1 where it is constant."""
-    values = frame.flatten(1)
-    std = values.std(-1, correction=0)
-    resolution = values.abs().amax(-1) * torch.finfo(frame.dtype).eps * 8
-    return torch.where(std > resolution, std, torch.ones_like(std))
+def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float[Tensor, " batch"]:
+    """The unit of each run: the standard deviation of frame 0 over channel, height and width.
+
+    Where frame 0 is constant, as in 0-D data or at a start from rest, it is the root mean square change from frame 0 over the
+    run, and 1 where nothing changes either.
+    """
+    resolution = 8 * torch.finfo(states.dtype).eps
+    start = states[:, 0].flatten(1)
+    scale = start.std(-1, correction=0)
+    for run in (~(scale > resolution * start.abs().amax(-1))).nonzero().flatten().tolist():
+        change = float((states[run] - states[run, 0]).double().square().mean().sqrt())
+        scale[run] = change if change > resolution * float(states[run].abs().amax()) else 1.0
+    return scale
 
 
 class FrameNorms(NamedTuple):

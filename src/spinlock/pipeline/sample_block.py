@@ -12,7 +12,7 @@ from spinlock.core.rollout import Rollout
 from spinlock.dynamics import SamplePlan, Screening, SystemSpace, simulate
 from spinlock.dynamics.precision import Precision
 from spinlock.features.aggregate import aggregate
-from spinlock.features.extract import extract_rollout
+from spinlock.features.extract import extract_rollout, within_range
 from spinlock.store.dataset_layout import DatasetBlock, ParameterColumn
 from spinlock.store.dataset_paths import padding
 from spinlock.store.shards import write_shard
@@ -169,6 +169,7 @@ class _Row:
 
 
 def _row(rollout: Rollout, columns: Sequence[ParameterColumn], keep_states: KeepStates, *, name: str) -> _Row:
+    rollout = within_range(rollout)
     features = extract_rollout(rollout, name=name)
     kept = None if keep_states == "none" else rollout.states.to(getattr(torch, keep_states)).cpu().numpy()
     return _Row(
