@@ -188,10 +188,10 @@ def test_from_a_constant_first_frame_on_the_changes_give_the_unit_and_diverged_r
     torch.testing.assert_close(fields.u, kept / changes[:, None, None, None, None])
 
 
-def test_a_run_in_which_nothing_changes_is_not_scaled():
-    states = torch.full((2, 4, 1, 8, 8), 0.1)
+def test_a_run_in_which_nothing_changes_is_in_units_of_its_value():
+    states = torch.tensor([0.0, 0.5, -1e20])[:, None, None, None, None].expand(-1, 4, 1, 8, 8)
     fields = Fields.from_rollout(Rollout(states=states, system="test", dt=0.1, channel_names=("u",)))
-    assert fields.scale.tolist() == [1.0, 1.0]
+    torch.testing.assert_close(fields.scale, torch.tensor([1.0, 0.5, 1e20]))
 
 
 @pytest.mark.parametrize("size", [32, 64, 100])

@@ -15,14 +15,15 @@ def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float
     """The unit of each run: the standard deviation of frame 0 over channel, height and width.
 
     Where frame 0 is constant, as in 0-D data or at a start from rest, it is the root mean square change from frame 0 over the
-    run, and 1 where nothing changes either.
+    run; where nothing changes either, the largest |u|, or 1 for a run that is 0 throughout.
     """
     resolution = 8 * torch.finfo(states.dtype).eps
     start = states[:, 0].flatten(1)
     scale = start.std(-1, correction=0)
     for run in (~(scale > resolution * start.abs().amax(-1))).nonzero().flatten().tolist():
         change = float((states[run] - states[run, 0]).double().square().mean().sqrt())
-        scale[run] = change if change > resolution * float(states[run].abs().amax()) else 1.0
+        largest = float(states[run].abs().amax())
+        scale[run] = change if change > resolution * largest else largest or 1.0
     return scale
 
 

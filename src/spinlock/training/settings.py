@@ -75,8 +75,6 @@ class TrainingSettings:
                 raise ConfigError(f"`{name}` is a share of 1; got {getattr(self, name)}.")
         if not 0 < self.corpus_quantile <= 1:
             raise ConfigError(f"`corpus_quantile` must be above 0 and at most 1; got {self.corpus_quantile}.")
-        if self.num_steps is not None and self.num_steps < 0:
-            raise ConfigError(f"training needs num_steps >= 0; got {self.num_steps}.")
         if not self.learning_rate > 0:
             raise ConfigError(f"training needs learning_rate > 0; got {self.learning_rate}.")
 
