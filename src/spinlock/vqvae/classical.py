@@ -17,8 +17,9 @@ from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 from spinlock.vqvae.packing import Packing
 
 ROWS_PER_TOKEN = 128
-POOL_ROWS = 10_000
-"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, 10 000 at most; beyond, little is gained."""
+MOST_COPIES = 8
+POOL_ROWS = 30_000
+"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, but at most eight times the rows, and 30 000."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -146,7 +147,7 @@ def mixed_rows(
     """
     if fit.num_neighbors == 0:
         return targets, present
-    aim = min(fit.pool_rows, ROWS_PER_TOKEN * max(num_tokens))
+    aim = min(fit.pool_rows, ROWS_PER_TOKEN * max(num_tokens), MOST_COPIES * targets.shape[1])
     copies = max(1, aim // targets.shape[1] - 1)
     if neighbors is None:
         neighbors = row_neighbors(targets, present, fit=fit)
