@@ -1,12 +1,13 @@
 """What the tokenizer is compared with at equal bits: textbook coders, FAISS, and codebooks learned by other recipes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import faiss
 import numpy as np
 import torch
+from splits import SplitTable
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
@@ -17,7 +18,10 @@ from spinlock.metrics.baselines import fit_baselines
 from spinlock.metrics.residual_kmeans import ResidualKMeans, fit_residual_codebooks
 from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
-from spinlock.vqvae.codebook_sizes import codebook_sizes
+from spinlock.vqvae.codebook_sizes import codebook_sizes, most_bits
+from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.vqvae.imputation import CategoryImputer
+from spinlock.vqvae.packing import Packing
 
 LEVEL_BITS = {24: (2, 1, 1), 48: (3, 3, 2), 72: (4, 4, 4), 96: (5, 5, 6), 144: (7, 8, 9)}
 """Bits of six categories together → bits of one category's three levels, for recipes with levels."""
@@ -50,17 +54,34 @@ class Problem:
     bits: int
     seed: int
 
-
-def decodings(problem: Problem, kinds: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
-    """Name and decoded test rows (sample, column) of every coder of these kinds that can spend just these bits."""
-    for kind in kinds:
-        yield from KINDS[kind](problem)
+    @classmethod
+    def of(cls, split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int) -> "Problem":
+        """The problem of a split, its rows standardised and filled as the tokenizer does it."""
+        transform = ColumnTransform.fit(split.train.values, split.train.mask)
+        z, mask = transform.apply(split.train.values, split.train.mask)
+        imputer = CategoryImputer.fit(z, mask, packing=Packing.of(category_map))
+        w, seen = transform.apply(split.test.values, split.test.mask)
+        return cls(
+            train=split.train,
+            validation=split.validation,
+            test=split.test,
+            x=imputer.fill(z, mask),
+            mask=mask,
+            y=imputer.fill(w, seen),
+            seen=seen,
+            category_map=category_map,
+            bits=bits,
+            seed=seed,
+        )
 
 
 def textbook(problem: Problem) -> Iterator[tuple[str, Tensor]]:
-    """The coders of every report: column mean, PCA with scalar quantisers, residual k-means in three forms."""
+    """The coders of every report: column mean, PCA with scalar quantisers, residual k-means in three forms.
+
+    Every category has the same bits; its codebooks follow the rule that spinlock's follow.
+    """
     count = len(problem.category_map.categories)
-    sizes = codebook_sizes((problem.bits // count,) * count, most=8)
+    sizes = codebook_sizes((problem.bits // count,) * count, most=most_bits(len(problem.x)))
     for coder in fit_baselines(
         problem.x, problem.mask, category_map=problem.category_map, codebook_sizes=sizes, seed=problem.seed
     ):
@@ -73,11 +94,21 @@ def faiss_quantizers(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     quantizers: dict[str, Any] = {}
     if bits % 8 == 0:
         quantizers["FAISS ResidualQuantizer"] = faiss.ResidualQuantizer(columns, bits // 8, 8)
-        quantizers["FAISS LocalSearchQuantizer"] = faiss.LocalSearchQuantizer(columns, bits // 8, 8)
         if columns % (bits // 8) == 0:
             quantizers["FAISS ProductQuantizer"] = faiss.ProductQuantizer(columns, bits // 8, 8)
     if bits in FAISS_SHAPES and columns % FAISS_SHAPES[bits][0] == 0:
         quantizers["FAISS ProductResidualQuantizer"] = faiss.ProductResidualQuantizer(columns, *FAISS_SHAPES[bits])
+    yield from _decoded_by_faiss(problem, quantizers)
+
+
+def local_search(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """FAISS's local-search quantiser of whole vectors; by far the slowest of all."""
+    if problem.bits % 8 == 0:
+        quantizer = faiss.LocalSearchQuantizer(problem.x.shape[1], problem.bits // 8, 8)
+        yield from _decoded_by_faiss(problem, {"FAISS LocalSearchQuantizer": quantizer})
+
+
+def _decoded_by_faiss(problem: Problem, quantizers: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     rows, queries = (np.ascontiguousarray(part.numpy()) for part in (problem.x, problem.y))
     for name, quantizer in quantizers.items():
         quantizer.train(rows)
@@ -164,6 +195,7 @@ def seed_recipe(problem: Problem) -> Iterator[tuple[str, Tensor]]:
 KINDS: dict[str, Callable[[Problem], Iterator[tuple[str, Tensor]]]] = {
     "textbook": textbook,
     "faiss": faiss_quantizers,
+    "faiss_lsq": local_search,
     "kmeans": category_kmeans,
     "residual_vq": residual_vq,
     "seed": seed_recipe,
