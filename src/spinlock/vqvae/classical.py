@@ -17,9 +17,9 @@ from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 from spinlock.vqvae.packing import Packing
 
 ROWS_PER_TOKEN = 128
-MOST_COPIES = 8
+MOST_COPIES = 16
 POOL_ROWS = 30_000
-"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, but at most eight times the rows, and 30 000."""
+"""Rows that the neighbour mixing aims at: 128 a token of the largest codebook, but at most sixteen times the rows, and 30 000."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
