@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums
+from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums, settled_search
 
 
 @pytest.fixture
@@ -78,3 +78,14 @@ def test_a_sum_of_codewords_is_found_again(codebooks, generator):
     sums = codeword_sums(codes, codebooks)
     found = beam_search(sums, codebooks, beam=25)
     assert errors(sums, found, codebooks).max() < 1e-9
+
+
+@pytest.mark.parametrize("beam", [1, 2])
+def test_the_codes_of_a_settled_search_are_those_of_their_own_sum(targets, codebooks, beam):
+    found = beam_search(targets, codebooks, beam=beam)
+    unsettled = (beam_search(codeword_sums(found, codebooks), codebooks, beam=beam) != found).any(dim=2)
+    assert unsettled.any()  # a narrow search loses some of its own sums
+    codes = settled_search(targets, codebooks, beam=beam)
+    assert torch.equal(settled_search(codeword_sums(codes, codebooks), codebooks, beam=beam), codes)
+    assert torch.equal(beam_search(codeword_sums(codes, codebooks), codebooks, beam=beam), codes)
+    assert torch.equal(codes[~unsettled], found[~unsettled])

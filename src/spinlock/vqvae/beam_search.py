@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 ROWS_AT_ONCE = 128
+MOST_SETTLING_ROUNDS = 8
 
 
 class Codebook(NamedTuple):
@@ -75,6 +76,27 @@ def beam_search(
         chosen = beams.codes.gather(2, best[:, :, None, None].expand(-1, -1, 1, beams.codes.shape[3]))
         codes.append(chosen[:, :, 0].transpose(0, 1))
     return torch.cat(codes)
+
+
+def settled_search(
+    targets: Float[Tensor, "sample category latent"], codebooks: Sequence[Codebook], *, beam: int
+) -> Int[Tensor, "sample category level"]:
+    """Codes as `beam_search` finds them, but always such that their own sum of codewords has these codes.
+
+    A search that keeps a few hypotheses may drop, on the way to a sum of codewords, the very codes that add up to it. Where it
+    does, the row gets the codes that it finds for that sum, and so on until they stay; a few rows in a thousand change.
+    """
+    books = [Codebook(book.codewords.double(), book.is_used) for book in codebooks]
+    codes = beam_search(targets, books, beam=beam)
+    rows = torch.arange(len(codes), device=codes.device)
+    for _ in range(MOST_SETTLING_ROUNDS):
+        found = beam_search(codeword_sums(codes[rows], books), books, beam=beam)
+        moved = (found != codes[rows]).flatten(1).any(dim=1)
+        rows, found = rows[moved], found[moved]
+        if len(rows) == 0:
+            break
+        codes[rows] = found
+    return codes
 
 
 def codeword_sums(

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from spinlock.core.seeds import torch_stream
 from spinlock.vqvae.backend import Backend, blank_absent, mark_absent
-from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums, extend_beams, start_beams
+from spinlock.vqvae.beam_search import (
+    Codebook,
+    beam_search,
+    codeword_sums,
+    extend_beams,
+    settled_search,
+    start_beams,
+)
 from spinlock.vqvae.codebook_refit import refit_codebooks
 from spinlock.vqvae.kmeans import kmeans
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
@@ -245,7 +252,7 @@ class ClassicalBackend(Backend):
         self, x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
     ) -> Int[Tensor, "sample category level"]:
         """Codes of standardised rows; -1 at all levels of a category without a value."""
-        codes = beam_search(self.packing.pack(x), self.codebooks, beam=self.beam)
+        codes = settled_search(self.packing.pack(x), self.codebooks, beam=self.beam)
         return mark_absent(codes, self.packing.present(mask))
 
     def decode(
