@@ -8,8 +8,9 @@ from torch import Tensor
 
 from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums
 
-OVERSHOOT = 1e-4
-"""How far beyond the boundary a row is moved, as a share of the distance between the two sums of codewords."""
+OVERSHOOT = 0.03
+"""How far beyond the boundary a row is moved, as a share of the distance between the two sums of codewords: so far that the rounding
+of a table in original units does not take it back."""
 MOST_ROUNDS = 60
 
 
