@@ -29,6 +29,23 @@ def test_the_codewords_solve_the_regularised_least_squares_problem():
     )
 
 
+def test_several_threads_solve_large_codebooks_as_one_does():
+    draw = torch.Generator().manual_seed(1)
+    targets = torch.randn(3, 1500, 8, generator=draw)
+    books = [Codebook(torch.randn(3, 256, 8, generator=draw), torch.ones(3, 256, dtype=torch.bool)) for _ in range(2)]
+    codes = torch.randint(256, (1500, 3, 2), generator=draw)
+    present, before = torch.ones(3, 1500, dtype=torch.bool), torch.get_num_threads()
+    fitted = {}
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            fitted[threads] = torch.cat([b.codewords for b in refit_codebooks(targets, present, codes, books)])
+    finally:
+        torch.set_num_threads(before)
+    for threads in (2, 4):
+        torch.testing.assert_close(fitted[threads], fitted[1], atol=1e-5, rtol=1e-5)
+
+
 def test_with_codes_fixed_the_error_falls():
     targets, present, books = setting()
     codes = beam_search(targets.transpose(0, 1), books, beam=4)

@@ -49,6 +49,8 @@ def refit_codebooks(
             gram.scatter_add_(1, one * total + other, weights)
     system = gram.view(-1, total, total)
     system.diagonal(dim1=1, dim2=2).add_(strength)
-    fitted = torch.linalg.solve(system, sums).to(targets.dtype)
+    # One category after the other: solved as a batch by several threads, systems of some 150 unknowns and more come out wrong
+    # with torch's CPU builds (pytorch issue 142815).
+    fitted = torch.stack([torch.linalg.solve(*one) for one in zip(system, sums, strict=True)]).to(targets.dtype)
     parts = fitted.split(sizes, dim=1)
     return tuple(Codebook(part, book.is_used) for part, book in zip(parts, codebooks, strict=True))
