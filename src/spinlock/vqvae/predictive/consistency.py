@@ -44,6 +44,7 @@ def project_to_cells(
     result = torch.minimum(torch.maximum(y.double(), low), high)
     sums = codeword_sums(codes, [Codebook(book.codewords.double(), book.is_used) for book in codebooks])
     open_rows = torch.arange(len(y), device=y.device)
+    wrong = torch.zeros(codes.shape[:2], dtype=torch.bool, device=y.device)
     for _ in range(MOST_ROUNDS):
         found = beam_search(result[open_rows], codebooks, beam=beam)
         wrong = (found != codes[open_rows]).any(dim=2) & (codes[open_rows, :, 0] >= 0)  # (open row, category)
