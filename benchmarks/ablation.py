@@ -15,12 +15,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
-from splits import drawn, split_table, summary_table
+from splits import coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
-from spinlock.metrics.reconstruction import masked_mse
 from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
 
@@ -57,7 +56,7 @@ VARIANTS = {
 }
 
 
-def test_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant) -> float:
+def variant_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant) -> float:
     """Error of the test rows of one seed's split."""
     train, validation, test = split_table(table, seed=seed)
     category_map = semantic_categories(table.registry)
@@ -71,8 +70,7 @@ def test_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant) -
         config=TokenizerConfig(**({"backend": "predictive"} | sizes | dict(variant.model))),
         settings=TrainingSettings(seed=seed, **variant.training),
     ).tokenizer
-    y, seen = tokenizer.normalize(test)
-    return masked_mse(y, tokenizer.decode_normalized(tokenizer.encode(test)), seen)
+    return coding_error(tokenizer, test)
 
 
 def main() -> None:
@@ -96,7 +94,7 @@ def main() -> None:
             key = f"{arguments.dataset.name} rows {arguments.rows} bits {arguments.bits} seed {seed}: {name}"
             if key not in done:
                 rows = drawn(table, rows=arguments.rows, seed=seed)
-                done[key] = test_error(rows, bits=arguments.bits, seed=seed, variant=variant)
+                done[key] = variant_error(rows, bits=arguments.bits, seed=seed, variant=variant)
                 arguments.results.write_text(json.dumps(done, indent=1))
             errors.append(done[key])
         whole = whole or errors

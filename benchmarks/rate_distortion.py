@@ -1,6 +1,6 @@
 """Error on test rows against bits: the predictive tokenizer, textbook coders, FAISS, learned codebooks of other recipes.
 
-    python benchmarks/rate_distortion.py --dataset datasets/diverse_10k.h5 --bits 24 48 72 96 144 --rows 10000 1000 --seeds 3
+    python benchmarks/rate_distortion.py --dataset datasets/diverse_10k.h5 --bits 24 48 72 96 144 --rows 10000 1000 --seeds 0 1 2
 
 Every seed draws its own split, starts and training; `--rows` takes that many samples before the split. All coders see the same
 standardised training rows and are given the same number of bits; the figures are mean squared errors of the same test rows.
@@ -19,11 +19,10 @@ from statistics import fmean, stdev
 import faiss
 import torch
 from contenders import KINDS, Problem
-from splits import SplitTable, drawn, split_table, summary_table
+from splits import SplitTable, coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.metrics.reconstruction import masked_mse
 from spinlock.training.fit import fit_tokenizer
@@ -46,18 +45,12 @@ def fitted(split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int
     ).tokenizer
 
 
-def test_error(tokenizer: FittedTokenizer, test: FeatureTable) -> float:
-    """Mean squared error of the test rows after coding, in standardised units."""
-    y, seen = tokenizer.normalize(test)
-    return masked_mse(y, tokenizer.decode_normalized(tokenizer.encode(test)), seen)
-
-
 def spinlock(split: SplitTable, bits: int, seed: int) -> Errors:
     """The tokenizer as it is, and what its fit took."""
     start = time.process_time()
     tokenizer = fitted(split, category_map=semantic_categories(split.train.registry), bits=bits, seed=seed)
     seconds = time.process_time() - start
-    return {OURS: test_error(tokenizer, split.test), SECONDS: seconds}
+    return {OURS: coding_error(tokenizer, split.test), SECONDS: seconds}
 
 
 def one_category(split: SplitTable, bits: int, seed: int) -> Errors:
@@ -66,7 +59,7 @@ def one_category(split: SplitTable, bits: int, seed: int) -> Errors:
         return {}
     names = split.train.names
     whole = CategoryMap(group_indices={"all": tuple(range(len(names)))}, feature_names=names)
-    return {ONE_CATEGORY: test_error(fitted(split, category_map=whole, bits=bits, seed=seed), split.test)}
+    return {ONE_CATEGORY: coding_error(fitted(split, category_map=whole, bits=bits, seed=seed), split.test)}
 
 
 def others(kind: str) -> Callable[[SplitTable, int, int], Errors]:

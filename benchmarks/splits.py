@@ -8,8 +8,10 @@ import torch
 
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import stream
+from spinlock.metrics.reconstruction import masked_mse
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.training.split import split_by_group
+from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
 class SplitTable(NamedTuple):
@@ -35,3 +37,9 @@ def split_table(table: FeatureTable, *, seed: int) -> SplitTable:
     """Training, validation and test rows; no group is in two of them."""
     split = split_by_group(table.groups, seed=seed)
     return SplitTable(*(table.rows(rows) for rows in (split.train, split.validation, split.test)))
+
+
+def coding_error(tokenizer: FittedTokenizer, test: FeatureTable) -> float:
+    """Mean squared error of rows after coding, in standardised units."""
+    y, seen = tokenizer.normalize(test)
+    return masked_mse(y, tokenizer.decode_normalized(tokenizer.encode(test)), seen)

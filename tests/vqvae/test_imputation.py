@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.vqvae.imputation import RIDGE, CategoryImputer
+from spinlock.vqvae.conditional_mean import RIDGE
+from spinlock.vqvae.imputation import CategoryImputer
 from spinlock.vqvae.packing import Packing
 
 PACKING = Packing.of(CategoryMap(group_indices={"a": (0, 1, 2), "b": (3, 4)}, feature_names=tuple("vwxyz")))

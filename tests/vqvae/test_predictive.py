@@ -10,7 +10,8 @@ from tokenizer_samples import packing, standard_rows
 
 from spinlock.vqvae.beam_search import Codebook, beam_search
 from spinlock.vqvae.classical import ClassicalBackend
-from spinlock.vqvae.predictive.absent import RIDGE, fill_absent
+from spinlock.vqvae.conditional_mean import RIDGE
+from spinlock.vqvae.predictive.absent import fill_absent
 from spinlock.vqvae.predictive.backend import PredictiveBackend
 from spinlock.vqvae.predictive.consistency import project_to_cells
 from spinlock.vqvae.predictive.joint_decoder import fit_joint_decoder, no_correction

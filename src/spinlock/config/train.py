@@ -194,7 +194,7 @@ class TrainingConfig(Section):
     """Hypotheses of the search that encodes; 1 is greedy."""
 
     pool_rows: Count = _DEFAULT.pool_rows
-    """Training rows and copies mixed with neighbours that codebooks are fitted to, at most; one copy of each at least."""
+    """Training rows and copies mixed with neighbours that codebooks are fitted to, at most; 1 to 16 copies of each."""
 
     refit_rounds: Whole = _DEFAULT.refit_rounds
     """Most rounds of fitting a category's codewords of all levels together; the first without a gain is the last."""

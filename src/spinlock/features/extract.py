@@ -22,7 +22,7 @@ AXES = "nmtchw"
 """sample, realization, time, channel, height, width"""
 
 MAX_GROWTH = 1e15
-"""Largest |u| in units of frame 0's standard deviation (see `run_scale`): beyond it squares and cubes leave the range of float32."""
+"""Largest |u| in units of frame 0's standard deviation (see `run_scale`); beyond it squares and cubes leave float32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

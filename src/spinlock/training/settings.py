@@ -27,7 +27,8 @@ class TrainingSettings:
         patience: evaluations without a better validation error before training stops.
         evaluate_every: epochs between evaluations on validation rows.
         checkpoint_every: epochs between checkpoints.
-        pool_rows: training rows and mixed copies that codebooks are fitted to, at most (one copy of each row at least, sixteen at most).
+        pool_rows: training rows and mixed copies that codebooks are fitted to, at most; of each row one copy at
+            least and sixteen at most.
         refit_rounds: most rounds of fitting a category's codewords of all levels together; it stops at the first that
             does not help validation rows.
         joint_decoding: whether the predictive backend decodes a column from the tokens of all categories.

@@ -17,6 +17,10 @@ class Codebook(NamedTuple):
     codewords: Float[Tensor, "category token latent"]
     is_used: Bool[Tensor, "category token"]
 
+    def double(self) -> "Codebook":
+        """The same in float64, in which all searches are done."""
+        return Codebook(self.codewords.double(), self.is_used)
+
 
 class Beams(NamedTuple):
     """The best hypotheses of each row, best first.
@@ -66,7 +70,7 @@ def beam_search(
     Computed in float64, in blocks of rows: a row's codes are then the same alone and among others, although the order
     of summation in a matrix product depends on the block.
     """
-    books = [Codebook(book.codewords.double(), book.is_used) for book in codebooks]
+    books = [book.double() for book in codebooks]
     codes = []
     for part in targets.double().transpose(0, 1).split(ROWS_AT_ONCE, dim=1):
         beams = start_beams(part)
@@ -86,7 +90,7 @@ def settled_search(
     A search that keeps a few hypotheses may drop, on the way to a sum of codewords, the very codes that add up to it. Where it
     does, the row gets the codes that it finds for that sum, and so on until they stay; a few rows in a thousand change.
     """
-    books = [Codebook(book.codewords.double(), book.is_used) for book in codebooks]
+    books = [book.double() for book in codebooks]
     codes = beam_search(targets, books, beam=beam)
     rows = torch.arange(len(codes), device=codes.device)
     for _ in range(MOST_SETTLING_ROUNDS):

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spinlock.vqvae.conditional_mean import conditional_slopes
 from spinlock.vqvae.packing import Packing
 
-RIDGE = 0.1
-"""Added to the variance of every standardised column, so that few rows do not make the regression explode."""
 ROWS_AT_ONCE = 256
 
 
@@ -56,7 +55,7 @@ class CategoryImputer:
                 if present.all():
                     continue
                 rows = (which == number).nonzero().squeeze(1)
-                slopes = _slopes(covariance[: len(columns), : len(columns)], present)
+                slopes = conditional_slopes(covariance[: len(columns), : len(columns)], present).mT.contiguous()
                 given, missing = columns[present], columns[~present]
                 for part in rows.split(ROWS_AT_ONCE):
                     # A sum for every row by itself: a matrix product would round differently alone and among others.
@@ -72,11 +71,3 @@ class CategoryImputer:
     def from_tensors(cls, tensors: Mapping[str, Tensor], *, packing: Packing) -> "CategoryImputer":
         """The imputer that `tensors` came from."""
         return cls(packing=packing, covariance=tensors["covariance"])
-
-
-def _slopes(
-    covariance: Float[Tensor, "width width"], present: Bool[Tensor, " width"]
-) -> Float[Tensor, "missing present"]:
-    """Σ_mp (Σ_pp + r I)⁻¹ of one category for one pattern of missing columns."""
-    among = covariance[present][:, present] + RIDGE * torch.eye(int(present.sum())).to(covariance)
-    return torch.linalg.solve(among, covariance[present][:, ~present]).mT.contiguous()

@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-RIDGE = 0.1
-"""Added to the variance of every column, so that few rows do not make the regression explode."""
+from spinlock.vqvae.conditional_mean import conditional_slopes
 
 
 def fill_absent(
@@ -30,11 +29,8 @@ def fill_absent(
     for number, pattern in enumerate(patterns):
         if pattern.all() or not pattern.any():
             continue
-        among = sigma[pattern][:, pattern]
-        among.diagonal().add_(RIDGE)
-        weights = torch.linalg.solve(among, sigma[pattern][:, ~pattern])
+        slopes = conditional_slopes(sigma, pattern)
         rows = (which == number).nonzero().squeeze(1)
-        filled[rows[:, None], (~pattern).nonzero().squeeze(1)] = (filled[rows][:, pattern].double() @ weights).to(
-            e.dtype
-        )
+        likely = filled[rows][:, pattern].double() @ slopes
+        filled[rows[:, None], (~pattern).nonzero().squeeze(1)] = likely.to(e.dtype)
     return filled

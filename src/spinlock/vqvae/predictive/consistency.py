@@ -42,17 +42,18 @@ def project_to_cells(
         low, high: range of each column.
     """
     result = torch.minimum(torch.maximum(y.double(), low), high)
-    sums = codeword_sums(codes, [Codebook(book.codewords.double(), book.is_used) for book in codebooks])
+    books = [book.double() for book in codebooks]
+    sums = codeword_sums(codes, books)
     open_rows = torch.arange(len(y), device=y.device)
     wrong = torch.zeros(codes.shape[:2], dtype=torch.bool, device=y.device)
     for _ in range(MOST_ROUNDS):
-        found = beam_search(result[open_rows], codebooks, beam=beam)
+        found = beam_search(result[open_rows], books, beam=beam)
         wrong = (found != codes[open_rows]).any(dim=2) & (codes[open_rows, :, 0] >= 0)  # (open row, category)
         rows = wrong.any(dim=1)
         open_rows, wrong, found = open_rows[rows], wrong[rows], found[rows]
         if len(open_rows) == 0:
             break
-        moved = _moved(result[open_rows], sums[open_rows], found, wrong, codebooks)
+        moved = _moved(result[open_rows], sums[open_rows], codeword_sums(found, books), wrong)
         result[open_rows] = torch.minimum(torch.maximum(moved, low), high)
     else:
         result[open_rows] = torch.where(wrong[..., None], sums[open_rows], result[open_rows])
@@ -62,12 +63,10 @@ def project_to_cells(
 def _moved(
     y: Float[Tensor, "sample category width"],
     own: Float[Tensor, "sample category width"],
-    found: Int[Tensor, "sample category level"],
+    other: Float[Tensor, "sample category width"],
     wrong: Bool[Tensor, "sample category"],
-    codebooks: Sequence[Codebook],
 ) -> Float[Tensor, "sample category width"]:
-    """One projection of the categories whose codes are wrong."""
-    other = codeword_sums(found, [Codebook(book.codewords.double(), book.is_used) for book in codebooks])
+    """One projection of the categories whose codes are wrong; `own` and `other` are the sums w and w'."""
     normal = other - own
     length = normal.square().sum(dim=2, keepdim=True)
     beyond = (y * normal).sum(dim=2, keepdim=True) - (other.square() - own.square()).sum(dim=2, keepdim=True) / 2
