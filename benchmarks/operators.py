@@ -20,12 +20,13 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
+from plain_convolution import convolve_plainly
 from torch import Tensor
 from torch.nn import functional
 
 from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.cnn import _Network
-from spinlock.dynamics.neural import convolve, updated
+from spinlock.dynamics.neural import updated
 from spinlock.pipeline.workers import keep_freed_memory
 
 REALIZATIONS, OPERATORS, LAYERS, KERNEL = 3, 4, 3, 5
@@ -42,8 +43,8 @@ def loop_step(net: _Network, u: Tensor) -> Tensor:
     """One step as it is commonly written."""
     hidden = u
     for weight, offset in zip(net.weights[:-1], net.offsets[:-1], strict=True):
-        hidden = net.activation(functional.instance_norm(convolve(hidden, weight)) + offset.view(-1, 1, 1))
-    return updated(u, convolve(hidden, net.weights[-1]) + net.offsets[-1].view(-1, 1, 1), net.parameters)
+        hidden = net.activation(functional.instance_norm(convolve_plainly(hidden, weight)) + offset.view(-1, 1, 1))
+    return updated(u, convolve_plainly(hidden, net.weights[-1]) + net.offsets[-1].view(-1, 1, 1), net.parameters)
 
 
 def convolutions(net: _Network, batch: int, grid: int) -> Callable[[], None]:

@@ -18,12 +18,13 @@ import time
 from collections.abc import Callable
 
 import torch
+from plain_convolution import convolve_plainly
 from torch import Tensor
 from torch.nn import functional
 
 from spinlock.dynamics import SYSTEMS, SamplePlan, plan_samples, simulate
 from spinlock.dynamics.cnn import _Network
-from spinlock.dynamics.neural import convolve, updated
+from spinlock.dynamics.neural import updated
 from spinlock.dynamics.pde.etdrk import ETDRK4
 from spinlock.dynamics.pde.spectral import Grid, SpectralSystem
 
@@ -46,10 +47,10 @@ def naive_cnn(plan: SamplePlan, frames: Tensor) -> Callable[[Tensor], Tensor]:
     def step(u: Tensor) -> Tensor:
         hidden = u
         for weight, offset in zip(network.weights[:-1], network.offsets[:-1], strict=True):
-            hidden = convolve(hidden, weight)
+            hidden = convolve_plainly(hidden, weight)
             hidden = functional.instance_norm(hidden) if network.is_normalized else hidden
             hidden = network.activation(hidden + offset.view(-1, 1, 1))
-        hidden = convolve(hidden, network.weights[-1]) + network.offsets[-1].view(-1, 1, 1)
+        hidden = convolve_plainly(hidden, network.weights[-1]) + network.offsets[-1].view(-1, 1, 1)
         return updated(u, hidden, plan.parameters)
 
     return step

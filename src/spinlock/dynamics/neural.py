@@ -136,7 +136,24 @@ def blurred(kernels: np.ndarray) -> np.ndarray:
     return (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 4
 
 
-def convolve(u: Tensor, weight: Tensor) -> Tensor:
-    """Convolution on a periodic domain."""
-    margin = weight.shape[-1] // 2
-    return functional.conv2d(functional.pad(u, (margin,) * 4, mode="circular"), weight)
+def convolve(
+    u: Float[Tensor, "batch input height width"], weight: Float[Tensor, "output input size size"]
+) -> Float[Tensor, "batch output height width"]:
+    """Convolution on a periodic domain.
+
+    For one output channel on a processor, the rows of the kernel are output channels of their own, which are moved and added
+    up afterwards: several times as fast, as vector units work on 16 output channels at once.
+    """
+    size, height = weight.shape[-1], u.shape[-2]
+    padded = functional.pad(u, (size // 2,) * 4, mode="circular")
+    if len(weight) > 1 or u.device.type != "cpu":
+        return functional.conv2d(padded, weight)
+    by_row = functional.conv2d(padded, weight[0].transpose(0, 1)[:, :, None]).contiguous()
+    by_row = by_row.to(
+        torch.promote_types(u.dtype, torch.float32)
+    )  # (batch, row of the kernel, height + size - 1, width)
+    batch, row, y, x = by_row.stride()
+    moved = by_row.as_strided(
+        (len(u), size, height, u.shape[-1]), (batch, row + y, y, x)
+    )  # row r begins r cells further down
+    return moved.sum(dim=1, keepdim=True).to(u.dtype)
