@@ -95,6 +95,10 @@ def test_a_system_that_needs_two_dimensions_is_named(tmp_path):
         ("sampling.samples_per_group=9", "sampling.samples_per_group: must be at most num_samples, which is 8"),
         ("features.operator_sensitivity=1", "features.operator_sensitivity: must be true or false [got 1]"),
         ("output_path=''", "output_path: must be a path, not empty [got '']"),
+        (
+            "systems={mine: {step: solver}}",
+            "step: must name a module and its function, as my_package.solver:step [got 'solver']",
+        ),
         ('output_path="a\\0b"', "output_path: must be a path without control characters"),
     ],
 )
