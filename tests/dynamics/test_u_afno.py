@@ -6,7 +6,7 @@ import torch
 
 from spinlock.core.errors import InputError
 from spinlock.dynamics import SYSTEMS
-from spinlock.dynamics.u_afno import _Network
+from spinlock.dynamics.u_afno import _enlarged, _Network
 
 PARAMETERS = {
     "base_channels": 4,
@@ -106,3 +106,13 @@ def test_rows_of_a_call_share_one_operator():
     columns["gain"] = (1.0, 2.0)
     with pytest.raises(InputError, match="rows of a 'u_afno' call must share one operator; gain differ"):
         SYSTEMS["u_afno"]().flow(columns, noise(16))
+
+
+def test_the_way_up_is_linear_between_cells_and_wraps_around():
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64)
+    twice = x.repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
+    for axis in (-2, -1):  # the binomial filter turns steps into lines
+        twice = (twice.roll(1, axis) + 2 * twice + twice.roll(-1, axis)) / 4
+    torch.testing.assert_close(_enlarged(x), twice)
+    shifted = _enlarged(x.roll((1, -2), dims=(-2, -1)))
+    torch.testing.assert_close(shifted, twice.roll((2, -4), dims=(-2, -1)))
