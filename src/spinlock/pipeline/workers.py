@@ -30,6 +30,10 @@ PRELOADED = ["torch", "spinlock.pipeline.sample_block"]
 KEPT_BYTES = 256 * 2**20
 """Freed memory that a worker keeps for its next large temporary, instead of handing it back after every operation."""
 
+KEPT_KERNELS = 40
+"""Compiled kernels that oneDNN keeps in a worker; a step of a network takes up to 32. Of its own accord it keeps 1024, those of every shape of
+a layer that it met, and the memory of a worker grows with the number of draws."""
+
 log = logging.getLogger(__name__)
 
 
@@ -84,6 +88,7 @@ def _start(parent: int) -> None:
     torch.set_num_threads(1)
     threadpool_limits(1)
     keep_freed_memory()
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))  # read when the first kernel is made
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
