@@ -6,7 +6,7 @@ most what it is for independent points in the median.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,19 +94,23 @@ def sampling_warnings(report: Mapping[str, SystemSampling], *, samples_per_group
     warnings: list[str] = []
     uneven = {name: sampling.num_draws for name, sampling in report.items() if not sampling.is_balanced}
     if uneven:
-        shown = ", ".join(f"{name} {count}" for name, count in list(uneven.items())[:4])
-        more = f" and {len(uneven) - 4} more" if len(uneven) > 4 else ""
+        shown = _first([f"{name} {count}" for name, count in uneven.items()])
         warnings.append(
             f"Sobol points are balanced in powers of two; the draws are not, of {len(uneven)} of {len(report)} systems "
-            f"({shown}{more}){_remedy(report, samples_per_group)}."
+            f"({shown}){_remedy(report, samples_per_group)}."
         )
     loose = [name for name, sampling in report.items() if not sampling.is_even]
     if loose:
         warnings.append(
-            f"Parameters are filled less evenly than by independent random points in {', '.join(loose)}: "
+            f"Parameters are filled less evenly than by independent random points in {_first(loose)}: "
             "more samples of these systems would help."
         )
     return tuple(warnings)
+
+
+def _first(words: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
 
 
 def _remedy(report: Mapping[str, SystemSampling], samples_per_group: int) -> str:
