@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# On Linux the torch of the package index brings gigabytes of CUDA: without an NVIDIA driver the build for processors is taken.
+PROCESSORS_ONLY := $(if $(filter Linux,$(shell uname)),$(if $(shell command -v nvidia-smi),,yes))
+TORCH_INDEX := $(if $(PROCESSORS_ONLY),--extra-index-url https://download.pytorch.org/whl/cpu)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles all of spinlock anew
 
 .PHONY: setup demo test check format clean
@@ -11,6 +14,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --retries 1 --no-deps --constraint constraints.txt $(TORCH_INDEX) torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
 

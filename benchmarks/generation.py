@@ -79,7 +79,7 @@ def speed(name: str, samples: int, *overrides: str) -> dict[str, Any]:
     }
 
 
-def workers(samples: int, *, rounds: int = 3) -> dict[str, Any]:
+def workers(samples: int, *, rounds: int = 2) -> dict[str, Any]:
     """The fastest of some rounds of one worker and of two, in turn, on 32 x 32 cells."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
@@ -152,7 +152,7 @@ def main() -> None:
             for grid in arguments.grids
         },
         **{f"configs_{name}": lambda name=name: speed(name, arguments.samples) for name in OTHERS},
-        "workers": lambda: workers(24),
+        "workers": lambda: workers(arguments.samples),
         "memory": lambda: memory(96),
     }
     results: dict[str, Any] = {}
