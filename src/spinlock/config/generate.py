@@ -273,7 +273,7 @@ class GenerateConfig(Section):
     """Where samples are simulated; features are always computed on the CPU. The last bits differ between devices."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the layers of neural operators with 16 channels and more; all else is float32. bfloat16 needs a device with units for it."""
+    """Of the layers of neural operators with 16 channels and more; all else is float32. bfloat16 needs a device with units for it; on some it is no faster: see --dry-run."""
 
     output_path: FilePath
     """The HDF5 file that is written."""
