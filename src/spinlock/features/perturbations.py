@@ -13,8 +13,8 @@ Direction = Float[Tensor, "1 channel height width"]
 Map = Callable[[Tensor], Tensor]
 
 MOST_VALUES = 1 << 16
-"""Values of the states that are stepped in one call, at most, beyond one state: a network makes up to a hundred times as many of them in
-the call, and is fastest where they stay near the processor."""
+"""Values of the states that are stepped in one call, at most, beyond one state: a network makes up to a hundred times as
+many of them in the call, and is fastest where they stay near the processor."""
 
 
 def step_all(step: Map, inputs: Sequence[States]) -> list[States]:

@@ -31,8 +31,8 @@ KEPT_BYTES = 256 * 2**20
 """Freed memory that a worker keeps for its next large temporary, instead of handing it back after every operation."""
 
 KEPT_KERNELS = 40
-"""Compiled kernels that oneDNN keeps in a worker; a step of a network takes up to 32. Of its own accord it keeps 1024, those of every shape of
-a layer that it met, and the memory of a worker grows with the number of draws."""
+"""Compiled kernels that oneDNN keeps in a worker; a step of a network takes up to 32. Of its own accord it keeps 1024,
+those of every shape of a layer that it met, and the memory of a worker grows with the number of draws."""
 
 log = logging.getLogger(__name__)
 
