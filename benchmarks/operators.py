@@ -66,8 +66,7 @@ def grouped(nets: Sequence[_Network], u: Tensor) -> Tensor:
     count, hidden = len(nets), u
     for layer in range(len(nets[0].weights)):
         weight = torch.cat([net.weights[layer] for net in nets])
-        margin = weight.shape[-1] // 2
-        hidden = functional.conv2d(functional.pad(hidden, (margin,) * 4, mode="circular"), weight, groups=count)
+        hidden = convolve_plainly(hidden, weight, groups=count)
         offset = torch.cat([net.offsets[layer] for net in nets]).view(-1, 1, 1)
         if layer < len(nets[0].weights) - 1:
             hidden = nets[0].activation(functional.group_norm(hidden, hidden.shape[1]) + offset)

@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def convolve_plainly(u: Tensor, weight: Tensor) -> Tensor:
+def convolve_plainly(u: Tensor, weight: Tensor, *, groups: int = 1) -> Tensor:
     """Convolution on a periodic domain: padding and one call."""
     margin = weight.shape[-1] // 2
-    return functional.conv2d(functional.pad(u, (margin,) * 4, mode="circular"), weight)
+    return functional.conv2d(functional.pad(u, (margin,) * 4, mode="circular"), weight, groups=groups)

@@ -1,12 +1,11 @@
 """The schema of a generation file: which samples are simulated, what is computed from them, what is kept."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from spinlock.config.document import Location
-from spinlock.config.section import Count, FilePath, Flag, Positive, Section, Seed, Whole, Word, located
+from spinlock.config.section import Count, FilePath, Flag, ImportPath, Positive, Section, Seed, Whole, Word, located
 from spinlock.config.tables import (
     all_systems,
     dimension_mistake,
@@ -148,15 +147,6 @@ ParameterOverride = Annotated[
 ]
 
 
-_IMPORT_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
-
-
-def _import_path(value: str) -> str:
-    if not re.fullmatch(_IMPORT_PATH, value):
-        raise ValueError("must name a module and its function, as my_package.solver:step")
-    return value
-
-
 class SystemConfig(Section):
     """How much of the data set one system makes up, and which of its parameters are narrowed; or a step of your own."""
 
@@ -166,9 +156,7 @@ class SystemConfig(Section):
     parameters: dict[str, ParameterOverride] = {}
     """Parameter → one value, {low, high} in its own unit, {choices}, or {choices, weights}; the others keep their ranges. A step is given them by name."""
 
-    step: (
-        Annotated[str, AfterValidator(_import_path), WithJsonSchema({"type": "string", "pattern": _IMPORT_PATH})] | None
-    ) = None
+    step: ImportPath | None = None
     """package.module:function of your own: from a state (channel, height, width) to the next. It runs as your code."""
 
     arrays: Literal["numpy", "torch"] = "numpy"

@@ -1,10 +1,11 @@
 """What every section of a configuration is, the bounded types its fields have, and mistakes found by a validator."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from spinlock.config.document import Location
@@ -41,6 +42,15 @@ def _printable(value: str) -> str:
     return value
 
 
+_IMPORT_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+
+
+def _import_path(value: str) -> str:
+    if not re.fullmatch(_IMPORT_PATH, value):
+        raise ValueError("must name a module and its function, as my_package.solver:step")
+    return value
+
+
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 """A whole number of things, at least one."""
 Whole = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
@@ -57,5 +67,7 @@ Beam = Annotated[int, Field(strict=True, ge=1, le=1024)]
 """Hypotheses that a search keeps."""
 Flag = Annotated[bool, Field(strict=True)]
 Word = Annotated[str, AfterValidator(_printable)]
+ImportPath = Annotated[str, AfterValidator(_import_path), WithJsonSchema({"type": "string", "pattern": _IMPORT_PATH})]
+"""package.module:function."""
 FilePath = Annotated[Path, BeforeValidator(_path)]
 """Relative paths count from the folder that the command runs in."""

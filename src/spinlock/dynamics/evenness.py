@@ -6,13 +6,15 @@ most what it is for independent points in the median.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 from scipy.stats import qmc
+
+from spinlock.core.errors import listed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +96,7 @@ def sampling_warnings(report: Mapping[str, SystemSampling], *, samples_per_group
     warnings: list[str] = []
     uneven = {name: sampling.num_draws for name, sampling in report.items() if not sampling.is_balanced}
     if uneven:
-        shown = _first([f"{name} {count}" for name, count in uneven.items()])
+        shown = listed((f"{name} {count}" for name, count in uneven.items()), most=4)
         warnings.append(
             f"Sobol points are balanced in powers of two; the draws are not, of {len(uneven)} of {len(report)} systems "
             f"({shown}){_remedy(report, samples_per_group)}."
@@ -102,15 +104,10 @@ def sampling_warnings(report: Mapping[str, SystemSampling], *, samples_per_group
     loose = [name for name, sampling in report.items() if not sampling.is_even]
     if loose:
         warnings.append(
-            f"Parameters are filled less evenly than by independent random points in {_first(loose)}: "
+            f"Parameters are filled less evenly than by independent random points in {listed(loose, most=4)}: "
             "more samples of these systems would help."
         )
     return tuple(warnings)
-
-
-def _first(words: Sequence[str], most: int = 4) -> str:
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more
 
 
 def _remedy(report: Mapping[str, SystemSampling], samples_per_group: int) -> str:
