@@ -152,3 +152,25 @@ def test_an_extraction_that_was_killed_goes_on_and_ends_in_the_same_bytes(tmp_pa
     with_two = [*arguments, "--workers", "2"]
     assert run_killed(with_two, after=120) == 0
     assert content_of(target) == content_of(whole.output)
+
+
+def test_channels_of_very_different_size_are_named_once_and_may_have_units_of_their_own(tmp_path, caplog):
+    states = np.stack([waves(steps=24)] * 2)
+    states = np.concatenate(
+        [states * 1e5, np.roll(states, 3, axis=-1)], axis=2
+    )  # (sample, time, channel, height, width)
+    np.save(tmp_path / "x.npy", states)
+    tables = {}
+    for units in ("shared", "own"):
+        caplog.clear()
+        source = Source(path=tmp_path / "x.npy", axes="ntchw", channel_units=units)
+        tables[units] = described(extract_features(source, output=tmp_path / f"{units}.h5", workers=1).output)
+        warned = [record.getMessage() for record in caplog.records if record.name.startswith("spinlock")]
+        assert len(warned) == (units == "shared")
+        assert all("channel 'channel_0' varies 100000 times as much as 'channel_1'" in line for line in warned)
+        expected = features_of_array(states.astype(np.float32), axes="ntchw", channel_units=units)
+        torch.testing.assert_close(tables[units].values, expected.values, equal_nan=True)
+    with open_dataset(tmp_path / "own.h5") as dataset:
+        assert dataset.metadata["configuration"]["source"]["channel_units"] == "own"
+    with pytest.raises(InputError, match="made from something else"):
+        extract_features(source, output=tmp_path / "shared.h5", workers=1)

@@ -46,6 +46,13 @@ FORMATS = ("auto", "array", "well", "pdebench", "spinlock")
 @click.option(
     "--depth", metavar="PLANE", help="Of a third direction of space: middle (the default), mean, or a plane's number."
 )
+@click.option(
+    "--channel-units",
+    type=click.Choice(("shared", "own")),
+    default="shared",
+    show_default=True,
+    help="One unit for all channels, or one for each, as for a pressure beside a velocity.",
+)
 @click.option("--fill-masked", is_flag=True, help="Fill cells without a value with the mean of the others.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; one a core where nothing is given.")
 @output_option(help="The data-set file with the features; a run that was stopped goes on.")

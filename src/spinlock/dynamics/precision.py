@@ -14,7 +14,7 @@ from torch import Tensor
 Precision = Literal["float32", "bfloat16"]
 
 BFLOAT16_CHANNELS = 16
-"""Channels from which on an operator's layers are in bfloat16: below, bfloat16 takes as long as float32 or longer."""
+"""Channels from which on an operator's layers are in bfloat16: below, bfloat16 takes about as long as float32."""
 CPU_UNITS = ("avx512_bf16", "amx_bf16")
 """Flags of a processor that multiplies in bfloat16, as Linux names them; without, a step takes 7 to 25 times as long."""
 CPU_FLAGS = Path("/proc/cpuinfo")

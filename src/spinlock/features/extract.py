@@ -13,6 +13,7 @@ from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.aggregate import aggregate
+from spinlock.features.channel_units import ChannelUnits, in_channel_units
 from spinlock.features.feature import Feature
 from spinlock.features.fields import Fields
 from spinlock.features.kernels_fields import run_scale
@@ -22,7 +23,7 @@ AXES = "nmtchw"
 """sample, realization, time, channel, height, width"""
 
 MAX_GROWTH = 1e15
-"""Largest |u| in units of frame 0's standard deviation (see `run_scale`); beyond it squares and cubes leave float32."""
+"""Largest |u| in units of frame 0's spatial standard deviation (see `run_scale`); beyond it squares and cubes leave float32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -133,7 +134,7 @@ def _check_growth(fields: Fields, sample: str) -> None:
         )
 
 
-def extract_features(
+def extract_features(  # noqa: PLR0913 - each names one fact of the states
     states: np.ndarray | Tensor | Sequence[object] | Iterable[Rollout],
     *,
     axes: str = "ntchw",
@@ -143,6 +144,7 @@ def extract_features(
     ids: Sequence[object] = (),
     groups: Sequence[object] = (),
     step: StepOperator | None = None,
+    channel_units: ChannelUnits = "shared",
 ) -> FeatureTable:
     """The aggregated features of any array of states, or of rollouts, one row a sample.
 
@@ -157,6 +159,8 @@ def extract_features(
         ids: one name a sample, unique; the row number when it is not given.
         groups: samples that splits must keep together; each on its own when it is not given.
         step: the noise-free map of states (batch, channel, height, width) by one saved step, if there is one.
+        channel_units: "shared" for channels of one kind, as the components of a velocity; "own" where they are measured in units
+            that have nothing to do with each other, as a pressure and a velocity: the largest would be described alone.
 
     Returns:
         mean, std and cv over realizations of every per-trajectory feature; NaN and masked where one is undefined, which std
@@ -166,7 +170,8 @@ def extract_features(
         InputError: if the array, its axes, `dt` or `dx` break a rule.
     """
     if not isinstance(states, np.ndarray | Tensor) and isinstance(next(iter(states), None), Rollout):
-        return _features_of_rollouts(states, ids=ids, groups=groups)  # pyright: ignore[reportArgumentType]
+        rollouts: Iterable[Rollout] = states  # pyright: ignore[reportAssignmentType]
+        return _features_of_rollouts(rollouts, ids=ids, groups=groups, channel_units=channel_units)
     array = _checked_array(states, axes)  # pyright: ignore[reportArgumentType]
     if not 0 < dt < math.inf or not 0 < dx < math.inf:
         raise InputError(f"`dt` and `dx` must be finite and greater than 0; got dt={dt} and dx={dx}.")
@@ -177,14 +182,17 @@ def extract_features(
     _check_finite(array)
     rows = [
         extract_rollout(
-            Rollout(
-                states=sample,
-                system="imported",
-                dt=dt,
-                dx=dx,
-                periodic=periodic,
-                step=step,
-                channel_names=tuple(f"channel_{channel}" for channel in range(sample.shape[2])),
+            in_channel_units(
+                Rollout(
+                    states=sample,
+                    system="imported",
+                    dt=dt,
+                    dx=dx,
+                    periodic=periodic,
+                    step=step,
+                    channel_names=tuple(f"channel_{channel}" for channel in range(sample.shape[2])),
+                ),
+                channel_units,
             ),
             per_timestep=(),
             name=name,
@@ -200,12 +208,13 @@ def extract_features(
 
 
 def _features_of_rollouts(
-    rollouts: Iterable[Rollout], *, ids: Sequence[object], groups: Sequence[object]
+    rollouts: Iterable[Rollout], *, ids: Sequence[object], groups: Sequence[object], channel_units: ChannelUnits
 ) -> FeatureTable:
     """The same from rollouts, of which one is held at a time."""
     rows, own_groups = [], []
-    for number, rollout in enumerate(map(within_range, rollouts)):
-        rows.append(extract_rollout(rollout, per_timestep=(), name=str(number)).per_trajectory)
+    for number, rollout in enumerate(rollouts):
+        described = within_range(in_channel_units(rollout, channel_units))
+        rows.append(extract_rollout(described, per_timestep=(), name=str(number)).per_trajectory)
         own_groups.append(str(rollout.group))
     return FeatureTable(
         values=torch.stack([aggregate(row) for row in rows]).float(),

@@ -12,15 +12,17 @@ from spinlock.features.kernels_products import mean_on_cpu, mean_product_on_cpu
 
 
 def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float[Tensor, " batch"]:
-    """The unit of each run: the standard deviation of frame 0 over channel, height and width.
+    """The unit of each run: the spatial standard deviation of frame 0, root mean square over channels.
 
-    Where frame 0 is constant, as in 0-D data or at a start from rest, it is the root mean square change from frame 0 over the
-    run; where nothing changes either, the largest |u|, or 1 for a run that is 0 throughout.
+    Where frame 0 is constant in every channel, as in 0-D data or at a start from rest, it is the root mean square change from
+    frame 0 over the run; where nothing changes either, the largest |u|, or 1 for a run that is 0 throughout.
     """
     resolution = 8 * torch.finfo(states.dtype).eps
-    start = states[:, 0].flatten(1)
-    scale = start.std(-1, correction=0)
-    for run in (~(scale > resolution * start.abs().amax(-1))).nonzero().flatten().tolist():
+    start = states[:, 0].flatten(2)
+    spread = start.std(-1, correction=0)
+    varied = torch.where(spread > resolution * start.abs().amax(-1), spread, 0)
+    scale = varied.double().square().mean(-1).sqrt().to(states.dtype)
+    for run in (scale == 0).nonzero().flatten().tolist():
         change = float((states[run] - states[run, 0]).double().square().mean().sqrt())
         largest = float(states[run].abs().amax())
         scale[run] = change if change > resolution * largest else largest or 1.0

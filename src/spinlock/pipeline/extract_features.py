@@ -14,6 +14,7 @@ from spinlock._version import __version__
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.dynamics import fates
+from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import block_of, consecutive_runs
@@ -36,7 +37,7 @@ SHARDS_AT_LEAST = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Files of rollouts and how they are to be read; the arguments of `open_rollouts`."""
+    """Files of rollouts and how they are to be read, the arguments of `open_rollouts`; and the units of their channels."""
 
     path: Path | tuple[Path, ...]
     format: Format = "auto"
@@ -49,9 +50,10 @@ class Source:
     periodic: bool | None = None
     depth: Depth | None = None
     fill_masked: bool = False
+    channel_units: ChannelUnits = "shared"
 
     def settings(self) -> dict[str, object]:
-        """How the files are read: every argument but the path."""
+        """What was said of the files: everything but the path."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "path"}
 
     def files(self) -> tuple[Path, ...]:
@@ -60,7 +62,8 @@ class Source:
 
     def open(self) -> RolloutSource:
         """The rollouts, read one by one."""
-        return open_rollouts(self.path, **self.settings())  # pyright: ignore[reportArgumentType]
+        reading = {name: value for name, value in self.settings().items() if name != "channel_units"}
+        return open_rollouts(self.path, **reading)  # pyright: ignore[reportArgumentType]
 
     def fingerprint(self) -> str:
         """One word for the files as they are now, how they are read, and what is computed."""
@@ -127,7 +130,7 @@ def extract_features(
         raise InputError(f"{rollouts.path} holds no rollout.")
     folder = output.with_name(output.name + ".shards")
     if not output.exists():
-        firsts = _first_samples(rollouts)
+        firsts = _first_samples(rollouts, channel_units=source.channel_units)
         columns, channel_names = _columns(firsts), _channel_names(firsts)
         _write_shards(source, rollouts, columns, folder, fingerprint, workers or num_cores(), progress)
         description = DatasetDescription(
@@ -182,7 +185,7 @@ def write_extracted(task: ExtractTask) -> int:
     """Read, describe and store some samples; their number."""
     with _opened_once(task.source).opened() as read:
         block = block_of(
-            (_screened(read(sample)) for sample in task.samples),
+            (in_channel_units(_screened(read(sample)), task.source.channel_units) for sample in task.samples),
             first=task.samples[0],
             columns=task.columns,
             keep_states="none",
@@ -203,10 +206,22 @@ def _opened_once(source: Source) -> RolloutSource:
     return source.open()
 
 
-def _first_samples(rollouts: RolloutSource) -> list[Rollout]:
-    """The first rollout of every file, without its states but for one number a channel."""
+def _first_samples(rollouts: RolloutSource, *, channel_units: ChannelUnits) -> list[Rollout]:
+    """The first rollout of every file, without its states but for one number a channel; warns where a shared unit misleads."""
+    heads, uneven = [], ""
     with rollouts.opened() as read:
-        return [_head(read(sample)) for sample in rollouts.starts]
+        for sample in rollouts.starts:
+            first = read(sample)
+            uneven = uneven or uneven_channels(first)
+            heads.append(_head(first))
+    if uneven and channel_units == "shared":
+        log.warning(
+            "%s in %s: features that pool channels describe that one alone; --channel-units own (channel_units='own') "
+            "gives each channel a unit of its own.",
+            uneven,
+            rollouts.path,
+        )
+    return heads
 
 
 def _head(rollout: Rollout) -> Rollout:
