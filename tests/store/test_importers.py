@@ -87,7 +87,7 @@ def save(path, array):
         (lambda p: save(p, np.zeros((2, 3), dtype=complex)), {"axes": "nt"}, InputError, "must hold real numbers"),
         (lambda p: save(p, np.array([[{}]])), {"axes": "nt"}, InputError, "is not a .npy file of numbers: .*[Pp]ython objects"),
         (lambda p: p.write_bytes(b""), {"axes": "nt"}, InputError, r"is empty \(0 bytes\)"),
-        (lambda p: p.write_bytes(bytes(200)), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
+        (lambda p: p.write_bytes(bytes(200)), {"axes": "nt"}, InputError, "is not a .npy file of numbers: it does not begin as one."),
         (lambda p: p.write_text("1,2,3"), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
         (lambda p: p.write_bytes(b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 9999999999999)}" + b" " * 51 + b"\n"), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
         (lambda _: None, {"axes": "nt"}, InputError, "does not exist; expected an array"),
@@ -375,3 +375,9 @@ def test_spacing_of_rounded_coordinates_is_even():
     with pytest.raises(InputError, match="must rise in even steps"):
         spacing(np.array([0.0, 1.0, 2.1]), where="x", remedy="")
     assert spacing(np.array([3.0]), where="x", remedy="") == 1.0
+
+
+def test_an_archive_without_an_array_says_so(tmp_path):
+    np.savez(tmp_path / "x.npz")
+    with pytest.raises(InputError, match=r"x\.npz holds no array\.$"):
+        open_rollouts(tmp_path / "x.npz", axes="nt")

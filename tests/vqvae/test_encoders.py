@@ -41,6 +41,17 @@ def test_categorical_batch_norm_is_torchs():
     torch.testing.assert_close(ours.eval()(x()), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_the_gradient_of_categorical_batch_norm_is_its_slope():
+    module = CategoricalBatchNorm(num_categories=3, num_units=2).double()
+    torch.nn.init.normal_(module.weight, generator=generator())
+    parameters = dict(module.named_parameters())
+
+    def output(rows, *values):
+        return torch.func.functional_call(module, dict(zip(parameters, values, strict=True)), (rows,))
+
+    assert torch.autograd.gradcheck(output, (x()[:, :4, :2].double().requires_grad_(), *parameters.values()))
+
+
 @pytest.mark.parametrize(
     "change",
     [{"hidden_dims": [8]}, {"output_dim": 9}, {"dropout": 0.5}, {"activation": "tanh"}, {"batch_norm": False}],

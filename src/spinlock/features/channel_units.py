@@ -5,6 +5,7 @@ A pressure in pascal beside a velocity in metres a second is larger because of i
 (norms, distances of frames, probes) then describe the pressure alone.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout, StepOperator
-from spinlock.features.kernels_fields import run_scale
+from spinlock.features.kernels_fields import run_scale, run_spread
 
 ChannelUnits = Literal["shared", "own"]
 
@@ -41,27 +42,32 @@ def in_channel_units(rollout: Rollout, units: str) -> Rollout:
 
 def own_units(rollout: Rollout) -> Float[Tensor, " channel"]:
     """The unit of each channel as if it were alone (`run_scale`), root mean square over the valid realizations; 1 without any."""
-    states = rollout.states[torch.tensor(rollout.valid, dtype=torch.bool, device=rollout.states.device)]
-    if not len(states):
-        return rollout.states.new_ones(rollout.states.shape[2])
-    by_run = torch.stack([run_scale(channel[:, :, None]) for channel in states.unbind(2)], -1)
-    return by_run.double().square().mean(0).sqrt()
+    return _by_channel(run_scale, rollout) if any(rollout.valid) else rollout.states.new_ones(rollout.states.shape[2])
 
 
 def uneven_channels(rollout: Rollout) -> str:
-    """A sentence on the channels whose units are furthest apart; "" where they are within `UNEVEN` or only one varies."""
-    varies = [_varies(channel) for channel in rollout.states.unbind(2)]
-    units = own_units(rollout).tolist()
-    found = [(unit, name) for unit, name, own in zip(units, rollout.channel_names, varies, strict=True) if own]
+    """A sentence on the channels whose units are furthest apart; "" where they are within `UNEVEN`, only one varies, or nothing is valid."""
+    if rollout.states.shape[2] == 1 or not any(rollout.valid):
+        return ""
+    spreads = _by_channel(run_spread, rollout).tolist()
+    found = [(spread, name) for spread, name in zip(spreads, rollout.channel_names, strict=True) if spread]
     if len(found) < 2 or not max(found)[0] > UNEVEN * min(found)[0]:
         return ""
     (small, weak), (large, strong) = min(found), max(found)
     return f"channel '{strong}' varies {_rounded(large / small)} times as much as '{weak}'"
 
 
-def _varies(states: Float[Tensor, "realization time height width"]) -> bool:
-    finite = states[torch.isfinite(states)]
-    return bool(len(finite)) and bool((finite != finite[0]).any())
+def _by_channel(
+    measure: Callable[[Float[Tensor, "realization time channel height width"]], Float[Tensor, " realization"]],
+    rollout: Rollout,
+) -> Float[Tensor, " channel"]:
+    """The measure of each channel as if it were alone, root mean square over the valid realizations, of which there is one."""
+    valid = [states for states, is_valid in zip(rollout.states, rollout.valid, strict=True) if is_valid]
+    by_channel = [
+        torch.cat([measure(states[None, :, channel, None]) for states in valid])
+        for channel in range(rollout.states.shape[2])
+    ]
+    return torch.stack(by_channel, -1).double().square().mean(0).sqrt()
 
 
 def _rounded(ratio: float) -> str:

@@ -32,9 +32,9 @@ LOG_FLOOR = 1e-6
 class Fields:
     """The shared intermediates of one sample; the batch are its realizations.
 
-    States are in units of frame 0's spatial standard deviation, root mean square over channels (`scale`), never of the whole
-    trajectory's, which would leak its growth; where frame 0 is constant, of the root mean square change from it. Every attribute keeps dtype and device of
-    `u` unless it says otherwise.
+    States are in units of frame 0's spatial standard deviation, root mean square over channels (`scale`), never of the
+    whole trajectory's, which would leak its growth; where frame 0 is constant, of the root mean square change from it.
+    Every attribute keeps dtype and device of `u` unless it says otherwise.
 
     Args:
         u: states, already divided by `scale`; finite.

@@ -17,6 +17,14 @@ def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float
     Where frame 0 is constant in every channel, as in 0-D data or at a start from rest, it is the root mean square change from
     frame 0 over the run; where nothing changes either, the largest |u|, or 1 for a run that is 0 throughout.
     """
+    scale = run_spread(states)
+    for run in (scale == 0).nonzero().flatten().tolist():
+        scale[run] = float(states[run].abs().amax()) or 1.0
+    return scale
+
+
+def run_spread(states: Float[Tensor, "batch time channel height width"]) -> Float[Tensor, " batch"]:
+    """As `run_scale`, but 0 where nothing changes, by more than rounding, in space or time."""
     resolution = 8 * torch.finfo(states.dtype).eps
     start = states[:, 0].flatten(2)
     spread = start.std(-1, correction=0)
@@ -24,8 +32,7 @@ def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float
     scale = varied.double().square().mean(-1).sqrt().to(states.dtype)
     for run in (scale == 0).nonzero().flatten().tolist():
         change = float((states[run] - states[run, 0]).double().square().mean().sqrt())
-        largest = float(states[run].abs().amax())
-        scale[run] = change if change > resolution * largest else largest or 1.0
+        scale[run] = change if change > resolution * float(states[run].abs().amax()) else 0.0
     return scale
 
 

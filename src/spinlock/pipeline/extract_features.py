@@ -212,9 +212,10 @@ def _first_samples(rollouts: RolloutSource, *, channel_units: ChannelUnits) -> l
     with rollouts.opened() as read:
         for sample in rollouts.starts:
             first = read(sample)
-            uneven = uneven or uneven_channels(first)
+            if channel_units == "shared" and not uneven:
+                uneven = uneven_channels(first)
             heads.append(_head(first))
-    if uneven and channel_units == "shared":
+    if uneven:
         log.warning(
             "%s in %s: features that pool channels describe that one alone; --channel-units own (channel_units='own') "
             "gives each channel a unit of its own.",

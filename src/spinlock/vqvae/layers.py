@@ -1,10 +1,12 @@
 """Layers that hold one set of weights a category and run all categories in one matrix product."""
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from spinlock.core.errors import ConfigError, did_you_mean
 
@@ -74,15 +76,58 @@ class CategoricalBatchNorm(nn.Module):
     def forward(self, x: Float[Tensor, "category row unit"]) -> Float[Tensor, "category row unit"]:
         """Normalised by the batch in training with two rows or more, else by the running moments."""
         if self.training and x.shape[1] > 1:
-            mean = x.mean(dim=1, keepdim=True)
-            var = (x - mean).square().mean(dim=1, keepdim=True)
-            unbiased = var.detach() * (x.shape[1] / (x.shape[1] - 1))
-            self.running_mean.lerp_(mean.detach(), self.momentum)
-            self.running_var.lerp_(unbiased, self.momentum)
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale = self.weight * torch.rsqrt(var + self.eps)
-        return torch.addcmul(self.bias - mean * scale, x, scale)
+            normalized, mean, var = _NormalizedByBatch.apply(x, self.weight, self.bias, self.eps)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var * (x.shape[1] / (x.shape[1] - 1)), self.momentum)
+            return normalized
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return torch.addcmul(self.bias - self.running_mean * scale, x, scale)
+
+
+class _NormalizedByBatch(torch.autograd.Function):
+    """w z + b with z = (x - mean) / sd over the rows, and the mean and variance.
+
+    On the CPU it goes category by category, which stay in the cache; for the way back it keeps z alone:
+    ∂x = w / sd (g - ⟨g⟩ - z ⟨g z⟩), where g is the gradient of the result and ⟨⟩ the mean over rows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        z, normalized = torch.empty_like(x), torch.empty_like(x)
+        mean, var = torch.empty_like(weight), torch.empty_like(weight)
+        for some in _parts(x):
+            torch.mean(x[some], 1, keepdim=True, out=mean[some])
+            torch.sub(x[some], mean[some], out=z[some])
+            torch.mul(z[some], z[some], out=normalized[some])
+            torch.mean(normalized[some], 1, keepdim=True, out=var[some])
+            z[some] *= torch.rsqrt(var[some] + eps)
+            torch.addcmul(bias[some], z[some], weight[some], out=normalized[some])
+        ctx.save_for_backward(z, weight * torch.rsqrt(var + eps))
+        ctx.mark_non_differentiable(mean, var)
+        return normalized, mean, var
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None]:
+        gradient = gradients[0]  # the moments have none
+        z, scale = ctx.saved_tensors
+        to_x = torch.empty_like(z)
+        to_weight, to_bias = torch.empty_like(scale), torch.empty_like(scale)
+        rows = z.shape[1]
+        for some in _parts(z):
+            torch.sum(gradient[some], 1, keepdim=True, out=to_bias[some])
+            torch.mul(gradient[some], z[some], out=to_x[some])
+            torch.sum(to_x[some], 1, keepdim=True, out=to_weight[some])
+            torch.addcmul(gradient[some], z[some], to_weight[some], value=-1 / rows, out=to_x[some])
+            to_x[some].sub_(to_bias[some] / rows).mul_(scale[some])
+        return to_x, to_weight, to_bias, None
+
+
+def _parts(x: Tensor) -> list[slice]:
+    """One category after another on the CPU; all at once elsewhere."""
+    return [slice(c, c + 1) for c in range(len(x))] if x.device.type == "cpu" else [slice(None)]
 
 
 class SharedDropout(nn.Module):

@@ -15,7 +15,7 @@ from spinlock.core.registry import Registry
 from spinlock.core.tokens import Level
 from spinlock.vqvae.beam_search import Codebook, beam_search
 from spinlock.vqvae.grouped_features import principal_axes
-from spinlock.vqvae.kmeans import kmeans
+from spinlock.vqvae.kmeans import kmeans, nearest
 from spinlock.vqvae.quantizer import CategoricalQuantizer
 
 
@@ -91,8 +91,7 @@ class ResidualLevels(nn.Module):
         for quantizer, book in zip(self.level_quantizers, codebooks, strict=True):
             axes = principal_axes(residuals, num_axes=quantizer.axes.shape[2])
             quantizer.start_at(book, axes=axes, batch_size=batch_size)
-            offsets = torch.where(book.is_used, book.codewords.square().sum(dim=2), torch.inf)[:, None, :]
-            codes = torch.baddbmm(offsets, residuals, book.codewords.mT, alpha=-2).argmin(dim=2)
+            codes, _ = nearest(residuals, *book)
             residuals = residuals - book.codewords.gather(1, codes[..., None].expand(-1, -1, residuals.shape[2]))
 
     def coarse(self, embedding: Float[Tensor, "category row embedding"]) -> Float[Tensor, "category row latent"]:

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from spinlock.vqvae.beam_search import Codebook
+from spinlock.vqvae.kmeans import nearest
 
 SMOOTHING = 1e-5
 
@@ -117,7 +118,7 @@ class CategoricalQuantizer(nn.Module):
         """
         latent = residuals @ self.axes
         keys = self.codewords.detach() @ self.axes
-        codes = self._nearest(latent.detach(), keys)
+        codes, _ = nearest(latent.detach(), keys, self.is_used)
         words = self.codewords.gather(1, codes[..., None].expand(-1, -1, residuals.shape[2]))
         weight = present.to(latent.dtype)[..., None]
         entries = weight.sum().clamp(min=1.0) * residuals.shape[2]
@@ -130,12 +131,6 @@ class CategoricalQuantizer(nn.Module):
         elif self.training:
             self._follow(residuals.detach(), codes, weight, generator)
         return Quantized(codes, words, commitment, codebook_loss)
-
-    def _nearest(
-        self, latent: Float[Tensor, "category row latent"], keys: Float[Tensor, "category token latent"]
-    ) -> Int[Tensor, "category row"]:
-        offsets = torch.where(self.is_used, keys.square().sum(dim=2), torch.inf)[:, None, :]
-        return torch.baddbmm(offsets, latent, keys.mT, alpha=-2).argmin(dim=2)
 
     @torch.no_grad()
     def _follow(

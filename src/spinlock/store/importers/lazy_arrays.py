@@ -105,9 +105,11 @@ def array_names(file: GuardedFile, group: str = "", *, depth: int = 4, most: int
 
 def _chosen(path: Path, key: str | None, names: Sequence[str], *, what: str) -> Sequence[str]:
     """The names that a key stands for."""
+    if not names:
+        raise InputError(f"{path} holds no array.")
     if key is None:
         if len(names) != 1:
-            raise InputError(f"{path} holds {listed(names, most=12) or 'no array'}; name one of them as `{what}`.")
+            raise InputError(f"{path} holds {listed(names, most=12)}; name one of them as `{what}`.")
         return names
     plain = key.strip("/")
     found = [name for name in names if fnmatch.fnmatchcase(name.strip("/"), plain) or name.strip("/") == plain]
@@ -127,7 +129,10 @@ def _npy(path: Path) -> LazyArray:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except DAMAGE as error:
-        raise InputError(f"{path} is not a .npy file of numbers: {_reason(error)}.") from error
+        with path.open("rb") as file:
+            is_npy = file.read(6) == b"\x93NUMPY"
+        reason = _reason(error) if is_npy else "it does not begin as one"
+        raise InputError(f"{path} is not a .npy file of numbers: {reason}.") from error
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path} is not a .npy file; an archive of arrays ends in .npz.")
     return _numeric(array, str(path))
