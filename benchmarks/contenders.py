@@ -41,6 +41,7 @@ class Problem:
         category_map: of the columns.
         bits: a sample.
         seed: of starts.
+        warp: what was done to heavy-tailed columns before all this.
     """
 
     train: FeatureTable
@@ -53,11 +54,12 @@ class Problem:
     category_map: CategoryMap
     bits: int
     seed: int
+    warp: str
 
     @classmethod
-    def of(cls, split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int) -> "Problem":
-        """The problem of a split, its rows standardised and filled as the tokenizer does it."""
-        transform = ColumnTransform.fit(split.train.values, split.train.mask)
+    def of(cls, split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int, warp: str = "auto") -> "Problem":
+        """The problem of a split, its rows mapped, standardised and filled as the tokenizer does it."""
+        transform = ColumnTransform.fit(split.train.values, split.train.mask, warp=warp)
         z, mask = transform.apply(split.train.values, split.train.mask)
         imputer = CategoryImputer.fit(z, mask, packing=Packing.of(category_map))
         w, seen = transform.apply(split.test.values, split.test.mask)
@@ -72,6 +74,7 @@ class Problem:
             category_map=category_map,
             bits=bits,
             seed=seed,
+            warp=warp,
         )
 
 
@@ -175,6 +178,7 @@ def seed_recipe(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     )
     settings = TrainingSettings(
         seed=problem.seed,
+        column_warp=problem.warp,
         num_epochs=410,
         evaluate_every=410,
         mixing_reach=0.0,

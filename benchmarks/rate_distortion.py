@@ -24,6 +24,7 @@ from splits import SplitTable, coding_error, drawn, split_table, summary_table
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.tokens import TokenizerConfig
+from spinlock.core.warp_names import WARP_CHOICES
 from spinlock.metrics.reconstruction import masked_mse
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.settings import TrainingSettings
@@ -37,37 +38,40 @@ MOST_BITS_OF_ONE_CATEGORY = 96
 Errors = dict[str, float]
 
 
-def fitted(split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int) -> FittedTokenizer:
+def fitted(split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int, warp: str) -> FittedTokenizer:
     """The predictive tokenizer of a split."""
-    config, settings = TokenizerConfig(levels=None, bits=bits, backend="predictive"), TrainingSettings(seed=seed)
+    config = TokenizerConfig(levels=None, bits=bits, backend="predictive")
+    settings = TrainingSettings(seed=seed, column_warp=warp)
     return fit_tokenizer(
         split.train, split.validation, category_map=category_map, config=config, settings=settings
     ).tokenizer
 
 
-def spinlock(split: SplitTable, bits: int, seed: int) -> Errors:
+def spinlock(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
     """The tokenizer as it is, and what its fit took."""
     start = time.process_time()
-    tokenizer = fitted(split, category_map=semantic_categories(split.train.registry), bits=bits, seed=seed)
+    category_map = semantic_categories(split.train.registry)
+    tokenizer = fitted(split, category_map=category_map, bits=bits, seed=seed, warp=warp)
     seconds = time.process_time() - start
     return {OURS: coding_error(tokenizer, split.test), SECONDS: seconds}
 
 
-def one_category(split: SplitTable, bits: int, seed: int) -> Errors:
+def one_category(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
     """The tokenizer with all columns in one category."""
     if bits > MOST_BITS_OF_ONE_CATEGORY:
         return {}
     names = split.train.names
     whole = CategoryMap(group_indices={"all": tuple(range(len(names)))}, feature_names=names)
-    return {ONE_CATEGORY: coding_error(fitted(split, category_map=whole, bits=bits, seed=seed), split.test)}
+    tokenizer = fitted(split, category_map=whole, bits=bits, seed=seed, warp=warp)
+    return {ONE_CATEGORY: coding_error(tokenizer, split.test)}
 
 
-def others(kind: str) -> Callable[[SplitTable, int, int], Errors]:
+def others(kind: str) -> Callable[[SplitTable, int, int, str], Errors]:
     """Coders of one kind that are no part of spinlock."""
 
-    def errors(split: SplitTable, bits: int, seed: int) -> Errors:
+    def errors(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
         category_map = semantic_categories(split.train.registry)
-        problem = Problem.of(split, category_map=category_map, bits=bits, seed=seed)
+        problem = Problem.of(split, category_map=category_map, bits=bits, seed=seed, warp=warp)
         return {name: masked_mse(problem.y, rows, problem.seen) for name, rows in KINDS[kind](problem)}
 
     return errors
@@ -83,6 +87,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--coders", choices=CODERS, nargs="+", default=list(CODERS))
+    parser.add_argument(
+        "--warp", choices=WARP_CHOICES, default="auto", help="map of heavy-tailed columns, of all coders"
+    )
     parser.add_argument("--results", type=Path, default=Path("runs/rate_distortion.json"))
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -94,13 +101,14 @@ def main() -> None:
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     for rows in arguments.rows:
         for bits in arguments.bits:
-            cells = [f"{arguments.dataset.name} rows {rows} bits {bits} seed {seed}" for seed in arguments.seeds]
+            where = f"{arguments.dataset.name} {arguments.warp} rows {rows} bits {bits}"
+            cells = [f"{where} seed {seed}" for seed in arguments.seeds]
             for cell, seed in zip(cells, arguments.seeds, strict=True):
                 found = done.setdefault(cell, {})
                 for coder in arguments.coders:
                     if coder not in found:
                         split = split_table(drawn(table, rows=rows, seed=seed), seed=seed)
-                        found[coder] = CODERS[coder](split, bits, seed)
+                        found[coder] = CODERS[coder](split, bits, seed, arguments.warp)
                         arguments.results.write_text(json.dumps(done, indent=1))
             show(rows, bits, [done[cell] for cell in cells])
     if arguments.json:

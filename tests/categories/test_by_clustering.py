@@ -158,3 +158,39 @@ def test_bound_below_one_is_refused(bounds):
 def test_two_rows_are_too_few():
     with pytest.raises(InputError, match="at least 3 rows; got 2"):
         cluster_categories(FeatureTable.from_array(np.eye(2)))
+
+
+def related(rows=400):
+    """Four factors, two pairs of which are akin."""
+    generator = np.random.default_rng(3)
+    pairs = np.repeat(generator.standard_normal((rows, 2)), 2, axis=1)
+    factors = pairs + 0.5 * generator.standard_normal((rows, 4))
+    return np.repeat(factors, 5, axis=1) + 0.1 * generator.standard_normal((rows, 20))
+
+
+def test_correlation_between_groups_is_scipys():
+    values = related()
+    result = cluster_categories(FeatureTable.from_array(values), orthogonality_target=1.0)
+    squares = spearmanr(values).statistic ** 2
+    labels = labels_of(result)
+    expected = squares[labels[:, None] != labels].mean()
+    assert result.correlations[result.num_clusters] == pytest.approx(expected)
+
+
+def test_a_stricter_target_leaves_fewer_and_less_related_groups():
+    table = FeatureTable.from_array(related())
+    free, strict = (cluster_categories(table, orthogonality_target=target) for target in (1.0, 0.05))
+    assert (free.num_clusters, strict.num_clusters) == (4, 2)
+    assert strict.correlations[2] <= 0.05 < free.correlations[4]
+
+
+def test_a_target_that_nothing_meets_is_said_and_the_nearest_taken(caplog):
+    result = cluster_categories(FeatureTable.from_array(related()), orthogonality_target=1e-9)
+    assert result.correlations[result.num_clusters] == min(result.correlations.values())
+    assert "no grouping of the columns meets orthogonality_target=1e-09; the nearest has" in caplog.text
+
+
+@pytest.mark.parametrize("target", [0.0, 1.5, float("nan")])
+def test_a_target_out_of_range_is_refused(target):
+    with pytest.raises(InputError, match="`orthogonality_target` must be above 0 and at most 1; got"):
+        cluster_categories(FeatureTable.from_array(related()), orthogonality_target=target)

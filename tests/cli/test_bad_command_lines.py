@@ -39,6 +39,11 @@ COMMAND_LINES = [
     ("tokenize --tokenizer . --dataset g.yaml --output t.txt", "--output must end in one of .h5, .hdf5, .csv", 2),
     ("tokenize --tokenizer . --dataset g.yaml", "missing option '--output'", 2),
     ("discover-categories --dataset g.yaml --output c.json --method magic", "'magic' is not one of", 2),
+    (
+        "discover-categories --dataset g.yaml --output c.json --max-clusters 4",
+        "the method 'semantic' takes none of max_clusters, min_features_per_category, orthogonality_target; remove them",
+        2,
+    ),
     ("extract-features --input g.yaml --format wel --output f.h5", "'wel' is not one of 'auto', 'array', 'well'", 2),
     ("config shwo g.yaml", "no such command 'shwo'", 2),
     ("config schema validate", "'validate' is not one of 'generate', 'train'", 2),

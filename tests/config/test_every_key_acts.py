@@ -5,7 +5,7 @@ from config_texts import TRAIN, written
 
 from spinlock.config import TrainConfig, load_config
 from spinlock.config.train import ModelConfig, TrainingConfig
-from spinlock.pipeline.train import tokenizer_config, training_settings
+from spinlock.pipeline.train import cluster_bounds, tokenizer_config, training_settings
 
 
 def load(tmp_path, *overrides):
@@ -36,6 +36,10 @@ OTHERS = {
     "training.checkpoint_every": 8,
     "training.restart_threshold": 0.5,
     "training.corpus_quantile": 0.5,
+    "training.column_warp": "linear",
+    "training.max_clusters": 5,
+    "training.min_features_per_category": 5,
+    "training.orthogonality_target": 0.5,
     "model.backend": "classical",
     "model.category_tokens": "{drift: [5]}",
     "model.group_embedding_dim": 5,
@@ -58,7 +62,7 @@ OTHERS = {
 @pytest.mark.parametrize("key", OTHERS)
 def test_every_key_that_shapes_or_trains_reaches_the_parts(tmp_path, key):
     def arguments(config):
-        return tokenizer_config(config), training_settings(config)
+        return tokenizer_config(config), training_settings(config), cluster_bounds(config)
 
     assert arguments(load(tmp_path, f"{key}={OTHERS[key]}")) != arguments(load(tmp_path))
 

@@ -42,6 +42,10 @@ def test_categories_come_from_the_one_source_that_is_named(tmp_path, keys, mode)
             "training.category_mapping_file: contradicts resume_from, which brings the checkpoint's categories; remove one",
         ),
         (
+            ("category_mapping_file=a.json", "max_clusters=4"),
+            "training.max_clusters: bounds the clustering of columns, but category_mapping_file brings the categories",
+        ),
+        (
             ("resume_from=runs/a", "category_assignment=auto"),
             "training.category_assignment: contradicts resume_from, which brings the checkpoint's categories; remove one",
         ),

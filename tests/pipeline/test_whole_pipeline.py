@@ -12,6 +12,7 @@ from pipeline_runs import generate_config, train_config
 
 from spinlock.core.errors import ConfigError, InputError, NamesDifferError, UsageError
 from spinlock.pipeline.artefact import load_artefact
+from spinlock.pipeline.clustering import ClusterBounds
 from spinlock.pipeline.discover_categories import discover_categories
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.generate import generate
@@ -112,6 +113,23 @@ def test_the_auto_mode_groups_every_column(dataset, tmp_path):
     assert found.feature_names == load_table(dataset).table.names
     page = report(trained.folder, dataset, tmp_path / "auto.html").report.read_text()
     assert "groups have the highest silhouette" in page
+
+
+def test_bounds_of_the_clustering_reach_it(dataset, tmp_path):
+    free = discover_categories(dataset, tmp_path / "free.json", method="auto")
+    bounds = ClusterBounds(max_clusters=1)
+    bounded = discover_categories(dataset, tmp_path / "bounded.json", method="auto", bounds=bounds)
+    assert len(free.categories) > len(bounded.categories) == 1
+    trained = train(train_config(dataset, tmp_path / "auto", "model.backend=classical", "training.max_clusters=1"))
+    assert load_artefact(trained.folder).tokenizer.category_map.categories == ("cluster_0",)
+
+
+def test_the_maps_of_columns_are_told(tokenizer):
+    told = load_artefact(tokenizer)
+    maps = told.tokenizer.transform.warp.names(told.tokenizer.registry.names)
+    assert told.tokenizer.provenance["column_warps"] == maps
+    assert maps["signed_log"]
+    assert f"signed_log {len(maps['signed_log'])}, rank_gauss {len(maps['rank_gauss'])}" in str(told.report.provenance)
 
 
 def test_a_resumed_run_takes_the_categories_of_its_checkpoint(dataset, tokenizer, tmp_path):

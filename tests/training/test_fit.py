@@ -154,6 +154,7 @@ SETTING_CHANGES = {
     "evaluate_every": 1,
     "restart_threshold": 1.0,
     "corpus_quantile": 0.5,
+    "column_warp": "rank_gauss",
 }
 
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from spinlock.core.errors import InputError
+from spinlock.core.warp_names import WARP_CHOICES
 from spinlock.vqvae.column_transform import ColumnTransform
 
 
@@ -17,7 +18,7 @@ def everywhere(values):
 
 def test_quantiles_mean_and_spread_are_numpys():
     values = heavy_tailed()
-    transform = ColumnTransform.fit(values)
+    transform = ColumnTransform.fit(values, warp="linear")
     low, high = np.quantile(values.double().numpy(), [0.005, 0.995], axis=0)
     clipped = np.clip(values.double().numpy(), low, high)
     np.testing.assert_allclose(transform.low, low)
@@ -26,34 +27,48 @@ def test_quantiles_mean_and_spread_are_numpys():
     np.testing.assert_allclose(transform.scale, clipped.std(axis=0))
 
 
-def test_training_rows_come_out_with_mean_0_and_variance_1():
+@pytest.mark.parametrize("warp", WARP_CHOICES)
+def test_training_rows_come_out_with_mean_0_and_variance_1(warp):
     values = heavy_tailed()
-    z, _ = ColumnTransform.fit(values).apply(values, everywhere(values))
+    z, _ = ColumnTransform.fit(values, warp=warp).apply(values, everywhere(values))
     torch.testing.assert_close(z.mean(dim=0), torch.zeros(5), atol=1e-5, rtol=0)
     torch.testing.assert_close(z.square().mean(dim=0), torch.ones(5), atol=1e-4, rtol=0)
 
 
-def test_an_outlier_is_worth_no_more_than_the_quantile():
+@pytest.mark.parametrize("warp", WARP_CHOICES)
+def test_an_outlier_is_worth_no_more_than_the_quantile(warp):
     values = heavy_tailed()
-    transform = ColumnTransform.fit(values)
+    transform = ColumnTransform.fit(values, warp=warp)
     wild = torch.full((1, 5), 1e30)
     z, _ = transform.apply(wild, everywhere(wild))
-    torch.testing.assert_close(z[0].double(), (transform.high - transform.center) / transform.scale)
+    at_quantile, _ = transform.apply(transform.high[None].float(), everywhere(wild))
+    torch.testing.assert_close(z, at_quantile)
+    assert (transform.excess(wild, everywhere(wild)) > 3).all()
 
 
-def test_inverting_gives_back_what_lies_between_the_quantiles():
+@pytest.mark.parametrize("warp", WARP_CHOICES)
+def test_inverting_gives_back_what_lies_between_the_quantiles(warp):
     values = heavy_tailed()
-    transform = ColumnTransform.fit(values)
+    transform = ColumnTransform.fit(values, warp=warp)
     z, _ = transform.apply(values, everywhere(values))
     inside = (values > transform.low) & (values < transform.high)
     torch.testing.assert_close(transform.invert(z)[inside], values[inside], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("warp", WARP_CHOICES)
+@pytest.mark.parametrize("z", [-1e3, 1e3])
+def test_no_decoded_value_leaves_the_quantiles(warp, z):
+    transform = ColumnTransform.fit(heavy_tailed(), warp=warp)
+    edge = transform.low if z < 0 else transform.high
+    torch.testing.assert_close(transform.invert(torch.full((1, 5), z))[0], edge.float())
+
+
+@pytest.mark.parametrize("warp", WARP_CHOICES)
 @pytest.mark.parametrize("constant", [0.0, 3.0, 1e8])
-def test_a_constant_column_becomes_0_and_comes_back_as_itself(constant):
+def test_a_constant_column_becomes_0_and_comes_back_as_itself(constant, warp):
     values = heavy_tailed()
     values[:, 2] = constant
-    transform = ColumnTransform.fit(values)
+    transform = ColumnTransform.fit(values, warp=warp)
     z, mask = transform.apply(values + 1, everywhere(values))
     assert transform.is_constant.tolist() == [False, False, True, False, False]
     assert (z[:, 2] == 0).all()
@@ -61,10 +76,11 @@ def test_a_constant_column_becomes_0_and_comes_back_as_itself(constant):
     assert (transform.invert(z)[:, 2] == constant).all()
 
 
-def test_a_column_that_training_never_saw_stays_masked_and_decodes_to_nan():
+@pytest.mark.parametrize("warp", WARP_CHOICES)
+def test_a_column_that_training_never_saw_stays_masked_and_decodes_to_nan(warp):
     values = heavy_tailed()
     values[:, 1] = torch.nan
-    transform = ColumnTransform.fit(values)
+    transform = ColumnTransform.fit(values, warp=warp)
     fresh = heavy_tailed(seed=1)
     z, mask = transform.apply(fresh, everywhere(fresh))
     assert not mask[:, 1].any()

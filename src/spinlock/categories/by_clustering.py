@@ -1,5 +1,6 @@
 """Columns that rank the samples alike are grouped: the "auto" mode."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,8 @@ from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import stream
 
+log = logging.getLogger(__name__)
+
 MIN_SILHOUETTE = 0.05
 """Groups that score no better than this are no better than none: everything stays one category."""
 
@@ -26,7 +29,8 @@ class ClusteringResult:
 
     Attributes:
         map: categories "cluster_0", "cluster_1", … in the order of their first column.
-        scores: number of groups → best silhouette of a cut with that many; the map has the highest.
+        scores: number of groups → best silhouette of a cut with that many.
+        correlations: number of groups → mean squared rank correlation of that cut's columns with those of other groups.
         stability: mean adjusted Rand index between groupings of disjoint random halves of the rows, with this number
             of groups; 1 = the same groups every time, 0 = chance; NaN where there is one group.
         linkage: scipy's matrix of Ward's linkage over `leaves`, for a dendrogram; empty where fewer than two columns vary.
@@ -37,6 +41,7 @@ class ClusteringResult:
 
     map: CategoryMap
     scores: Mapping[int, float]
+    correlations: Mapping[int, float]
     stability: float
     linkage: Float[np.ndarray, "merge 4"]
     leaves: tuple[str, ...]
@@ -51,11 +56,15 @@ class ClusteringResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grouping:
-    """Labels 0, 1, … in the order of first columns; `score` is the silhouette; `adopted` marks former orphans."""
+    """Labels 0, 1, … in the order of first columns; `score` is the silhouette; `adopted` marks former orphans.
+
+    `correlation` is the mean of r² over pairs of columns in different groups.
+    """
 
     labels: Int[np.ndarray, " column"]
     score: float
     adopted: np.ndarray
+    correlation: float = 0.0
 
 
 def cluster_categories(
@@ -63,6 +72,7 @@ def cluster_categories(
     *,
     max_clusters: int = 12,
     min_features_per_category: int = 3,
+    orthogonality_target: float = 0.15,
     num_repeats: int = 5,
     seed: int = 0,
 ) -> ClusteringResult:
@@ -73,36 +83,42 @@ def cluster_categories(
        linkage peels off pairs of near-copies and leaves nearly all columns in one group.) Every cut of the tree is a
        candidate: its groups of at least `min_features_per_category` columns stay, the columns of smaller ones
        ("orphans") join the group at the smallest mean distance.
-    3. Of the candidates with at most `max_clusters` groups the one with the highest mean silhouette is taken, the
-       coarsest of equals; where none exceeds 0.05 all columns stay in one category.
+    3. Of the candidates with at most `max_clusters` groups, whose columns have a mean r² of at most
+       `orthogonality_target` with those of other groups, the one with the highest mean silhouette is taken, the coarsest
+       of equals; where none exceeds 0.05 all columns stay in one category. Where none meets the target, the candidate
+       that comes nearest to it is taken, with a warning.
 
     Args:
         table: training rows only: held-out rows must not shape the categories.
         max_clusters: at most so many categories, >= 1.
         min_features_per_category: at least so many columns in each, >= 1.
+        orthogonality_target: highest mean squared rank correlation between columns of different categories, in (0, 1].
         num_repeats: pairs of disjoint halves that the stability is averaged over; 0 for no stability (NaN).
         seed: of the halves.
 
     Raises:
-        InputError: if the table has fewer than 3 rows, or a bound is below 1.
+        InputError: if the table has fewer than 3 rows, or a bound is out of range.
     """
     if max_clusters < 1 or min_features_per_category < 1:
         raise InputError(
             "`max_clusters` and `min_features_per_category` must be at least 1; "
             f"got {max_clusters} and {min_features_per_category}."
         )
+    if not 0 < orthogonality_target <= 1:
+        raise InputError(f"`orthogonality_target` must be above 0 and at most 1; got {orthogonality_target}.")
     if len(table) < 3:
         raise InputError(f"clustering columns by correlation needs at least 3 rows; got {len(table)}.")
     ranks = centred_ranks(table.values.double().cpu().numpy())
     distance = _distances(ranks)
     varying = np.flatnonzero(~np.isnan(np.diag(distance)))
-    tree, best, scores = np.empty((0, 4)), None, {}
+    tree, best, scores, correlations = np.empty((0, 4)), None, {}, {}
     if len(varying) >= 2:
         distance = _filled(distance[np.ix_(varying, varying)])
         tree = _tree(distance)
         candidates = _candidates(tree, distance, min_features=min_features_per_category, max_clusters=max_clusters)
         scores = {number: grouping.score for number, grouping in sorted(candidates.items())}
-        best = max(candidates.values(), key=lambda g: g.score, default=None)  # the first of equals: fewest groups
+        correlations = {number: grouping.correlation for number, grouping in candidates.items()}
+        best = _best(list(candidates.values()), orthogonality_target)
     if best is None or best.score <= MIN_SILHOUETTE:
         best = _Grouping(np.zeros(len(varying), dtype=np.int64), 0.0, np.zeros(len(varying), dtype=bool))
     names = table.names
@@ -110,6 +126,7 @@ def cluster_categories(
     return ClusteringResult(
         map=_to_map(table, best.labels, varying, constant),
         scores=scores,
+        correlations=correlations,
         stability=_stability(
             ranks[:, varying],
             num_groups=int(best.labels.max(initial=0)) + 1,
@@ -122,6 +139,21 @@ def cluster_categories(
         constant_columns=tuple(names[column] for column in constant),
         orphans=tuple(names[column] for column in varying[best.adopted]),
     )
+
+
+def _best(candidates: list[_Grouping], orthogonality_target: float) -> _Grouping | None:
+    """The highest silhouette among those that meet the target, of equals the first, which has the fewest groups."""
+    orthogonal = [grouping for grouping in candidates if grouping.correlation <= orthogonality_target]
+    if orthogonal or not candidates:
+        return max(orthogonal, key=lambda grouping: grouping.score, default=None)
+    nearest = min(candidates, key=lambda grouping: grouping.correlation)
+    log.warning(
+        "no grouping of the columns meets orthogonality_target=%g; the nearest has a mean squared rank correlation of %.3f "
+        "between groups.",
+        orthogonality_target,
+        nearest.correlation,
+    )
+    return nearest
 
 
 def _distances(ranks: Float[np.ndarray, "sample column"]) -> Float[np.ndarray, "column column"]:
@@ -163,7 +195,8 @@ def _candidates(
         labels, adopted = _adopt_orphans(cut, distance, is_large=is_large)
         score = float(silhouette_score(distance, labels, metric="precomputed"))
         if number not in best or score > best[number].score:
-            best[number] = _Grouping(labels, score, adopted)
+            apart = labels[:, None] != labels
+            best[number] = _Grouping(labels, score, adopted, float(np.square(1.0 - distance[apart]).mean()))
     return dict(sorted(best.items()))
 
 

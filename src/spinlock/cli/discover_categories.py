@@ -25,9 +25,24 @@ FEATURE_PATH = "/features/sdf/aggregated/features"
     show_default=True,
     help="By what the features mean, or by how they move together.",
 )
+@click.option("--max-clusters", type=int, metavar="N", help="Most groups.  [auto only; default: 12]")
+@click.option(
+    "--min-features-per-category", type=int, metavar="N", help="Columns of the smallest group.  [auto only; default: 3]"
+)
+@click.option(
+    "--orthogonality-target",
+    type=float,
+    metavar="R2",
+    help="Highest mean squared rank correlation between columns of different groups.  [auto only; default: 0.15]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the clustering.")
-def discover_categories(*, dataset: Path, feature_path: str, output: Path, method: str, seed: int) -> Any:
+def discover_categories(
+    *, dataset: Path, feature_path: str, output: Path, method: str, seed: int, **bounds: int | float | None
+) -> Any:
     """Group the features of a data set into categories and write the map that training takes."""
+    from spinlock.pipeline.clustering import ClusterBounds
     from spinlock.pipeline.discover_categories import discover_categories as run
 
-    return run(dataset, output, feature_path=feature_path, method=method, seed=seed)
+    given: dict[str, Any] = {name: value for name, value in bounds.items() if value is not None}
+    limits = ClusterBounds(**given) if given else None
+    return run(dataset, output, feature_path=feature_path, method=method, bounds=limits, seed=seed)

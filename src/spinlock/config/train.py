@@ -22,6 +22,7 @@ from spinlock.config.section import (
     located,
 )
 from spinlock.config.tables import encoder_mistake, encoder_params_mistakes, unknown
+from spinlock.core.warp_names import WarpChoice
 from spinlock.training.settings import TrainingSettings
 
 _DEFAULT = TrainingSettings()
@@ -208,6 +209,9 @@ class TrainingConfig(Section):
     consistent_decoding: Flag = _DEFAULT.consistent_decoding
     """Whether rows that the predictive backend decodes are moved to where they encode to the same codes."""
 
+    column_warp: WarpChoice = _DEFAULT.column_warp
+    """What makes a column's tails lighter: nothing, a signed logarithm, ranks, or what each needs ("auto")."""
+
     restart_threshold: Part = _DEFAULT.restart_threshold
     """A code used less than this share of batch_size / num_tokens is moved to a training row."""
 
@@ -231,6 +235,15 @@ class TrainingConfig(Section):
 
     category_assignment: Literal["auto"] | None = None
     """"auto" groups columns by clustering; this is also what happens without a mapping file and a checkpoint."""
+
+    max_clusters: Count = 12
+    """Most categories that clustering may find."""
+
+    min_features_per_category: Count = 3
+    """Columns of the smallest category that clustering may find; smaller groups join the nearest one."""
+
+    orthogonality_target: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.15
+    """Highest mean squared rank correlation between columns of different categories that clustering may leave."""
 
     category_mapping_file: FilePath | None = None
     """A JSON file that says which columns are quantised together."""
@@ -257,6 +270,14 @@ class TrainingConfig(Section):
         if self.category_assignment is not None and self.resume_from is not None:
             text = "contradicts resume_from, which brings the checkpoint's categories; remove one of the two"
             mistakes.append((("category_assignment",), text))
+        if self.category_mode != "auto":
+            source = "category_mapping_file" if self.category_mode == "file" else "resume_from"
+            text = f"bounds the clustering of columns, but {source} brings the categories; remove one of the two"
+            mistakes.extend(
+                ((name,), text)
+                for name in ("max_clusters", "min_features_per_category", "orthogonality_target")
+                if getattr(self, name) != type(self).model_fields[name].default
+            )
         if self.num_steps is not None and "num_epochs" in self.model_fields_set:
             mistakes.append((("num_steps",), "contradicts num_epochs; remove one of the two"))
         if self.validation_fraction + self.test_fraction >= 1:

@@ -1,6 +1,7 @@
 """The "auto" mode: categories by clustering, and how they are kept for the report."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,18 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.plots.content import Tree
 
 
-def cluster(train_rows: FeatureTable, *, seed: int) -> ClusteringResult:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterBounds:
+    """What the groups of columns must keep to; see `cluster_categories`."""
+
+    max_clusters: int = 12
+    min_features_per_category: int = 3
+    orthogonality_target: float = 0.15
+
+
+def cluster(train_rows: FeatureTable, *, bounds: ClusterBounds, seed: int) -> ClusteringResult:
     """Columns that move together on training rows."""
-    return cluster_categories(train_rows, seed=seed)
+    return cluster_categories(train_rows, **asdict(bounds), seed=seed)
 
 
 def clustering_facts(found: ClusteringResult) -> dict[str, Any]:
@@ -24,6 +34,7 @@ def clustering_facts(found: ClusteringResult) -> dict[str, Any]:
         "leaves": list(found.leaves),
         "groups": [group_of[place[name]] for name in found.leaves],
         "stability": found.stability,
+        "correlations": {str(number): value for number, value in found.correlations.items()},
         "scores": {str(number): score for number, score in found.scores.items()},
     }
 

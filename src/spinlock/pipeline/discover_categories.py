@@ -5,8 +5,9 @@ from pathlib import Path
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
+from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureTable
-from spinlock.pipeline.clustering import cluster
+from spinlock.pipeline.clustering import ClusterBounds, cluster
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import AGGREGATED, load_table
 from spinlock.store.category_file import save_category_map
@@ -47,6 +48,7 @@ def discover_categories(
     *,
     feature_path: str = AGGREGATED,
     method: str = "semantic",
+    bounds: ClusterBounds | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Discovery:
@@ -58,18 +60,23 @@ def discover_categories(
         feature_path: of the table inside the data set.
         method: "semantic", by the categories that the registry in the file names, or "auto", by clustering columns that
             move together.
+        bounds: of the clustering; the defaults when not given.
         seed: of the resampling that measures the clustering's stability.
         progress: is told when it is done.
 
     Raises:
-        InputError: if the columns do not add up, feature by feature.
+        InputError: if the columns do not add up, feature by feature, or a bound is out of range.
+        UsageError: if bounds are given for the semantic map.
     """
+    if bounds is not None and method == "semantic":
+        names = listed(ClusterBounds.__dataclass_fields__)
+        raise UsageError(f"the method 'semantic' takes none of {names}; remove them, or choose the method 'auto'.")
     progress("discover categories", 0, 1)
     table = load_table(dataset, feature_path).table
     if method == "semantic":
         category_map, stability = semantic_categories(table.registry), None
     else:
-        found = cluster(table, seed=seed)
+        found = cluster(table, bounds=bounds or ClusterBounds(), seed=seed)
         category_map, stability = found.map, found.stability
     save_category_map(category_map, output)
     progress("discover categories", 1, 1)

@@ -14,7 +14,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import save_artefact
-from spinlock.pipeline.clustering import cluster, clustering_facts
+from spinlock.pipeline.clustering import ClusterBounds, cluster, clustering_facts
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import load_halves
@@ -27,6 +27,7 @@ from spinlock.training.checkpoint import CheckpointFolder
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.settings import TrainingSettings
 from spinlock.training.split import split_by_group
+from spinlock.vqvae.tokenizer import FittedTokenizer
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
         tokenizer,
         tables,
         backend_mse={score.backend: score.validation_mse for score in result.comparison},
-        provenance=_provenance(facts),
+        provenance=_provenance(facts) | {"maps of columns": _maps(tokenizer)},
         seed=config.training.seed,
         halves=load_halves(loaded.path, loaded.table),
     )
@@ -150,7 +151,7 @@ def categories_of(config: TrainConfig, train_rows: FeatureTable, *, resumed: Pat
         return Categories(kept)
     if given is not None:
         return Categories(given)
-    found = cluster(train_rows, seed=config.training.seed)
+    found = cluster(train_rows, bounds=cluster_bounds(config), seed=config.training.seed)
     log.info("clustered the columns into %d categories (stability %.2f).", found.num_clusters, found.stability)
     return Categories(found.map, found)
 
@@ -178,6 +179,11 @@ def tokenizer_config(config: TrainConfig) -> TokenizerConfig:
         informativeness_weight=model.informativeness_weight,
         topographic_weight=model.topographic_weight,
     )
+
+
+def cluster_bounds(config: TrainConfig) -> ClusterBounds:
+    """The part of the training section that the grouping of columns reads."""
+    return ClusterBounds(**{name: getattr(config.training, name) for name in ClusterBounds.__dataclass_fields__})
 
 
 def training_settings(config: TrainConfig) -> TrainingSettings:
@@ -217,6 +223,13 @@ def _facts(config: TrainConfig, loaded: LoadedTable, tables: Mapping[str, Featur
         "splits": {name: list(table.ids) for name, table in tables.items()},
         "software": software(),
     }
+
+
+def _maps(tokenizer: FittedTokenizer) -> str:
+    """How many columns went through which map before they were standardised."""
+    counts = {warp: len(names) for warp, names in tokenizer.transform.warp.names(tokenizer.registry.names).items()}
+    linear = len(tokenizer.registry.names) - sum(counts.values())
+    return ", ".join(f"{warp} {count}" for warp, count in {"linear": linear, **counts}.items())
 
 
 def _provenance(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -106,7 +106,7 @@ def fit_tokenizer(
     settings = settings or TrainingSettings()
     _check(train, validation, category_map, config)
     packing = Packing.of(category_map)
-    transform = ColumnTransform.fit(train.values, train.mask)
+    transform = ColumnTransform.fit(train.values, train.mask, warp=settings.column_warp)
     z, mask = transform.apply(train.values, train.mask)
     imputer = CategoryImputer.fit(z, mask, packing=packing)
     rows = Rows(imputer.fill(z, mask), mask)
@@ -142,6 +142,7 @@ def fit_tokenizer(
             "settings": asdict(settings),
             "num_train": len(train),
             "num_validation": len(validation),
+            "column_warps": transform.warp.names(train.names),
             "codebook_sizes": {"tokens": sizes.tokens.tolist(), "reason": sizes.reason},
         },
     )

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from spinlock.core.errors import ConfigError
+from spinlock.core.errors import ConfigError, did_you_mean
+from spinlock.core.warp_names import WARP_CHOICES, WarpChoice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,7 @@ class TrainingSettings:
         num_centers: centres of its kernel; 0 leaves the linear part alone.
         consistent_decoding: whether its decoded rows are moved to where they encode to the codes they came from.
         restart_threshold: a code used less than this share of batch_size / num_tokens is moved to a training row.
+        column_warp: what makes the tails of columns lighter before they are standardised, see `ColumnWarp.fit`.
         corpus_quantile: share of rows like the validation rows that is not to be called out of the corpus.
     """
 
@@ -61,6 +63,7 @@ class TrainingSettings:
     num_centers: int = 1024
     consistent_decoding: bool = True
     restart_threshold: float = 0.05
+    column_warp: WarpChoice = "auto"
     corpus_quantile: float = 0.95
 
     def __post_init__(self) -> None:
@@ -76,6 +79,10 @@ class TrainingSettings:
                 raise ConfigError(f"`{name}` is a share of 1; got {getattr(self, name)}.")
         if not 0 < self.corpus_quantile <= 1:
             raise ConfigError(f"`corpus_quantile` must be above 0 and at most 1; got {self.corpus_quantile}.")
+        if self.column_warp not in WARP_CHOICES:
+            raise ConfigError(
+                f"unknown column_warp '{self.column_warp}'. {did_you_mean(self.column_warp, WARP_CHOICES)}"
+            )
         if not self.learning_rate > 0:
             raise ConfigError(f"training needs learning_rate > 0; got {self.learning_rate}.")
 

@@ -8,27 +8,31 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spinlock.core.errors import InputError
+from spinlock.vqvae.column_warp import ColumnWarp
 
 QUANTILE = 0.005
 """Values below this quantile of the training rows, or above its complement, are set to it."""
+_OWN = ("low", "high", "center", "scale", "observed")
 RELATIVE_RESOLUTION = 1e-6
 """A column whose spread is below this fraction of its magnitude is constant up to float32 rounding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ColumnTransform:
-    """Winsorise, then standardise:  z = (min(max(x, low), high) - center) / scale.
+    """Winsorise, warp, then standardise:  z = (w(min(max(x, low), high)) - center) / scale.
 
-    `low` and `high` are the 0.5 % and 99.5 % quantiles of the training rows' present values, `center` and `scale` mean
-    and standard deviation of what the winsorising left. Heavy tails are the rule among such columns: without
-    winsorising a few rows decide every distance. The inverse is x = center + scale z; what was beyond the quantiles
-    comes back as the quantile at best.
+    `low` and `high` are the 0.5 % and 99.5 % quantiles of the training rows' present values, w a monotone map of each
+    column, `center` and `scale` mean and standard deviation of what that left. Heavy tails are the rule among such columns:
+    without winsorising a few rows decide every distance, without warping a few hundredths of them do. The inverse is
+    x = w⁻¹(center + scale z), within the quantiles: what was beyond them comes back as the quantile at best.
 
     Attributes:
+        warp: the map of each column.
         scale: 1 where the column is constant in the training rows, which makes z = 0 there.
         observed: False where no training row has a value; such a column decodes to NaN.
     """
 
+    warp: ColumnWarp
     low: Float[Tensor, " column"]
     high: Float[Tensor, " column"]
     center: Float[Tensor, " column"]
@@ -37,13 +41,18 @@ class ColumnTransform:
 
     @classmethod
     def fit(
-        cls, values: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"] | None = None
+        cls,
+        values: Float[Tensor, "sample column"],
+        mask: Bool[Tensor, "sample column"] | None = None,
+        *,
+        warp: str = "auto",
     ) -> "ColumnTransform":
-        """Quantiles, mean and spread of the training rows.
+        """Quantiles, maps, mean and spread of the training rows.
 
         Args:
             values: training rows; NaN where missing.
             mask: False where a value is to be ignored.
+            warp: one map for all columns, or "auto"; see `ColumnWarp.fit`.
 
         Raises:
             InputError: if there is no row, or no value at all.
@@ -57,12 +66,15 @@ class ColumnTransform:
         kept = torch.where(observed, kept, 0.0)
         low, high = (_quantile(kept, q) for q in (QUANTILE, 1.0 - QUANTILE))
         clipped = torch.minimum(torch.maximum(kept, low), high)
-        center = torch.nanmean(clipped, dim=0)
-        spread = torch.nanmean((clipped - center) ** 2, dim=0).sqrt()
-        magnitude = torch.maximum(low.abs(), high.abs())
-        scale = torch.where(spread > RELATIVE_RESOLUTION * magnitude, spread, 1.0)
-        low, high = (torch.where(spread > RELATIVE_RESOLUTION * magnitude, edge, center) for edge in (low, high))
-        return cls(low=low, high=high, center=center, scale=scale, observed=observed)
+        mean = torch.nanmean(clipped, dim=0)
+        spread = torch.nanmean((clipped - mean) ** 2, dim=0).sqrt()
+        varies = spread > RELATIVE_RESOLUTION * torch.maximum(low.abs(), high.abs())
+        low, high = (torch.where(varies, edge, mean) for edge in (low, high))
+        maps = ColumnWarp.fit(torch.where(varies | clipped.isnan(), clipped, mean), choice=warp)
+        warped = maps.apply(torch.minimum(torch.maximum(kept, low), high))
+        center = torch.nanmean(warped, dim=0)
+        scale = torch.where(varies, torch.nanmean((warped - center) ** 2, dim=0).sqrt(), 1.0)
+        return cls(warp=maps, low=low, high=high, center=center, scale=scale, observed=observed)
 
     @property
     def is_constant(self) -> Bool[Tensor, " column"]:
@@ -74,35 +86,41 @@ class ColumnTransform:
     ) -> tuple[Float[Tensor, "sample column"], Bool[Tensor, "sample column"]]:
         """Standardised columns, 0 where missing, and the mask without columns that training never saw."""
         mask = mask & ~torch.isnan(values) & self.observed
-        z = (torch.minimum(torch.maximum(values.double(), self.low), self.high) - self.center) / self.scale
+        z = (self.warp.apply(self._winsorised(values.double())) - self.center) / self.scale
         return torch.where(mask, z, 0.0).to(values.dtype), mask
 
     def excess(
         self, values: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
     ) -> Float[Tensor, "sample column"]:
-        """How far a value lies beyond what the training rows winsorise to, in units of the column's spread; 0 inside.
+        """How far a value lies beyond what the training rows winsorise to, in units of the warped column's spread; 0 inside.
 
         A column that was constant in the training rows has its own magnitude as the unit. 0 where missing.
         """
         x = values.double()
-        beyond = x - torch.minimum(torch.maximum(x, self.low), self.high)
-        unit = torch.where(self.is_constant, self.center.abs().clamp(min=torch.finfo(torch.float32).tiny), self.scale)
+        beyond = self.warp.apply(x) - self.warp.apply(self._winsorised(x))
+        unit = torch.where(self.is_constant, self.low.abs().clamp(min=torch.finfo(torch.float32).tiny), self.scale)
         return torch.where(mask & self.observed & ~torch.isnan(values), beyond / unit, 0.0)
 
     def invert(self, z: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         """Columns in their own units, within the training rows' quantiles; NaN where training saw no value."""
-        x = self.center + self.scale * z.double()
-        x = torch.minimum(torch.maximum(x, self.low), self.high)
+        low, high = (self.warp.apply(edge[None]) for edge in (self.low, self.high))
+        w = torch.minimum(torch.maximum(self.center + self.scale * z.double(), low), high)
+        x = self._winsorised(self.warp.invert(w))
         return torch.where(self.observed, x, torch.nan).to(z.dtype)
+
+    def _winsorised(self, x: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
+        return torch.minimum(torch.maximum(x, self.low), self.high)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything, by name."""
-        return {name: getattr(self, name) for name in ("low", "high", "center", "scale", "observed")}
+        own = {name: getattr(self, name) for name in _OWN}
+        return own | {f"warp.{name}": tensor for name, tensor in self.warp.tensors().items()}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "ColumnTransform":
         """The transform that `tensors` came from."""
-        return cls(**{name: tensors[name] for name in ("low", "high", "center", "scale", "observed")})
+        maps = {name.removeprefix("warp."): tensor for name, tensor in tensors.items() if name.startswith("warp.")}
+        return cls(warp=ColumnWarp.from_tensors(maps), **{name: tensors[name] for name in _OWN})
 
 
 def _quantile(values: Float[Tensor, "sample column"], q: float) -> Float[Tensor, " column"]:
