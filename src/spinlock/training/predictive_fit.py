@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 PENALTIES = ((0.01, 1e-3), (0.03, 1e-3), (0.1, 1e-3), (0.1, 1e-2), (0.3, 1e-2), (0.3, 1e-1))
 """Of the linear part and of the kernel part; validation rows choose a pair, or no correction."""
 KERNEL_WIDTH = 0.3
-POOL_ROWS = 8000
+POOL_ROWS, MOST_POOL_ROWS, COPIES = 8000, 32_000, 4
+"""Rows that the decoders are fitted to, mixed copies of the training rows: so many, and of each row so many where that is
+at most the second number."""
 
 
 @torch.no_grad()
@@ -32,7 +34,8 @@ def fit_predictive(own: ClassicalBackend, data: TrainingData, *, settings: Train
     if not settings.joint_decoding:
         return backend
     reach = settings.mixing_reach if settings.num_neighbors > 0 else 0.0
-    pool = mixed_pool(data.train, num_rows=POOL_ROWS, seed=settings.seed, reach=reach)
+    num_rows = max(POOL_ROWS, min(MOST_POOL_ROWS, COPIES * len(data.train.x)))
+    pool = mixed_pool(data.train, num_rows=num_rows, seed=settings.seed, reach=reach)
     codes = [backend.encode(*rows) for rows in (pool, data.validation)]
     decoders = []
     for level in range(1, len(own.codebooks) + 1):
