@@ -55,7 +55,8 @@ class ColumnWarp:
         median, mean = distance.nanmedian(0).values.nan_to_num(), distance.nanmean(0).nan_to_num()
         unit = torch.where(median > MANY_EQUAL * mean, median, torch.where(mean > 0, mean, 1.0))
         flat = values.new_zeros((columns, 1))
-        warp = cls(kind=torch.full((columns,), 1), middle=middle, unit=unit, knots=flat, heights=flat)
+        kind = torch.full((columns,), WARPS.index("signed_log"), device=values.device)
+        warp = cls(kind=kind, middle=middle, unit=unit, knots=flat, heights=flat)
         if choice == "auto":
             heavy = excess_kurtosis(values) > HEAVY
             kind = heavy.long() + (heavy & (excess_kurtosis(warp.apply(values)) > HEAVY)).long()
@@ -120,7 +121,7 @@ def excess_kurtosis(values: Float[Tensor, "sample column"]) -> Float[Tensor, " c
 def _rank_knots(values: Float[Tensor, " sample"]) -> tuple[Float[Tensor, " knot"], Float[Tensor, " knot"]]:
     """Quantiles of the values that are not NaN, each with its normal score; equal ones have the mean of theirs."""
     present = values[~values.isnan()]
-    share = (torch.arange(NUM_KNOTS, dtype=values.dtype) + 0.5) / NUM_KNOTS
+    share = (torch.arange(NUM_KNOTS, dtype=values.dtype, device=values.device) + 0.5) / NUM_KNOTS
     if not len(present):
         return torch.zeros_like(share), torch.zeros_like(share)
     quantiles = present.quantile(share)
