@@ -98,7 +98,10 @@ def edit_manifest(folder, **changes):
         (lambda f: (f / "manifest.json").unlink(), "has no manifest.json, so it is no tokenizer folder"),
         (lambda f: edit_manifest(f, sha256={"../../etc/passwd": "0"}), "'../../etc/passwd', which is not a plain file"),
         (lambda f: edit_manifest(f, format="spinlock checkpoint"), "is not the manifest of a tokenizer"),
-        (lambda f: edit_manifest(f, format_version=2), "has format version 2; this spinlock reads version 1"),
+        (
+            lambda f: edit_manifest(f, format_version=1),
+            "has format version 1; this spinlock reads version 2: make the tokenizer anew",
+        ),
         (lambda f: (f / "manifest.json").write_text("["), "manifest.json is not JSON"),
         (lambda f: (f / "manifest.json").write_text("[" * 100_000), "is nested too deeply"),
         (lambda f: f.rename(f.with_name("gone")), "is not there; expected a tokenizer folder"),

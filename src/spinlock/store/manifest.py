@@ -8,12 +8,14 @@ from spinlock.store.atomic import sha256_of_bytes
 from spinlock.store.json_file import parse_json, read_json, to_json
 
 MANIFEST = "manifest.json"
+FORMAT_VERSIONS = {"tokenizer": 2, "checkpoint": 2}
+"""Kind of folder → the version that is written and read; 2 since columns are mapped before they are standardised."""
 
 
 def with_manifest(files: Mapping[str, bytes], *, kind: str) -> dict[str, bytes]:
     """The files and, last, a manifest with the SHA-256 of each."""
     checksums = {name: sha256_of_bytes(data) for name, data in files.items()}
-    manifest = to_json({"format": f"spinlock {kind}", "format_version": 1, "sha256": checksums})
+    manifest = to_json({"format": f"spinlock {kind}", "format_version": FORMAT_VERSIONS[kind], "sha256": checksums})
     return {**files, MANIFEST: manifest.encode()}
 
 
@@ -34,9 +36,11 @@ def read_verified(folder: Path, *, kind: str) -> dict[str, bytes]:
     checksums = manifest.get("sha256") if isinstance(manifest, dict) else None
     if not isinstance(checksums, dict) or manifest.get("format") != f"spinlock {kind}":
         raise InputError(f"{folder / MANIFEST} is not the manifest of a {kind}.")
-    if manifest.get("format_version") != 1:
+    version, found = FORMAT_VERSIONS[kind], manifest.get("format_version")
+    if found != version:
         raise InputError(
-            f"{folder} has format version {manifest.get('format_version')}; this spinlock reads version 1."
+            f"{folder} has format version {found}; this spinlock reads version {version}: make the {kind} anew, or read it with "
+            "the spinlock that wrote it."
         )
     files: dict[str, bytes] = {}
     for name, checksum in checksums.items():

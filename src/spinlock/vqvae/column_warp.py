@@ -9,8 +9,10 @@ from torch import Tensor
 
 from spinlock.core.warp_names import WARPS
 
-HEAVY = 3.0
-"""Excess kurtosis beyond which a column is warped: that of the Laplace distribution."""
+HEAVY = 15.0
+"""Excess kurtosis beyond which a column is warped: that of values of which one in eighteen makes up all the spread."""
+UNITS = 3.0
+"""Unit of the logarithm, in median distances from the median: usual values stay nearly as they are, far ones are drawn in."""
 NUM_KNOTS = 129
 MANY_EQUAL = 0.01
 """Median over mean distance from the median below which half of a column counts as one value."""
@@ -23,8 +25,8 @@ class ColumnWarp:
     """A monotone map of each column, and its inverse.
 
     linear        x
-    signed_log    s log(1 + |x - m| / u), s the sign of x - m, m the median, u the median of |x - m|, or the mean
-                  where half of the values are all but equal
+    signed_log    s log(1 + |x - m| / u), s the sign of x - m, m the median, u three times the median of |x - m|, of
+                  its mean where half of the values are all but equal
     rank_gauss    the normal quantile of the share of training values below x (van der Waerden's scores), linear between 129
                   knots, equal values at the mean of theirs; beyond the outermost knots with its mean slope
 
@@ -47,13 +49,13 @@ class ColumnWarp:
         Args:
             values: training rows after winsorising; NaN where missing.
             choice: a word of `WARPS` for all columns that vary; or "auto": of each column the first of `WARPS` that leaves an excess
-                kurtosis of at most 3, rank_gauss where none does.
+                kurtosis of at most 15, rank_gauss where none does.
         """
         columns = values.shape[1]
         middle = values.nanmedian(0).values.nan_to_num()
         distance = (values - middle).abs()
         median, mean = distance.nanmedian(0).values.nan_to_num(), distance.nanmean(0).nan_to_num()
-        unit = torch.where(median > MANY_EQUAL * mean, median, torch.where(mean > 0, mean, 1.0))
+        unit = UNITS * torch.where(median > MANY_EQUAL * mean, median, torch.where(mean > 0, mean, 1.0))
         flat = values.new_zeros((columns, 1))
         kind = torch.full((columns,), WARPS.index("signed_log"), device=values.device)
         warp = cls(kind=kind, middle=middle, unit=unit, knots=flat, heights=flat)
