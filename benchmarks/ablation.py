@@ -15,7 +15,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
-from splits import coding_error, drawn, split_table, summary_table
+from splits import code_version, coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
@@ -87,11 +87,11 @@ def main() -> None:
     table = summary_table(arguments.dataset)
     done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
-    whole: list[float] = []
+    version, whole = code_version(), list[float]()
     for name, variant in VARIANTS.items():
         errors = []
         for seed in range(arguments.seeds):
-            key = f"{arguments.dataset.name} rows {arguments.rows} bits {arguments.bits} seed {seed}: {name}"
+            key = f"code {version} {arguments.dataset.name} rows {arguments.rows} bits {arguments.bits} seed {seed}: {name}"
             if key not in done:
                 rows = drawn(table, rows=arguments.rows, seed=seed)
                 done[key] = variant_error(rows, bits=arguments.bits, seed=seed, variant=variant)

@@ -5,7 +5,7 @@
 Every seed draws its own split, starts and training; `--rows` takes that many samples before the split. All coders see the same
 standardised training rows and are given the same number of bits; the figures are mean squared errors of the same test rows.
 "spinlock, one category" is the same tokenizer with all columns in one category: what tokens about the whole vector would give.
-What is in `--results` already is not computed again.
+What is in `--results` already, by the same code, is not computed again.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from statistics import fmean, stdev
 import faiss
 import torch
 from contenders import KINDS, Problem
-from splits import SplitTable, coding_error, drawn, split_table, summary_table
+from splits import SplitTable, code_version, coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
@@ -99,9 +99,10 @@ def main() -> None:
     table = summary_table(arguments.dataset)
     done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    version = code_version()
     for rows in arguments.rows:
         for bits in arguments.bits:
-            where = f"{arguments.dataset.name} {arguments.warp} rows {rows} bits {bits}"
+            where = f"code {version} {arguments.dataset.name} {arguments.warp} rows {rows} bits {bits}"
             cells = [f"{where} seed {seed}" for seed in arguments.seeds]
             for cell, seed in zip(cells, arguments.seeds, strict=True):
                 found = done.setdefault(cell, {})

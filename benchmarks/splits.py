@@ -1,11 +1,13 @@
 """Rows of a data set as the benchmarks of the tokenizer draw and split them."""
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+import spinlock
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import stream
 from spinlock.metrics.reconstruction import masked_mse
@@ -20,6 +22,13 @@ class SplitTable(NamedTuple):
     train: FeatureTable
     validation: FeatureTable
     test: FeatureTable
+
+
+def code_version() -> str:
+    """Of the package and the benchmarks as they are now: what was measured with other code is measured anew."""
+    folders = (Path(spinlock.__file__).parent, Path(__file__).parent)
+    sources = [path.read_bytes() for folder in folders for path in sorted(folder.rglob("*.py"))]
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:12]
 
 
 def summary_table(dataset: Path) -> FeatureTable:

@@ -132,3 +132,23 @@ def test_what_is_saved_weighs_levels_and_flags_samples_as_before(fitted, tmp_pat
     assert fitted.encode(far).out_of_corpus.double().mean() > 0.9
     assert fitted.encode(sample_table(seed=3)).out_of_corpus.double().mean() < 0.1
     assert again.tokenizer_.level_weights == fitted.tokenizer_.level_weights
+
+
+def odd_values(*, rows, seed):
+    """Normal, log-normal, Cauchy, rare ones, whole numbers, mostly 0, all in other units: what decoding must keep in range."""
+    draw = np.random.default_rng(seed)
+    base = draw.standard_normal((rows, 4)) @ draw.standard_normal((4, 24)) + 0.5 * draw.standard_normal((rows, 24))
+    x = np.split(base, 6, axis=1)
+    odd = [x[0], np.exp(2 * x[1]), x[2] ** 3, x[3] > 2, np.round(x[4]), 1e-8 * np.where(x[5] > 2, np.sinh(x[5]), 0)]
+    values = np.concatenate(odd, axis=1).astype(np.float32)
+    values[draw.random(values.shape) < 0.03] = np.nan
+    return values
+
+
+@pytest.mark.parametrize("backend", ["classical", "predictive"])
+@pytest.mark.parametrize("seed", range(3))
+def test_decoded_tables_of_any_shape_of_columns_encode_to_the_same_tokens(backend, seed):
+    values = odd_values(rows=200, seed=seed)
+    fitted = Tokenizer(bits=48, backend=backend).fit(values)
+    tokens = fitted.encode(values)
+    assert torch.equal(fitted.encode(fitted.decode(tokens)).codes, tokens.codes)

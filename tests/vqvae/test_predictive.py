@@ -179,5 +179,5 @@ def test_a_prefix_decodes_without_the_deeper_codes(backend):
 def test_decoded_columns_stay_within_the_training_rows(backend):
     codes = backend.encode(10 * standard_rows(seed=5), everywhere(standard_rows()))
     decoded = backend.decode(codes, num_levels=1)
-    assert (decoded >= backend.low).all()
-    assert (decoded <= backend.high).all()
+    assert (decoded >= backend.own.low).all()
+    assert (decoded <= backend.own.high).all()

@@ -240,7 +240,7 @@ def start_run(
     """A training run whose model begins as the classical quantiser, corrected across categories, or anywhere.
 
     With residual levels, every codeword is the classical one in the principal axes of its category; with `group_embedding_dim` at least the
-    columns of a category, codes and columns are the classical ones before the correction. Parallel levels cannot be that:
+    columns of a category, codes and sums of codewords are the classical ones before the correction. Parallel levels cannot be that:
     they begin at k-means of each level's projection. With `start` "random" nothing is known of the data.
     """
     model = build_model(config, packing=data.packing, seed=settings.seed, restart_threshold=settings.restart_threshold)

@@ -83,23 +83,40 @@ def beam_search(
 
 
 def settled_search(
-    targets: Float[Tensor, "sample category latent"], codebooks: Sequence[Codebook], *, beam: int
+    targets: Float[Tensor, "sample category latent"],
+    codebooks: Sequence[Codebook],
+    *,
+    beam: int,
+    low: Float[Tensor, "category latent"],
+    high: Float[Tensor, "category latent"],
 ) -> Int[Tensor, "sample category level"]:
-    """Codes as `beam_search` finds them, but always such that their own sum of codewords has these codes.
+    """Codes as `beam_search` finds them, but always such that what they stand for has these codes.
 
-    A search that keeps a few hypotheses may drop, on the way to a sum of codewords, the very codes that add up to it. Where it
-    does, the row gets the codes that it finds for that sum, and so on until they stay; a few rows in a thousand change.
+    They stand for their sum of codewords, moved between `low` and `high` where no row is beyond. The search may find other codes for
+    that: it keeps a few hypotheses and may drop, on the way to a sum, the very codes that add up to it, and the edge of
+    the range may lie nearer to other sums. Where it does, the row gets the codes that it finds there, and so on until they stay;
+    of codes that go round in a circle, the smallest.
     """
     books = [book.double() for book in codebooks]
+
+    def again(codes: Int[Tensor, "row category level"]) -> Int[Tensor, "row category level"]:
+        stands_for = torch.minimum(torch.maximum(codeword_sums(codes, books), low), high)
+        return beam_search(stands_for, books, beam=beam)
+
     codes = beam_search(targets, books, beam=beam)
     rows = torch.arange(len(codes), device=codes.device)
     for _ in range(MOST_SETTLING_ROUNDS):
-        found = beam_search(codeword_sums(codes[rows], books), books, beam=beam)
+        found = again(codes[rows])
         moved = (found != codes[rows]).flatten(1).any(dim=1)
         rows, found = rows[moved], found[moved]
         if len(rows) == 0:
-            break
+            return codes
         codes[rows] = found
+    circle = [codes[rows]]
+    for _ in range(MOST_SETTLING_ROUNDS):
+        circle.append(again(circle[-1]))
+    walks = torch.stack(circle, dim=2).tolist()  # [row][category][step][level]
+    codes[rows] = torch.tensor([[min(steps) for steps in row] for row in walks], device=codes.device)
     return codes
 
 

@@ -165,11 +165,12 @@ def mixed_rows(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ClassicalBackend(Backend):
-    """Codes by beam search over residual codebooks; a category decodes to the sum of its codewords.
+    """Codes by beam search over residual codebooks; a category decodes to the sum of its codewords, within the training rows' range.
 
     Attributes:
         codebooks: coarse to fine; those of a category with fewer codes than others are padded with unused ones.
         sizes: number of codes of each codebook, without the padding.
+        low, high: range of each standardised column over the training rows.
         beam: hypotheses of the search; 1 is greedy.
     """
 
@@ -177,6 +178,8 @@ class ClassicalBackend(Backend):
     packing: Packing
     codebooks: tuple[Codebook, ...]
     sizes: Int[Tensor, "category level"]
+    low: Float[Tensor, " column"]
+    high: Float[Tensor, " column"]
     beam: int = 8
 
     @property
@@ -218,7 +221,15 @@ class ClassicalBackend(Backend):
             fit=how or ResidualFit(),
             neighbors=neighbors,
         )
-        return cls(packing=packing, codebooks=codebooks, sizes=sizes, beam=search_beam)
+        columns = torch.where(mask, x, 0.0)
+        return cls(
+            packing=packing,
+            codebooks=codebooks,
+            sizes=sizes,
+            low=columns.amin(dim=0),
+            high=columns.amax(dim=0),
+            beam=search_beam,
+        )
 
     def refit(
         self,
@@ -252,15 +263,16 @@ class ClassicalBackend(Backend):
         self, x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
     ) -> Int[Tensor, "sample category level"]:
         """Codes of standardised rows; -1 at all levels of a category without a value."""
-        codes = settled_search(self.packing.pack(x), self.codebooks, beam=self.beam)
+        low, high = (self.packing.pack(edge[None])[0] for edge in (self.low, self.high))
+        codes = settled_search(self.packing.pack(x), self.codebooks, beam=self.beam, low=low, high=high)
         return mark_absent(codes, self.packing.present(mask))
 
     def decode(
         self, codes: Int[Tensor, "sample category level"], *, num_levels: int | None = None
     ) -> Float[Tensor, "sample column"]:
         """Standardised columns from the first `num_levels` codes; NaN for an absent category."""
-        sums = codeword_sums(codes[:, :, :num_levels], self.codebooks)
-        return blank_absent(self.packing.unpack(sums), codes, packing=self.packing)
+        y = self.packing.unpack(codeword_sums(codes[:, :, :num_levels], self.codebooks))
+        return blank_absent(torch.minimum(torch.maximum(y, self.low), self.high), codes, packing=self.packing)
 
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """Sum of the codewords of each category, padded to the width of the largest."""
@@ -270,7 +282,7 @@ class ClassicalBackend(Backend):
         """The codebooks, level by level."""
         named = {f"codewords.{level}": book.codewords for level, book in enumerate(self.codebooks)}
         named |= {f"is_used.{level}": book.is_used for level, book in enumerate(self.codebooks)}
-        return named | {"codebook_sizes": self.codebook_sizes}
+        return named | {"codebook_sizes": self.codebook_sizes, "low": self.low, "high": self.high}
 
     def settings(self) -> dict[str, object]:
         """Number of levels and beam."""
@@ -283,5 +295,11 @@ class ClassicalBackend(Backend):
         """The backend that `tensors` and `settings` came from."""
         levels = range(int(settings["num_levels"]))
         books = tuple(Codebook(tensors[f"codewords.{level}"], tensors[f"is_used.{level}"]) for level in levels)
-        sizes = tensors["codebook_sizes"]
-        return cls(packing=packing, codebooks=books, sizes=sizes, beam=int(settings["beam"]))
+        return cls(
+            packing=packing,
+            codebooks=books,
+            sizes=tensors["codebook_sizes"],
+            low=tensors["low"],
+            high=tensors["high"],
+            beam=int(settings["beam"]),
+        )

@@ -24,7 +24,6 @@ class PredictiveBackend(Backend):
         own: the codebooks, and the search in them.
         decoders: of the first level's codes, of the first two levels', …, of all.
         covariance: of the own-category reconstructions of training rows, to stand in for an absent category.
-        low, high: range of each standardised column over the training rows.
         is_consistent: whether decoded rows are moved to where they encode to the codes they came from.
     """
 
@@ -33,8 +32,6 @@ class PredictiveBackend(Backend):
     own: ClassicalBackend
     decoders: tuple[JointDecoder, ...]
     covariance: Float[Tensor, "column column"]
-    low: Float[Tensor, " column"]
-    high: Float[Tensor, " column"]
     is_consistent: bool = True
 
     @classmethod
@@ -46,7 +43,7 @@ class PredictiveBackend(Backend):
         *,
         is_consistent: bool = True,
     ) -> "PredictiveBackend":
-        """A backend that decodes each category by its own codewords, within the range of the training rows.
+        """A backend that decodes each category by its own codewords.
 
         Args:
             own: fitted codebooks.
@@ -54,15 +51,12 @@ class PredictiveBackend(Backend):
             mask: True where a value was present.
             is_consistent: see above.
         """
-        columns = torch.where(mask, x, 0.0)
         e = torch.nan_to_num(own.decode(own.encode(x, mask)))
         return cls(
             packing=own.packing,
             own=own,
             decoders=tuple(no_correction(x.shape[1]) for _ in own.codebooks),
             covariance=(e.mT @ e) / len(e),
-            low=columns.amin(dim=0),
-            high=columns.amax(dim=0),
             is_consistent=is_consistent,
         )
 
@@ -91,9 +85,9 @@ class PredictiveBackend(Backend):
         """
         prefix = codes[:, :, :num_levels]
         y = self.decoders[prefix.shape[2] - 1](self.own_columns(prefix))
-        y = torch.minimum(torch.maximum(y, self.low), self.high)
+        y = torch.minimum(torch.maximum(y, self.own.low), self.own.high)
         if self.is_consistent and prefix.shape == codes.shape:
-            low, high = (self.packing.pack(edge[None])[0].double() for edge in (self.low, self.high))
+            low, high = (self.packing.pack(edge[None])[0].double() for edge in (self.own.low, self.own.high))
             packed = self.packing.pack(y)
             y = self.packing.unpack(
                 project_to_cells(packed, codes, self.own.codebooks, beam=self.own.beam, low=low, high=high).to(y.dtype)
@@ -109,7 +103,7 @@ class PredictiveBackend(Backend):
         named = {f"own.{name}": t for name, t in self.own.tensors().items()}
         for level, decoder in enumerate(self.decoders):
             named |= {f"decoders.{level}.{name}": t for name, t in decoder.tensors().items()}
-        return named | {name: getattr(self, name) for name in ("covariance", "low", "high")}
+        return named | {"covariance": self.covariance}
 
     def settings(self) -> dict[str, object]:
         """Of the codebooks, and whether decoded rows are moved."""
@@ -127,8 +121,6 @@ class PredictiveBackend(Backend):
             own=own,
             decoders=tuple(JointDecoder.from_tensors(_part(tensors, f"decoders.{level}.")) for level in levels),
             covariance=tensors["covariance"],
-            low=tensors["low"],
-            high=tensors["high"],
             is_consistent=bool(settings["is_consistent"]),
         )
 

@@ -28,8 +28,8 @@ def project_to_cells(
     Where encoding gives other codes, with codewords that add up to w' instead of w, the row is projected onto the
     half-space of what lies nearer to w than to w':  y ← y - max(0, y·n - b) n / |n|²  with n = w' - w and
     b = (|w'|² - |w|²) / 2; and again, until the codes agree. The row that was encoded lies in all of these half-spaces,
-    so a projection brings `y` nearer to it. What is not there after `MOST_ROUNDS` becomes w itself, whose codes these are
-    wherever `settled_search` gave them.
+    so a projection brings `y` nearer to it. What is not there after `MOST_ROUNDS` becomes w itself, between `low` and `high`,
+    whose codes these are wherever `settled_search` gave them.
 
     Source: consistent reconstruction, Goyal, Vetterli & Thao 1998, IEEE Trans. Inf. Theory 44, section II; alternating
     projections, Bregman 1965.
@@ -56,7 +56,8 @@ def project_to_cells(
         moved = _moved(result[open_rows], sums[open_rows], codeword_sums(found, books), wrong)
         result[open_rows] = torch.minimum(torch.maximum(moved, low), high)
     else:
-        result[open_rows] = torch.where(wrong[..., None], sums[open_rows], result[open_rows])
+        within = torch.minimum(torch.maximum(sums[open_rows], low), high)
+        result[open_rows] = torch.where(wrong[..., None], within, result[open_rows])
     return result
 
 
