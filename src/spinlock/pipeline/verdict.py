@@ -106,8 +106,8 @@ def notes(figures: SplitFigures) -> tuple[str, ...]:
     scarce = sum(u.rows_per_code < 16 for u in usage)
     starved = sum(u.rows_per_code < 1 for u in usage)
     said = [
-        "Errors are in units of each column's spread on training rows, after winsorising at their 0.5 and 99.5 % quantiles; "
-        "1 is what the column means reach.",
+        "Errors are in units of each column's spread on training rows, after winsorising at their 0.5 and 99.5 % quantiles "
+        "and after the maps of heavy-tailed columns; 1 is what the column means reach.",
         "Orthogonality is the mean squared correlation between the embeddings of different categories; among "
         f"{figures.num_samples} rows chance alone gives about {1 / max(1, figures.num_samples - 1):.3f}.",
     ]

@@ -44,6 +44,9 @@ def build_model(
 class LearnedBackend(Backend):
     """Embeddings by the trained encoders, codes by beam search, columns by the trained decoders.
 
+    Unlike with the other backends, a few decoded rows in a hundred encode to other codes: which columns a trained encoder sends into a
+    cell is not known in closed form, and codes that depend on what all categories decode to would not be a category's own.
+
     Attributes:
         model: in evaluation mode and float64, so that a row's codes do not depend on the rows beside it.
         config: what the model was built from.
