@@ -124,8 +124,9 @@ def test_bounds_of_the_clustering_reach_it(dataset, tmp_path):
     assert load_artefact(trained.folder).tokenizer.category_map.categories == ("cluster_0",)
 
 
-def test_the_maps_of_columns_are_told(tokenizer):
-    told = load_artefact(tokenizer)
+def test_the_maps_of_columns_are_told(dataset, tmp_path):
+    overrides = ("model.backend=classical", "training.column_warp=signed_log")
+    told = load_artefact(train(train_config(dataset, tmp_path / "mapped", *overrides)).folder)
     maps = told.tokenizer.transform.warp.names(told.tokenizer.registry.names)
     assert told.tokenizer.provenance["column_warps"] == maps
     assert maps["signed_log"]
