@@ -87,7 +87,8 @@ def main() -> None:
     table = summary_table(arguments.dataset)
     done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
-    version, whole = code_version(), list[float]()
+    version = code_version()
+    whole: list[float] = []
     for name, variant in VARIANTS.items():
         errors = []
         for seed in range(arguments.seeds):

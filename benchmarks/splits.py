@@ -1,6 +1,5 @@
 """Rows of a data set as the benchmarks of the tokenizer draw and split them."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import stream
 from spinlock.metrics.reconstruction import masked_mse
 from spinlock.pipeline.tables import family_path, load_table
+from spinlock.store.atomic import sha256_of_bytes
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
@@ -28,7 +28,7 @@ def code_version() -> str:
     """Of the package and the benchmarks as they are now: what was measured with other code is measured anew."""
     folders = (Path(spinlock.__file__).parent, Path(__file__).parent)
     sources = [path.read_bytes() for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:12]
+    return sha256_of_bytes(b"\0".join(sources))[:12]
 
 
 def summary_table(dataset: Path) -> FeatureTable:

@@ -135,7 +135,7 @@ def test_what_is_saved_weighs_levels_and_flags_samples_as_before(fitted, tmp_pat
 
 
 def odd_values(*, rows, seed):
-    """Normal, log-normal, Cauchy, rare ones, whole numbers, mostly 0, all in other units: what decoding must keep in range."""
+    """Normal, log-normal, cubes, rare ones, whole numbers, mostly 0 and tiny: what decoding must keep in range."""
     draw = np.random.default_rng(seed)
     base = draw.standard_normal((rows, 4)) @ draw.standard_normal((4, 24)) + 0.5 * draw.standard_normal((rows, 24))
     x = np.split(base, 6, axis=1)

@@ -86,12 +86,29 @@ def test_the_codes_of_a_settled_search_are_those_of_what_they_stand_for(targets,
     high = torch.full_like(targets[0], edge)
     targets = targets.clamp(-edge, edge)
 
+    def stands_for(codes):
+        return codeword_sums(codes, codebooks).clamp(-edge, edge)
+
     def again(codes):
-        return beam_search(codeword_sums(codes, codebooks).clamp(-edge, edge), codebooks, beam=beam)
+        return beam_search(stands_for(codes), codebooks, beam=beam)
 
     found = beam_search(targets, codebooks, beam=beam)
     unsettled = (again(found) != found).any(dim=2)
     assert unsettled.any()  # a narrow search loses some of its own sums, and the edge is nearer to others
     codes = settled_search(targets, codebooks, beam=beam, low=-high, high=high)
+    assert torch.equal(settled_search(stands_for(codes), codebooks, beam=beam, low=-high, high=high), codes)
     assert torch.equal(again(codes), codes)
     assert torch.equal(codes[~unsettled], found[~unsettled])
+
+
+def test_codes_that_go_round_in_a_circle_settle_too(generator):
+    everywhere = torch.ones(2, 4, dtype=torch.bool)
+    codebooks = [
+        Codebook(torch.randn(2, 4, 3, generator=generator).double() * size, everywhere) for size in (1, 0.7, 0.5)
+    ]
+    high = torch.full((2, 3), 0.7).double()
+    targets = torch.randn(40, 2, 3, generator=generator).double().clamp(-high, high)
+    codes = settled_search(targets, codebooks, beam=1, low=-high, high=high)
+    stand_for = codeword_sums(codes, codebooks).clamp(-high, high)
+    assert not torch.equal(beam_search(stand_for, codebooks, beam=1), codes)  # some rows never come to rest
+    assert torch.equal(settled_search(stand_for, codebooks, beam=1, low=-high, high=high), codes)

@@ -52,5 +52,5 @@ def fit_predictive(own: ClassicalBackend, data: TrainingData, *, settings: Train
 
 
 def _error(decoder: JointDecoder, e: torch.Tensor, rows: Rows, backend: PredictiveBackend) -> float:
-    decoded = torch.minimum(torch.maximum(decoder(e), backend.own.low), backend.own.high)
+    decoded = decoder(e).clamp(backend.own.low, backend.own.high)
     return masked_mse(decoded, *rows)

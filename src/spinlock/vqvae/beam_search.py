@@ -100,8 +100,7 @@ def settled_search(
     books = [book.double() for book in codebooks]
 
     def again(codes: Int[Tensor, "row category level"]) -> Int[Tensor, "row category level"]:
-        stands_for = torch.minimum(torch.maximum(codeword_sums(codes, books), low), high)
-        return beam_search(stands_for, books, beam=beam)
+        return beam_search(codeword_sums(codes, books).clamp(low, high), books, beam=beam)
 
     codes = beam_search(targets, books, beam=beam)
     rows = torch.arange(len(codes), device=codes.device)

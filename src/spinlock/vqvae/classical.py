@@ -263,7 +263,7 @@ class ClassicalBackend(Backend):
         self, x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
     ) -> Int[Tensor, "sample category level"]:
         """Codes of standardised rows; -1 at all levels of a category without a value."""
-        low, high = (self.packing.pack(edge[None])[0] for edge in (self.low, self.high))
+        low, high = self.packed_range()
         codes = settled_search(self.packing.pack(x), self.codebooks, beam=self.beam, low=low, high=high)
         return mark_absent(codes, self.packing.present(mask))
 
@@ -272,7 +272,12 @@ class ClassicalBackend(Backend):
     ) -> Float[Tensor, "sample column"]:
         """Standardised columns from the first `num_levels` codes; NaN for an absent category."""
         y = self.packing.unpack(codeword_sums(codes[:, :, :num_levels], self.codebooks))
-        return blank_absent(torch.minimum(torch.maximum(y, self.low), self.high), codes, packing=self.packing)
+        return blank_absent(y.clamp(self.low, self.high), codes, packing=self.packing)
+
+    def packed_range(self) -> tuple[Float[Tensor, "category width"], Float[Tensor, "category width"]]:
+        """`low` and `high` by category, 0 in padding."""
+        low, high = self.packing.pack(torch.stack([self.low, self.high]))
+        return low, high
 
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """Sum of the codewords of each category, padded to the width of the largest."""

@@ -65,13 +65,13 @@ class ColumnTransform:
         # A column without values gets zeros, so that no quantile of an empty set is taken.
         kept = torch.where(observed, kept, 0.0)
         low, high = (_quantile(kept, q) for q in (QUANTILE, 1.0 - QUANTILE))
-        clipped = torch.minimum(torch.maximum(kept, low), high)
+        clipped = kept.clamp(low, high)
         mean = torch.nanmean(clipped, dim=0)
         spread = torch.nanmean((clipped - mean) ** 2, dim=0).sqrt()
         varies = spread > RELATIVE_RESOLUTION * torch.maximum(low.abs(), high.abs())
         low, high = (torch.where(varies, edge, mean) for edge in (low, high))
         maps = ColumnWarp.fit(torch.where(varies | clipped.isnan(), clipped, mean), choice=warp)
-        warped = maps.apply(torch.minimum(torch.maximum(kept, low), high))
+        warped = maps.apply(kept.clamp(low, high))
         center = torch.nanmean(warped, dim=0)
         scale = torch.where(varies, torch.nanmean((warped - center) ** 2, dim=0).sqrt(), 1.0)
         return cls(warp=maps, low=low, high=high, center=center, scale=scale, observed=observed)
@@ -104,12 +104,12 @@ class ColumnTransform:
     def invert(self, z: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         """Columns in their own units, within the training rows' quantiles; NaN where training saw no value."""
         low, high = (self.warp.apply(edge[None]) for edge in (self.low, self.high))
-        w = torch.minimum(torch.maximum(self.center + self.scale * z.double(), low), high)
+        w = (self.center + self.scale * z.double()).clamp(low, high)
         x = self._winsorised(self.warp.invert(w))
         return torch.where(self.observed, x, torch.nan).to(z.dtype)
 
     def _winsorised(self, x: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
-        return torch.minimum(torch.maximum(x, self.low), self.high)
+        return x.clamp(self.low, self.high)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything, by name."""

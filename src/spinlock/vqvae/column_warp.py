@@ -144,7 +144,7 @@ def interpolated(
     first, last = (edge.T for edge in (start[:, :1], start[:, -1:]))
     whole = last - first
     slope = torch.where(whole > 0, (end[:, -1:] - end[:, :1]).T / torch.where(whole > 0, whole, 1.0), 0.0)
-    beyond = (x - torch.minimum(torch.maximum(x, first), last)) * slope
+    beyond = (x - x.clamp(first, last)) * slope
     place = torch.searchsorted(start.contiguous(), x.T.contiguous(), right=True).clamp(1, start.shape[1] - 1)
     left, right = (start.gather(1, place + offset) for offset in (-1, 0))
     low, high = (end.gather(1, place + offset) for offset in (-1, 0))

@@ -85,9 +85,9 @@ class PredictiveBackend(Backend):
         """
         prefix = codes[:, :, :num_levels]
         y = self.decoders[prefix.shape[2] - 1](self.own_columns(prefix))
-        y = torch.minimum(torch.maximum(y, self.own.low), self.own.high)
+        y = y.clamp(self.own.low, self.own.high)
         if self.is_consistent and prefix.shape == codes.shape:
-            low, high = (self.packing.pack(edge[None])[0].double() for edge in (self.own.low, self.own.high))
+            low, high = self.own.packed_range()
             packed = self.packing.pack(y)
             y = self.packing.unpack(
                 project_to_cells(packed, codes, self.own.codebooks, beam=self.own.beam, low=low, high=high).to(y.dtype)

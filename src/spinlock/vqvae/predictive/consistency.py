@@ -41,7 +41,7 @@ def project_to_cells(
         beam: of the encoder.
         low, high: range of each column.
     """
-    result = torch.minimum(torch.maximum(y.double(), low), high)
+    result = y.double().clamp(low, high)
     books = [book.double() for book in codebooks]
     sums = codeword_sums(codes, books)
     open_rows = torch.arange(len(y), device=y.device)
@@ -54,10 +54,9 @@ def project_to_cells(
         if len(open_rows) == 0:
             break
         moved = _moved(result[open_rows], sums[open_rows], codeword_sums(found, books), wrong)
-        result[open_rows] = torch.minimum(torch.maximum(moved, low), high)
+        result[open_rows] = moved.clamp(low, high)
     else:
-        within = torch.minimum(torch.maximum(sums[open_rows], low), high)
-        result[open_rows] = torch.where(wrong[..., None], within, result[open_rows])
+        result[open_rows] = torch.where(wrong[..., None], sums[open_rows].clamp(low, high), result[open_rows])
     return result
 
 
