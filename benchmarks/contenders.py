@@ -15,6 +15,7 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.baselines import fit_baselines
+from spinlock.metrics.reconstruction import masked_mse
 from spinlock.metrics.residual_kmeans import ResidualKMeans, fit_residual_codebooks
 from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
@@ -28,6 +29,10 @@ LEVEL_BITS = {24: (2, 1, 1), 48: (3, 3, 2), 72: (4, 4, 4), 96: (5, 5, 6), 144: (
 FAISS_SHAPES = {24: (6, 1, 4), 48: (6, 1, 8), 72: (6, 2, 6), 96: (6, 2, 8), 144: (6, 3, 8)}
 """Bits → splits, levels and bits a level of FAISS's product residual quantiser."""
 RESIDUAL_VQ_STEPS = 600
+BEAMS = (5, 32)
+"""Of FAISS's residual quantiser when it is tuned; it is shipped with the first."""
+REGULARISATIONS = (1.0, 3.0, 10.0)
+"""`lambd` of FAISS's local-search quantiser when it is tuned. It is shipped with .01, which fits few rows to the last digit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,7 @@ class Problem:
         train, validation, test: tables of the three splits.
         x, mask: standardised training rows (sample, column), and where a value is present.
         y, seen: the same of the test rows.
+        held_out, held_out_seen: the same of the validation rows, for coders with a setting to choose.
         category_map: of the columns.
         bits: a sample.
         seed: of starts.
@@ -51,6 +57,8 @@ class Problem:
     mask: Tensor
     y: Tensor
     seen: Tensor
+    held_out: Tensor
+    held_out_seen: Tensor
     category_map: CategoryMap
     bits: int
     seed: int
@@ -63,6 +71,7 @@ class Problem:
         z, mask = transform.apply(split.train.values, split.train.mask)
         imputer = CategoryImputer.fit(z, mask, packing=Packing.of(category_map))
         w, seen = transform.apply(split.test.values, split.test.mask)
+        v, held_out_seen = transform.apply(split.validation.values, split.validation.mask)
         return cls(
             train=split.train,
             validation=split.validation,
@@ -71,6 +80,8 @@ class Problem:
             mask=mask,
             y=imputer.fill(w, seen),
             seen=seen,
+            held_out=imputer.fill(v, held_out_seen),
+            held_out_seen=held_out_seen,
             category_map=category_map,
             bits=bits,
             seed=seed,
@@ -111,11 +122,40 @@ def local_search(problem: Problem) -> Iterator[tuple[str, Tensor]]:
         yield from _decoded_by_faiss(problem, {"FAISS LocalSearchQuantizer": quantizer})
 
 
+def tuned_faiss(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """FAISS's residual and local-search quantisers with the beam and the regularisation that validation rows choose."""
+    if problem.bits % 8 != 0:
+        return
+    shape = (problem.x.shape[1], problem.bits // 8, 8)
+    residual, local = [], []
+    for beam in BEAMS:
+        residual.append(faiss.ResidualQuantizer(*shape))
+        residual[-1].max_beam_size = beam
+    for regularisation in REGULARISATIONS:
+        local.append(faiss.LocalSearchQuantizer(*shape))
+        local[-1].lambd = regularisation
+    for name, quantizers in {"ResidualQuantizer": residual, "LocalSearchQuantizer": local}.items():
+        for quantizer in quantizers:
+            quantizer.train(_array(problem.x))
+        errors = [
+            masked_mse(problem.held_out, _through(quantizer, problem.held_out), problem.held_out_seen)
+            for quantizer in quantizers
+        ]
+        yield f"FAISS {name}, tuned", _through(quantizers[int(np.argmin(errors))], problem.y)
+
+
 def _decoded_by_faiss(problem: Problem, quantizers: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    rows, queries = (np.ascontiguousarray(part.numpy()) for part in (problem.x, problem.y))
     for name, quantizer in quantizers.items():
-        quantizer.train(rows)
-        yield name, torch.from_numpy(quantizer.decode(quantizer.compute_codes(queries)))
+        quantizer.train(_array(problem.x))
+        yield name, _through(quantizer, problem.y)
+
+
+def _through(quantizer: Any, rows: Tensor) -> Tensor:
+    return torch.from_numpy(quantizer.decode(quantizer.compute_codes(_array(rows))))
+
+
+def _array(rows: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(rows.numpy())
 
 
 def category_kmeans(problem: Problem) -> Iterator[tuple[str, Tensor]]:
@@ -200,6 +240,7 @@ KINDS: dict[str, Callable[[Problem], Iterator[tuple[str, Tensor]]]] = {
     "textbook": textbook,
     "faiss": faiss_quantizers,
     "faiss_lsq": local_search,
+    "faiss_tuned": tuned_faiss,
     "kmeans": category_kmeans,
     "residual_vq": residual_vq,
     "seed": seed_recipe,
