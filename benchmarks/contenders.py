@@ -70,8 +70,8 @@ class Problem:
         transform = ColumnTransform.fit(split.train.values, split.train.mask, warp=warp)
         z, mask = transform.apply(split.train.values, split.train.mask)
         imputer = CategoryImputer.fit(z, mask, packing=Packing.of(category_map))
-        w, seen = transform.apply(split.test.values, split.test.mask)
         v, held_out_seen = transform.apply(split.validation.values, split.validation.mask)
+        w, seen = transform.apply(split.test.values, split.test.mask)
         return cls(
             train=split.train,
             validation=split.validation,
@@ -107,9 +107,9 @@ def faiss_quantizers(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     columns, bits = problem.x.shape[1], problem.bits
     quantizers: dict[str, Any] = {}
     if bits % 8 == 0:
-        quantizers["FAISS ResidualQuantizer"] = faiss.ResidualQuantizer(columns, bits // 8, 8)
+        quantizers["FAISS ResidualQuantizer"] = _of_bytes(faiss.ResidualQuantizer, problem)
         if columns % (bits // 8) == 0:
-            quantizers["FAISS ProductQuantizer"] = faiss.ProductQuantizer(columns, bits // 8, 8)
+            quantizers["FAISS ProductQuantizer"] = _of_bytes(faiss.ProductQuantizer, problem)
     if bits in FAISS_SHAPES and columns % FAISS_SHAPES[bits][0] == 0:
         quantizers["FAISS ProductResidualQuantizer"] = faiss.ProductResidualQuantizer(columns, *FAISS_SHAPES[bits])
     yield from _decoded_by_faiss(problem, quantizers)
@@ -118,30 +118,35 @@ def faiss_quantizers(problem: Problem) -> Iterator[tuple[str, Tensor]]:
 def local_search(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     """FAISS's local-search quantiser of whole vectors; by far the slowest of all."""
     if problem.bits % 8 == 0:
-        quantizer = faiss.LocalSearchQuantizer(problem.x.shape[1], problem.bits // 8, 8)
-        yield from _decoded_by_faiss(problem, {"FAISS LocalSearchQuantizer": quantizer})
+        yield from _decoded_by_faiss(
+            problem, {"FAISS LocalSearchQuantizer": _of_bytes(faiss.LocalSearchQuantizer, problem)}
+        )
 
 
 def tuned_faiss(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     """FAISS's residual and local-search quantisers with the beam and the regularisation that validation rows choose."""
-    if problem.bits % 8 != 0:
-        return
-    shape = (problem.x.shape[1], problem.bits // 8, 8)
-    residual, local = [], []
-    for beam in BEAMS:
-        residual.append(faiss.ResidualQuantizer(*shape))
-        residual[-1].max_beam_size = beam
-    for regularisation in REGULARISATIONS:
-        local.append(faiss.LocalSearchQuantizer(*shape))
-        local[-1].lambd = regularisation
-    for name, quantizers in {"ResidualQuantizer": residual, "LocalSearchQuantizer": local}.items():
-        for quantizer in quantizers:
-            quantizer.train(_array(problem.x))
-        errors = [
-            masked_mse(problem.held_out, _through(quantizer, problem.held_out), problem.held_out_seen)
-            for quantizer in quantizers
-        ]
-        yield f"FAISS {name}, tuned", _through(quantizers[int(np.argmin(errors))], problem.y)
+    if problem.bits % 8 == 0:
+        residual = [_of_bytes(faiss.ResidualQuantizer, problem, max_beam_size=beam) for beam in BEAMS]
+        yield "FAISS ResidualQuantizer, tuned", _best_on_validation_rows(problem, residual)
+        local = [_of_bytes(faiss.LocalSearchQuantizer, problem, lambd=strength) for strength in REGULARISATIONS]
+        yield "FAISS LocalSearchQuantizer, tuned", _best_on_validation_rows(problem, local)
+
+
+def _of_bytes(kind: Callable[..., Any], problem: Problem, **settings: float) -> Any:
+    """A quantiser of whole vectors with 8 bits a level."""
+    quantizer = kind(problem.x.shape[1], problem.bits // 8, 8)
+    for name, value in settings.items():
+        setattr(quantizer, name, value)
+    return quantizer
+
+
+def _best_on_validation_rows(problem: Problem, quantizers: list[Any]) -> Tensor:
+    for quantizer in quantizers:
+        quantizer.train(_array(problem.x))
+    best = min(
+        quantizers, key=lambda one: masked_mse(problem.held_out, _through(one, problem.held_out), problem.held_out_seen)
+    )
+    return _through(best, problem.y)
 
 
 def _decoded_by_faiss(problem: Problem, quantizers: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
