@@ -1,7 +1,7 @@
 """Features by name: what each column is, and a table of them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -16,6 +16,9 @@ from spinlock.core.errors import InputError, NamesDifferError, listed
 Aggregation = Literal["none", "mean", "std", "cv"]
 Scope = Literal["per_timestep", "per_trajectory", "per_sample"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "std", "cv")
+
+BLOCK_ROWS = 4096
+"""Rows that are in memory at a time where all rows are gone through."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,3 +262,11 @@ class FeatureTable:
             ids=tuple(self.ids[i] for i in chosen),
             groups=tuple(self.groups[i] for i in chosen),
         )
+
+    def blocks(self, size: int = BLOCK_ROWS) -> Iterator["FeatureTable"]:
+        """All rows in order, at most `size` at a time."""
+        if len(self) <= size:
+            yield self
+            return
+        for numbers in torch.arange(len(self)).split(size):
+            yield self.rows(numbers)
