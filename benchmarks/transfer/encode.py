@@ -15,7 +15,7 @@ import numpy as np
 
 import spinlock
 from spinlock.pipeline.tables import load_table
-from spinlock.pipeline.threads import one_thread
+from spinlock.core.threads import one_thread
 from spinlock.training.token_features import TokenFeatures
 
 LEVELS = ((32, 16), (16, 16), (8, 16))

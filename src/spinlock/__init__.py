@@ -34,7 +34,7 @@ _HOMES = {
     "FeatureRegistry": "spinlock.core.feature_table",
     "FeatureTable": "spinlock.core.feature_table",
     "CategoryMap": "spinlock.core.category_map",
-    "Level": "spinlock.core.tokens",
+    "Level": "spinlock.vqvae.spec",
     "TokenTable": "spinlock.core.tokens",
     "open_rollouts": "spinlock.store.importers",
     "extract_features": "spinlock.features.extract",

@@ -11,7 +11,7 @@ from spinlock.pipeline.dataset_report import dataset_report
 from spinlock.pipeline.generate import generate
 from spinlock.pipeline.recipe import fingerprint_of, plan_of, recipe_of
 from spinlock.pipeline.sample_block import BlockTask, write_block
-from spinlock.pipeline.threads import one_thread
+from spinlock.core.threads import one_thread
 from spinlock.store.dataset import open_dataset
 
 TEXT = """

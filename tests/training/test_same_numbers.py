@@ -12,7 +12,7 @@ from spinlock.config import TrainConfig, load_config
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import stream
-from spinlock.pipeline.threads import one_thread
+from spinlock.core.threads import one_thread
 from spinlock.pipeline.train import tokenizer_config, training_settings
 from spinlock.training.fit import fit_tokenizer
 

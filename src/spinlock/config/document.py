@@ -9,9 +9,7 @@ import yaml
 from spinlock.config import nodes
 from spinlock.config.overrides import NamedOptions, graft, typed_overrides
 from spinlock.config.problem import Problem, refuse
-
-Location = tuple[str | int, ...]
-"""Keys and list positions from the root to a value."""
+from spinlock.core.spec import Location
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

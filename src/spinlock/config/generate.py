@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from spinlock.config.document import Location
-from spinlock.config.section import Count, FilePath, Flag, ImportPath, Positive, Section, Seed, Whole, Word, located
 from spinlock.config.tables import (
     all_systems,
     dimension_mistake,
@@ -15,6 +14,7 @@ from spinlock.config.tables import (
     step_mistakes,
     system_mistake,
 )
+from spinlock.core.spec import Count, FilePath, Flag, ImportPath, Positive, Seed, Spec, Whole, Word, located
 
 Scalar = bool | int | float | str
 Override = Scalar | tuple[Scalar, ...] | dict[str, tuple[Scalar, ...]]
@@ -147,7 +147,7 @@ ParameterOverride = Annotated[
 ]
 
 
-class SystemConfig(Section):
+class SystemConfig(Spec):
     """How much of the data set one system makes up, and which of its parameters are narrowed; or a step of your own."""
 
     weight: Positive = 1.0
@@ -196,14 +196,14 @@ class SystemConfig(Section):
         return self
 
 
-class SamplingConfig(Section):
+class SamplingConfig(Spec):
     """How parameters are drawn (scrambled Sobol points)."""
 
     samples_per_group: Count = 1
     """Samples that share one draw of parameters and differ in frame 0 and noise; splits keep them together."""
 
 
-class ScreeningConfig(Section):
+class ScreeningConfig(Spec):
     """What happens to samples that diverge, die out or freeze; all are marked with the time and counted."""
 
     policy: Literal["mark", "redraw"] = "mark"
@@ -216,14 +216,14 @@ class ScreeningConfig(Section):
     """Attempts after the first; a sample of which none passes stays, marked. The count is stored."""
 
 
-class FeaturesConfig(Section):
+class FeaturesConfig(Spec):
     """What is computed from the rollouts."""
 
     operator_sensitivity: Flag = True
     """Whether the features that run the step operator again are computed; they are missing otherwise."""
 
 
-class StorageConfig(Section):
+class StorageConfig(Spec):
     """What is kept, and how the work is cut."""
 
     keep_states: Literal["none", "float32", "float16"] = "none"
@@ -236,7 +236,7 @@ class StorageConfig(Section):
     """Processes of one thread each; "auto" is the number of cores, or fewer where memory is short."""
 
 
-class GenerateConfig(Section):
+class GenerateConfig(Spec):
     """A data set of simulated samples and their features."""
 
     num_samples: Count

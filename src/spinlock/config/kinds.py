@@ -9,10 +9,10 @@ import yaml
 
 from spinlock.config.document import read_document
 from spinlock.config.generate import GenerateConfig
-from spinlock.config.section import Section
 from spinlock.config.train import TrainConfig
+from spinlock.core.spec import Spec
 
-SECTIONS: Mapping[str, type[Section]] = MappingProxyType({"generate": GenerateConfig, "train": TrainConfig})
+SECTIONS: Mapping[str, type[Spec]] = MappingProxyType({"generate": GenerateConfig, "train": TrainConfig})
 """Kind of file → its schema."""
 
 _STARTS: Mapping[str, Mapping[str, Any]] = {
@@ -66,15 +66,15 @@ def starting_file(kind: str) -> str:
     return "\n".join([f"# {section.__doc__}", "", *_rendered(section, _STARTS[kind], indent="")]) + "\n"
 
 
-def as_yaml(config: Section) -> str:
+def as_yaml(config: Spec) -> str:
     """A checked configuration with every key, as a file that loads to the same."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
 
 
-def _rendered(section: type[Section], values: Mapping[str, Any], *, indent: str) -> Iterator[str]:
+def _rendered(section: type[Spec], values: Mapping[str, Any], *, indent: str) -> Iterator[str]:
     for name, field in section.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, Section):
+        if isinstance(inner, type) and issubclass(inner, Spec):
             yield f"{indent}{name}:"
             yield from _rendered(inner, values.get(name, {}), indent=f"{indent}  ")
             continue

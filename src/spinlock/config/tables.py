@@ -1,15 +1,11 @@
 """The tables that configurations name entries of; imported when a name is checked, so that a schema needs no torch."""
 
-import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from spinlock.config.document import Location
-from spinlock.config.translate import expanded, shown
-from spinlock.core.errors import ConfigError, did_you_mean
+from spinlock.core.errors import did_you_mean
+from spinlock.core.spec import Location
 
 
 def unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
@@ -100,39 +96,3 @@ def precision_use_mistake(systems: Mapping[str, Mapping[str, Any]]) -> str:
             return ""
     layered = " and ".join(f"'{name}'" for name in SYSTEMS if SYSTEMS[name]().width)
     return f"bfloat16 acts on {layered} with {BFLOAT16_CHANNELS} channels and more, and none is sampled here"
-
-
-def encoder_mistake(name: str) -> str:
-    """What is wrong with the name of an encoder; "" if nothing is."""
-    from spinlock.vqvae.encoders import ENCODERS  # noqa: PLC0415
-
-    return unknown("encoder", name, ENCODERS)
-
-
-def encoder_params_mistakes(name: str, parameters: Mapping[str, Any]) -> list[tuple[Location, str]]:
-    """What is wrong with the parameters of an encoder, each with its location below them; empty if it can be made."""
-    import torch  # noqa: PLC0415
-
-    from spinlock.vqvae.encoders import ENCODERS, GIVEN_LATER  # noqa: PLC0415
-
-    known = inspect.signature(ENCODERS[name]).parameters
-    mistakes: list[tuple[Location, str]] = []
-    for parameter, value in parameters.items():
-        try:
-            ENCODERS.check_parameters(name, {parameter: value}, given_later=GIVEN_LATER)
-            TypeAdapter(known[parameter].annotation).validate_python(value, strict=True)
-        except ValidationError as error:
-            for detail in error.errors(include_url=False):
-                for below, _, rule, got in expanded(detail):
-                    mistakes.append(((parameter, *below), f"{rule} [got {shown(got)}]"))
-        except ConfigError as error:
-            mistakes.append(((parameter,), str(error).rstrip(".")))
-    if mistakes:
-        return mistakes
-    try:
-        with torch.device("meta"):  # nothing is allocated, whatever the sizes are
-            given = dict(zip(GIVEN_LATER, (1, 1, torch.Generator("cpu")), strict=True))
-            ENCODERS.build(name, **given, **parameters)
-    except ConfigError as error:
-        return [((), str(error).rstrip("."))]
-    return []

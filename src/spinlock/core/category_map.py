@@ -61,15 +61,17 @@ class CategoryMap:
         """The semantic map: every column in the category that its spec names."""
         return cls(group_indices=registry.categories, feature_names=registry.names, registry_version=registry.version)
 
-    def to_json(self) -> str:
-        """The map as text, readable by `from_json`."""
-        groups = {category: list(columns) for category, columns in self.group_indices.items()}
-        content = {
-            "group_indices": groups,
+    def to_plain(self) -> dict[str, Any]:
+        """The map as lists and words, readable by `from_plain`."""
+        return {
+            "group_indices": {category: list(columns) for category, columns in self.group_indices.items()},
             "feature_names": list(self.feature_names),
             "registry_version": self.registry_version,
         }
-        return json.dumps(content, indent=1)
+
+    def to_json(self) -> str:
+        """The map as text, readable by `from_json`."""
+        return json.dumps(self.to_plain(), indent=1)
 
     @classmethod
     def from_json(cls, text: str, *, names: Sequence[str] | None = None) -> "CategoryMap":
@@ -86,6 +88,11 @@ class CategoryMap:
             data: Any = json.loads(text)
         except ValueError as error:
             raise InputError(f"the category map is not JSON: {error}.") from error
+        return cls.from_plain(data, names=names)
+
+    @classmethod
+    def from_plain(cls, data: Any, *, names: Sequence[str] | None = None) -> "CategoryMap":
+        """The map of what JSON holds, in either form; see `from_json`."""
         bare = isinstance(data, dict) and "group_indices" not in data
         groups = data if bare else data["group_indices"] if isinstance(data, dict) else None
         if not isinstance(groups, dict) or not all(isinstance(columns, list) for columns in groups.values()):

@@ -102,7 +102,11 @@ class FeatureRegistry:
 
     def to_json(self) -> str:
         """The registry as text, readable by `from_json`."""
-        return json.dumps({"version": self.version, "features": [asdict(spec) for spec in self.specs]})
+        return json.dumps(self.to_plain())
+
+    def to_plain(self) -> dict[str, Any]:
+        """The registry as lists and words, readable by `from_plain`."""
+        return {"version": self.version, "features": [asdict(spec) for spec in self.specs]}
 
     @classmethod
     def from_json(cls, text: str) -> "FeatureRegistry":
@@ -112,7 +116,15 @@ class FeatureRegistry:
             InputError: if the text is not a feature registry.
         """
         try:
-            data: dict[str, Any] = json.loads(text)
+            data: Any = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"the feature registry is not readable: {error}.") from error
+        return cls.from_plain(data)
+
+    @classmethod
+    def from_plain(cls, data: Any) -> "FeatureRegistry":
+        """The registry of what JSON holds; see `from_json`."""
+        try:
             specs = tuple(FeatureSpec(**spec) for spec in data["features"])
             return cls(specs=specs, version=str(data["version"]))
         except (ValueError, TypeError, KeyError) as error:

@@ -1,7 +1,6 @@
-"""What a tokenizer is made to be, and what it hands out."""
+"""What a tokenizer hands out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,63 +11,6 @@ from spinlock.core.errors import InputError
 
 MISSING = -1
 """The token of a category that is absent in a sample."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Level:
-    """One codebook of every category, coarse to fine."""
-
-    latent_dim: int
-    num_tokens: int
-
-    def __post_init__(self) -> None:
-        if self.latent_dim < 1 or self.num_tokens < 2:
-            raise InputError(
-                f"a level needs latent_dim >= 1 and num_tokens >= 2; got {self.latent_dim} and {self.num_tokens}."
-            )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenizerConfig:
-    """The shape of a tokenizer: its levels, and what encodes each category's columns.
-
-    Attributes:
-        levels: coarse to fine, for every category; None leaves the sizes to what validation rows gain.
-        backend: "vqvae", "classical", "predictive" or "auto" (all are fitted, the best on validation rows is kept).
-        bits: a sample, to be spread over categories and levels where `levels` is None; None for three levels of
-            codebooks with at least 16 training rows a code.
-        category_tokens: codebook sizes of single categories, one a level, in place of those of `levels`.
-        group_embedding_dim: size of a category's embedding, which the levels quantise.
-        group_hidden_dim: width of the layer between a category's encoder and its embedding.
-        encoder: name in `ENCODERS` of what encodes a category's columns.
-        encoder_params: its parameters.
-        hierarchy: "residual": each level codes what the ones before leave over; "parallel": each codes a projection of the whole.
-        start: "classical": the learned backend begins at residual k-means (with parallel levels, at k-means of every
-            projection); "random": at random weights and codebooks, without linear paths and closed-form decoders.
-        commitment_cost: weight of the term that pulls embeddings to their codewords.
-        use_ema: codebooks follow moving averages (True) or gradients (False).
-        decay: of the moving averages.
-        orthogonality_weight: weight of the correlation between categories.
-        informativeness_weight: weight of the partial decoders' reconstruction.
-        topographic_weight: weight of the distances between rows that embeddings do not keep.
-    """
-
-    levels: tuple[Level, ...] | None
-    backend: str = "auto"
-    bits: int | None = None
-    category_tokens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    group_embedding_dim: int = 64
-    group_hidden_dim: int = 128
-    encoder: str = "MLPEncoder"
-    encoder_params: Mapping[str, object] = field(default_factory=dict)
-    hierarchy: str = "residual"
-    start: str = "classical"
-    commitment_cost: float = 0.45
-    use_ema: bool = True
-    decay: float = 0.99
-    orthogonality_weight: float = 0.1
-    informativeness_weight: float = 0.1
-    topographic_weight: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -25,20 +25,6 @@ def cluster(train_rows: FeatureTable, *, bounds: ClusterBounds, seed: int) -> Cl
     return cluster_categories(train_rows, **asdict(bounds), seed=seed)
 
 
-def clustering_facts(found: ClusteringResult) -> dict[str, Any]:
-    """A clustering as JSON keeps it; `tree_of` reads it."""
-    group_of = {column: group for group, columns in enumerate(found.map.group_indices.values()) for column in columns}
-    place = {name: column for column, name in enumerate(found.map.feature_names)}
-    return {
-        "linkage": found.linkage.tolist(),
-        "leaves": list(found.leaves),
-        "groups": [group_of[place[name]] for name in found.leaves],
-        "stability": found.stability,
-        "correlations": {str(number): value for number, value in found.correlations.items()},
-        "scores": {str(number): score for number, score in found.scores.items()},
-    }
-
-
 def tree_of(facts: Mapping[str, Any] | None) -> Tree | None:
     """The tree for the report; None where the categories did not come from a clustering."""
     if not facts:

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.rollout import Rollout
 from spinlock.core.seeds import stream
+from spinlock.core.threads import one_thread
 from spinlock.dynamics import SYSTEMS, SamplePlan, SystemSpace, simulate
 from spinlock.dynamics.precision import precision_mistake
 from spinlock.pipeline.gallery import picture_of
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of, screening_of
-from spinlock.pipeline.threads import one_thread
 from spinlock.plots.content import GalleryRollout
 from spinlock.plots.dataset_content import Coverage, DatasetContent, SamplingLine, SystemLine
 from spinlock.plots.dataset_page import render_dataset_page

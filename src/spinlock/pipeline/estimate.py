@@ -5,12 +5,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from spinlock.config.generate import GenerateConfig
+from spinlock.core.threads import one_thread
 from spinlock.dynamics.precision import in_words
 from spinlock.pipeline.memory import footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import plan_of, recipe_of
 from spinlock.pipeline.sample_block import BlockTask, make_block
-from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.workers import num_cores
 from spinlock.pipeline.workload import seconds_by_system, timed_samples
 

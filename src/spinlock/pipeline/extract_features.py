@@ -13,13 +13,13 @@ import numpy as np
 from spinlock._version import __version__
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
+from spinlock.core.software import software
+from spinlock.core.threads import one_thread
 from spinlock.dynamics import fates
 from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import block_of, consecutive_runs
-from spinlock.pipeline.software import software
-from spinlock.pipeline.threads import one_thread
 from spinlock.pipeline.workers import map_in_workers, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn

@@ -15,7 +15,8 @@ from spinlock.metrics.report import Report, SplitFigures
 from spinlock.metrics.stability import token_agreements
 from spinlock.pipeline.realizations import Halves
 from spinlock.vqvae.losses import orthogonality
-from spinlock.vqvae.tokenizer import FittedTokenizer, NormalizedTable
+from spinlock.vqvae.packing import Rows
+from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
 def judge(
@@ -39,7 +40,7 @@ def judge(
     """
     normalized = {name: tokenizer.normalize(table) for name, table in tables.items()}
     tokens = {name: tokenizer.encode(table) for name, table in tables.items()}
-    sizes = tokenizer.backend.codebook_sizes
+    sizes = tokenizer.codebook_sizes
     coders = fit_baselines(*normalized["train"], category_map=tokenizer.category_map, codebook_sizes=sizes, seed=seed)
     return Report(
         splits={
@@ -56,7 +57,7 @@ def judge(
         codebook_sizes=tuple(tuple(int(size) for size in row) for row in sizes),
         bits=float(torch.log2(sizes.double()).sum()),
         baselines=judge_baselines(coders, {name: (table.x, table.mask) for name, table in normalized.items()}),
-        backend=tokenizer.backend.name,
+        backend=tokenizer.coder.name,
         backend_mse=dict(backend_mse),
         provenance=dict(provenance),
     )
@@ -64,7 +65,7 @@ def judge(
 
 def figures_of(
     tokenizer: FittedTokenizer,
-    table: NormalizedTable,
+    table: Rows,
     *,
     tokens: TokenTable,
     train_tokens: TokenTable,

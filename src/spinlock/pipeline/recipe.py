@@ -13,6 +13,7 @@ import torch
 from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import ConfigError
+from spinlock.core.software import software
 from spinlock.dynamics import (
     Parameter,
     SamplingPlan,
@@ -26,7 +27,6 @@ from spinlock.dynamics.precision import in_words, precision_mistake
 from spinlock.dynamics.user_system import UserStep, step_digest
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.sample_block import Recipe
-from spinlock.pipeline.software import software
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 
 NOT_DATA = ("output_path", "storage")

@@ -1,24 +1,25 @@
 """`spinlock report`: one static page on a tokenizer, and the same numbers as JSON."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from spinlock.core.errors import InputError
+from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
 from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report, SplitFigures
-from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.clustering import tree_of
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tables import load_table
-from spinlock.pipeline.threads import one_thread
+from spinlock.pipeline.tokenizers import load_rows
 from spinlock.pipeline.verdict import notes
 from spinlock.plots.content import CoderLine, Doubts, GalleryRollout, GalleryToken, PageContent, ThresholdLine
 from spinlock.plots.page import render_page
 from spinlock.store.atomic import write_text
 from spinlock.store.dataset import open_dataset
+from spinlock.training.estimator import Tokenizer
 
 SPLIT = "test"
 
@@ -55,29 +56,30 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         NamesDifferError: if the data set has other columns.
     """
     progress("report", 0, 3)
-    artefact = load_artefact(tokenizer)
-    if artefact.report is None:
+    fitted = Tokenizer.from_pretrained(tokenizer)
+    record = fitted.record_
+    if record.report is None:
         raise InputError(
             f"{tokenizer} has no report.json, so there is nothing to show; train it by `spinlock train-vqvae`."
         )
-    table = load_table(dataset, artefact.feature_path).table
-    tokens = artefact.tokenizer.encode(table)
+    judged = Report.from_json(json.dumps(record.report))
+    tokens = fitted.encode(load_rows(dataset, record).table)
     progress("report", 1, 3)
     gallery, sheet = (), ()
     with open_dataset(dataset) as opened:
         if opened.has_states:
             gallery, sheet = token_gallery(tokens, opened), contact_rollouts(opened)
     progress("report", 2, 3)
-    content = page_content(artefact, artefact.report, gallery=gallery, sheet=sheet, tokens=tokens)
+    content = page_content(fitted, judged, gallery=gallery, sheet=sheet, tokens=tokens)
     numbers = output.with_suffix(".json")
     write_text(output, render_page(content))
-    write_text(numbers, artefact.report.to_json() + "\n")
+    write_text(numbers, judged.to_json() + "\n")
     progress("report", 3, 3)
     return Written(report=output, numbers=numbers, tokens_shown=len(gallery))
 
 
 def page_content(
-    artefact: Artefact,
+    tokenizer: Tokenizer,
     judged: Report,
     *,
     gallery: tuple[GalleryToken, ...] = (),
@@ -89,8 +91,8 @@ def page_content(
     levels = len(judged.codebook_sizes[0])
     shape = (len(judged.category_names), levels)
     return PageContent(
-        title=f"Tokens of {Path(artefact.training['dataset']['path']).name}",
-        num_columns=len(artefact.tokenizer.registry),
+        title=f"Tokens of {Path(tokenizer.record_.dataset.get('path', 'a table')).name}",
+        num_columns=len(tokenizer.tokenizer_.registry),
         split_sizes={name: split.num_samples for name, split in judged.splits.items()},
         category_names=judged.category_names,
         codebook_sizes=judged.codebook_sizes,
@@ -114,10 +116,10 @@ def page_content(
             if name in (SPLIT, "train")
         },
         doubts=_doubts(figures, shape=shape, tokens=tokens),
-        curves=artefact.curves,
+        curves=tokenizer.record_.curves,
         gallery=gallery,
         rollouts=sheet,
-        tree=tree_of(artefact.training.get("clustering")),
+        tree=tree_of(tokenizer.record_.facts.get("clustering")),
         notes=notes(figures),
         provenance=judged.provenance,
     )

@@ -1,7 +1,6 @@
 """Feature tables from data-set files, and the rows of every split."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,24 +54,3 @@ def load_table(path: Path, feature_path: str = AGGREGATED) -> LoadedTable:
 def family_path(family: str) -> str:
     """Where a family's table lies in a data-set file."""
     return f"/features/{family}/aggregated/features"
-
-
-def rows_by_id(table: FeatureTable, splits: Mapping[str, list[str]], *, whose: str) -> dict[str, FeatureTable]:
-    """The table's rows of every split.
-
-    Args:
-        table: of any order.
-        splits: split → ids.
-        whose: of which file, for the message.
-
-    Raises:
-        InputError: if an id is not in the table.
-    """
-    place = {name: row for row, name in enumerate(table.ids)}
-    for split, ids in splits.items():
-        lost = [name for name in ids if name not in place]
-        if lost:
-            raise InputError(
-                f"{whose} lacks {len(lost)} of {len(ids)} samples of the {split} rows, the first '{lost[0]}'."
-            )
-    return {split: table.rows([place[name] for name in ids]) for split, ids in splits.items() if ids}

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from spinlock.core.threads import one_thread
 from spinlock.core.tokens import MISSING
-from spinlock.pipeline.artefact import load_artefact
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tables import load_table
-from spinlock.pipeline.threads import one_thread
+from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.token_file import save_tokens
+from spinlock.training.estimator import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +49,10 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
     Raises:
         NamesDifferError: if the data set has other columns, naming them.
     """
-    artefact = load_artefact(tokenizer)
-    loaded = load_table(dataset, artefact.feature_path)
+    fitted = Tokenizer.from_pretrained(tokenizer)
+    loaded = load_rows(dataset, fitted.record_)
     progress("tokenize", 0, len(loaded.table))
-    tokens = artefact.tokenizer.encode(loaded.table)
+    tokens = fitted.encode(loaded.table)
     progress("tokenize", len(loaded.table), len(loaded.table))
     save_tokens(tokens, output)
     return Tokenized(

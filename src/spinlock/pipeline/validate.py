@@ -8,18 +8,21 @@ from typing import Any
 
 from spinlock.core.errors import UsageError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.threads import one_thread
+from spinlock.core.views import View, in_memory
 from spinlock.features.clean import Twin, degenerate_columns
 from spinlock.metrics.report import Report
-from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.dataset_health import ColumnHealth, category_rows, column_health, frame_features
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.realizations import Halves, load_halves
-from spinlock.pipeline.tables import load_table, rows_by_id
-from spinlock.pipeline.threads import one_thread
+from spinlock.pipeline.realizations import load_halves
+from spinlock.pipeline.tables import LoadedTable, load_table
+from spinlock.pipeline.tokenizers import is_own_data, judged_split, load_rows, own_rows, provenance_of
 from spinlock.pipeline.verdict import UNSEEN, verdict
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
+from spinlock.training.estimator import Tokenizer
+from spinlock.training.record import TrainingRecord
 
 NOISY = 0.5
 """Share of a feature's variance between realizations of one sample above which it is named."""
@@ -157,66 +160,65 @@ def validate(
         UsageError: if a split is asked for that the data set does not have, or the training rows are not to be found.
         NamesDifferError: if the data set has other columns.
     """
-    artefact = load_artefact(tokenizer)
-    loaded = load_table(dataset, artefact.feature_path)
-    if not artefact.splits:
-        raise UsageError(
-            f"{tokenizer} was fitted in memory: its training rows are not known; train it by `train-vqvae`."
-        )
-    if loaded.content == artefact.content:
-        tables = rows_by_id(loaded.table, artefact.splits, whose=str(dataset))
-        judged = split or "test"
-        tables = {**tables, "all": loaded.table} if judged == "all" else tables
-        halves = load_halves(dataset, loaded.table)
-        return verdict(_judge_again(artefact, tables, halves=halves, progress=progress), split=judged)
+    fitted = Tokenizer.from_pretrained(tokenizer)
+    loaded = load_rows(dataset, fitted.record_)
+    if is_own_data(loaded, fitted.record_):
+        views = own_rows(loaded, fitted.record_)
+        judged = split or judged_split(views, whose=str(tokenizer))
+        if judged == "all":
+            views["all"] = loaded.table
+        if judged not in views:
+            raise UsageError(
+                f"{tokenizer} has no {judged} rows to be judged by: {' and '.join(fitted.record_.fitted_splits)} rows are those "
+                f"that it was fitted to; choose among {', '.join(views)} and all."
+            )
+        return verdict(_judge_again(fitted, views, loaded, progress=progress), split=judged)
     if split is not None:
         raise UsageError(
             f"{dataset} is not the data set that {tokenizer} was fitted to (their checksums differ), so it has no {split} "
             "rows; leave --split out to judge all of its rows, none of which were seen."
         )
-    train = _training_rows(artefact, training_dataset, names=(str(tokenizer), str(dataset)))
-    tables = {"train": train, UNSEEN: loaded.table}
-    found = verdict(
-        _judge_again(artefact, tables, halves=load_halves(dataset, loaded.table), progress=progress), split=UNSEEN
-    )
+    train = _training_rows(fitted.record_, training_dataset, names=(str(tokenizer), str(dataset)))
+    views = {"train": train, UNSEEN: loaded.table}
+    found = verdict(_judge_again(fitted, views, loaded, progress=progress), split=UNSEEN)
     return {**found, "rows_equal_to_training_rows": _num_shared(train, loaded.table)}
 
 
-def _judge_again(
-    artefact: Artefact, tables: dict[str, FeatureTable], *, halves: Halves | None, progress: Progress
-) -> Report:
+def _judge_again(tokenizer: Tokenizer, views: dict[str, View], loaded: LoadedTable, *, progress: Progress) -> Report:
     """The report on a tokenizer, made anew from rows."""
     progress("judge", 0, 1)
+    record = tokenizer.record_
     report = judge(
-        artefact.tokenizer,
-        tables,
-        backend_mse=artefact.backend_mse,
-        provenance=artefact.report.provenance if artefact.report else {},
-        seed=artefact.seed,
-        halves=halves,
+        tokenizer.tokenizer_,
+        {name: in_memory(rows) for name, rows in views.items()},
+        backend_mse=record.backend_mse,
+        provenance=provenance_of(record),
+        seed=record.seed,
+        halves=load_halves(loaded.path, loaded.table),
     )
     progress("judge", 1, 1)
     return report
 
 
-def _training_rows(artefact: Artefact, path: Path | None, *, names: tuple[str, str]) -> FeatureTable:
+def _training_rows(record: TrainingRecord, path: Path | None, *, names: tuple[str, str]) -> View:
     """The rows that the tokenizer was fitted to, from the data set that it names or from where that is now."""
-    source = path or artefact.dataset_path
+    source = path or Path(record.dataset.get("path", ""))
     if not source.is_file():
         raise UsageError(
-            f"judging {names[0]} on {names[1]} needs the rows it was fitted to, for baselines and the use of codes, and {source} "
-            "is not there; say where that data set is now by --training-dataset."
+            f"judging {names[0]} on {names[1]} needs the rows it was fitted to, for baselines and the use of codes, and "
+            f"{'the file with them is not known' if source == Path() else f'{source} is not there'}; say where that data set is "
+            "by --training-dataset."
         )
-    loaded = load_table(source, artefact.feature_path)
-    if loaded.content != artefact.content:
+    loaded = load_rows(source, record)
+    if not is_own_data(loaded, record):
         raise UsageError(
             f"{source} is not the data set that {names[0]} was fitted to (their checksums differ); say where that is now by "
             "--training-dataset."
         )
-    return rows_by_id(loaded.table, {"train": artefact.splits["train"]}, whose=str(source))["train"]
+    return own_rows(loaded, record)["train"]
 
 
-def _num_shared(train: FeatureTable, judged: FeatureTable) -> int:
+def _num_shared(train: View, judged: View) -> int:
     """Rows that are judged and equal a training row in every column, to the last bit."""
-    seen = {row.tobytes() for row in train.values.numpy()}
-    return sum(row.tobytes() in seen for row in judged.values.numpy())
+    seen = {hash(row.tobytes()) for block in train.blocks() for row in block.values.numpy()}
+    return sum(hash(row.tobytes()) in seen for block in judged.blocks() for row in block.values.numpy())

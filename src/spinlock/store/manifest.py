@@ -8,8 +8,13 @@ from spinlock.store.atomic import sha256_of_bytes
 from spinlock.store.json_file import parse_json, read_json, to_json
 
 MANIFEST = "manifest.json"
-FORMAT_VERSIONS = {"tokenizer": 2, "checkpoint": 2}
-"""Kind of folder → the version that is written and read; 2 since columns are mapped before they are standardised."""
+FORMAT_VERSIONS = {"tokenizer": 3, "checkpoint": 3}
+"""Kind of folder → the version that is written and read; 3 since a tokenizer is a torch module of parts."""
+_ANEW = {
+    "tokenizer": "spinlock train-vqvae --config … --output",
+    "checkpoint": "spinlock train-vqvae --config … --output",
+}
+"""Kind of folder → the command that makes it."""
 
 
 def with_manifest(files: Mapping[str, bytes], *, kind: str) -> dict[str, bytes]:
@@ -39,8 +44,8 @@ def read_verified(folder: Path, *, kind: str) -> dict[str, bytes]:
     version, found = FORMAT_VERSIONS[kind], manifest.get("format_version")
     if found != version:
         raise InputError(
-            f"{folder} has format version {found}; this spinlock reads version {version}: make the {kind} anew, or read it with "
-            "the spinlock that wrote it."
+            f"{folder} has format version {found}; this spinlock reads version {version}: make the {kind} anew by "
+            f"`{_ANEW[kind]} {folder}`, or read it with the spinlock that wrote it."
         )
     files: dict[str, bytes] = {}
     for name, checksum in checksums.items():

@@ -68,10 +68,10 @@ def save_tokenizer_folder(
     replacement = _replacement(folder)
     shutil.rmtree(replacement, ignore_errors=True)
     write_folder(replacement, files)
+    if report is None and (folder / "report.json").is_file():
+        _drop_report(folder, files["weights.safetensors"])
     for name, data in files.items():
         write_bytes(folder / name, data)
-    if report is None:
-        (folder / "report.json").unlink(missing_ok=True)
     shutil.rmtree(replacement, ignore_errors=True)
 
 
@@ -98,6 +98,14 @@ def load_tokenizer_folder(folder: AnyPath) -> TokenizerFolder:
         training=json_of(files, "training.json", folder=folder),
         report=json_of(files, "report.json", folder=folder) if "report.json" in files else None,
     )
+
+
+def _drop_report(folder: Path, weights: bytes) -> None:
+    """Remove the report on another tokenizer, which a new one without a report replaces."""
+    there = folder / "weights.safetensors"
+    if not there.is_file() or there.read_bytes() != weights:
+        log.warning("%s holds the report on another tokenizer, which is replaced: it is removed.", folder)
+        (folder / "report.json").unlink()
 
 
 def _replacement(folder: Path) -> Path:

@@ -1,61 +1,9 @@
 """The state of a training run, as plain tensors and plain values."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-from spinlock.store.checkpoint_folder import load_latest_checkpoint, save_checkpoint
-
-
-class SavedState(NamedTuple):
-    """The state of a run.
-
-    Attributes:
-        tensors: weights, moments and generator states.
-        state: counters, curves and settings.
-    """
-
-    tensors: Mapping[str, Tensor]
-    state: Mapping[str, Any]
-
-
-class Checkpoints(ABC):
-    """Where the states of a run are kept."""
-
-    @abstractmethod
-    def save(self, *, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Keep a state."""
-
-    @abstractmethod
-    def load(self) -> SavedState | None:
-        """The newest state, if there is one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckpointFolder(Checkpoints):
-    """Checkpoints in a folder.
-
-    Attributes:
-        folder: of the checkpoints alone.
-        keep: how many stay.
-    """
-
-    folder: Path
-    keep: int = 2
-
-    def save(self, *, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Write a checkpoint, whole or not at all."""
-        save_checkpoint(self.folder, step=step, tensors=tensors, state=dict(state), keep=self.keep)
-
-    def load(self) -> SavedState | None:
-        """The newest checkpoint that verifies."""
-        found = load_latest_checkpoint(self.folder)
-        return None if found is None else SavedState(found.tensors, found.state)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -76,14 +24,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies of `tensors` under longer names."""
-    return {f"{prefix}.{name}": tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-
-
-def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors of one prefix, without it."""
-    start = f"{prefix}."
-    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+    """Copies of `tensors` on the CPU, under longer names."""
+    return {f"{prefix}.{name}": tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

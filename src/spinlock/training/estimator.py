@@ -1,126 +1,159 @@
 """The tokenizer as users meet it: fit, encode, decode, save."""
 
-import math
+import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from torch import Tensor
 
+from spinlock.categories.by_clustering import cluster_categories
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.tokens import Level, TokenizerConfig, TokenTable
+from spinlock.core.spec import Spec
+from spinlock.core.threads import one_thread
+from spinlock.core.tokens import TokenTable
+from spinlock.core.views import Selection, View
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest, token_distances
+from spinlock.store.category_file import load_category_map, save_category_map
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
-from spinlock.training.fit import LATENT_DIMS, FitResult, fit_tokenizer
-from spinlock.training.settings import TrainingSettings
+from spinlock.training.fit import FitResult, fit_tokenizer
+from spinlock.training.record import TrainingRecord, record_of
+from spinlock.training.run import OnProgress
+from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
+from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
-ROWS_PER_TOKEN = 16
-
-Table = FeatureTable | np.ndarray | Tensor
-DISTANCES = ("decoded", "levels", "hamming")
+Table = View | np.ndarray | Tensor
 LevelLike = Level | Sequence[int] | Mapping[str, int]
+DISTANCES = ("decoded", "levels", "hamming")
+CHECKPOINTS, MAPPING = "checkpoints", "category_mapping.json"
+"""Names inside a tokenizer's folder, beside its own files."""
+
+SPECS = (ModelSpec, EncoderSpec, FitSpec)
+SETTINGS: dict[str, Any] = {
+    name: field.get_default(call_default_factory=True)
+    for spec in SPECS
+    for name, field in spec.model_fields.items()
+    if name not in ("levels", "seed")
+}
+"""Setting → its default, by its name in a YAML file; `levels` and the seed, `random_state` here, are named apart."""
+
+S = TypeVar("S", bound=Spec)
 
 
 class Tokenizer(BaseEstimator):
     """Columns of features → discrete tokens, by the habits of scikit-learn.
 
-        tokenizer = Tokenizer(levels=[(32, 16), (16, 16), (8, 16)]).fit(table)
+        tokenizer = Tokenizer().fit(table)
         tokens = tokenizer.encode(table)
         back = tokenizer.decode(tokens)
         tokenizer.save_pretrained("folder")
 
-    Some of the parameter draws (`table.groups`) are held out to choose among backends and epochs; they are part of the
-    training in that sense, so keep other rows for testing.
+    Every model, encoder and training setting of a YAML file is a keyword by the same name, with the same default and the
+    same meaning: `spinlock.ModelSpec`, `spinlock.EncoderSpec` and `spinlock.FitSpec` list and describe them. Some of the
+    parameter draws (`table.groups`) are held out to choose among backends and epochs; they are part of the training in
+    that sense, so keep other rows for testing.
 
     Args:
         levels: coarse to fine, each a `Level`, a pair (latent_dim, num_tokens) or a mapping with these keys; "auto"
-            leaves the sizes to what validation rows gain. When neither they nor `bits` are given: three levels with about
-            a sixteenth of the training rows as tokens.
-        bits: a sample, spread over categories and levels by what validation rows gain.
-        category_tokens: category → its codebook sizes, one a level, in place of those of `levels`.
-        backend: "vqvae", "classical", "predictive", or "auto": all are fitted and the best is kept.
-        category_map: which columns are quantised together; by the categories in the table when not given.
-        encoder: name in `ENCODERS`.
-        encoder_params: its parameters.
-        settings: how to train; the defaults when not given.
-        validation_fraction: share of the draws that choose the model.
+            leaves the sizes to what validation rows gain.
+        category_map: which columns are quantised together: a map, or a file with one. When not given, the categories that
+            the table names; with `category_assignment="auto"`, columns that move together.
+        random_state: seed of the split, starts, shuffling, noise and dropout; a numpy generator to draw it from; None for
+            another one in every fit.
+        settings: `bits`, `backend`, `decay`, `num_epochs`, `device`, `validation_fraction` and so on.
+
+    Attributes:
+        tokenizer_: the fitted tokenizer, a torch module.
+        record_: how it came about: splits, curves, comparison, report.
+        result_: what the fit found; not there in a tokenizer that was loaded.
     """
 
-    def __init__(  # noqa: PLR0913 - what scikit-learn's `get_params` and `clone` see
+    def __init__(
         self,
-        levels: Sequence[LevelLike] | str | None = None,
+        levels: Sequence[LevelLike] | str = "auto",
         *,
-        bits: int | None = None,
-        category_tokens: Mapping[str, Sequence[int]] | None = None,
-        backend: str = "auto",
-        category_map: CategoryMap | None = None,
-        encoder: str = "MLPEncoder",
-        encoder_params: Mapping[str, object] | None = None,
-        settings: TrainingSettings | None = None,
-        validation_fraction: float = 0.15,
+        category_map: CategoryMap | str | Path | None = None,
+        random_state: object = 0,
+        **settings: Any,
     ) -> None:
+        for name in settings:
+            if name not in SETTINGS:
+                raise TypeError(f"Tokenizer has no setting '{name}'. {did_you_mean(name, SETTINGS)}")
         self.levels = levels
-        self.bits = bits
-        self.category_tokens = category_tokens
-        self.backend = backend
         self.category_map = category_map
-        self.encoder = encoder
-        self.encoder_params = encoder_params
-        self.settings = settings
-        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        for name, default in SETTINGS.items():
+            setattr(self, name, settings.get(name, default))
 
-    def fit(self, table: Table, y: object = None) -> "Tokenizer":
+    @one_thread()
+    def fit(
+        self,
+        table: Table,
+        y: object = None,
+        *,
+        validation: Table | None = None,
+        checkpoints: str | Path | None = None,
+        resume: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> "Tokenizer":
         """Fit the column transform, the codebooks and the networks.
 
         Args:
-            table: a `FeatureTable`, or an array (sample, feature) that becomes one.
+            table: rows with features: a `FeatureTable` or another view, or an array (sample, feature) that becomes one.
             y: not used; there for pipelines.
+            validation: rows that choose; `validation_fraction` of the draws in `table` when not given.
+            checkpoints: folder for the state of the training and its categories; nowhere when not given.
+            resume: go on from the newest checkpoint in that folder, if there is one; the categories are then its own.
+            on_progress: called with the figures of every epoch: "epoch", "step", "num_steps", the losses and, when due,
+                "validation_mse".
 
         Raises:
-            InputError: if there are too few rows or draws, or a level is not one.
-            ConfigError: if a setting is out of range or a name unknown.
+            InputError: if there are too few rows or draws, or the checkpoint is of a run with other settings.
+            ConfigError: if a setting is out of range, unknown, or contradicts another.
         """
         del y
-        table = _as_table(table)
-        settings = self.settings or TrainingSettings()
-        if not 0 < self.validation_fraction < 1:
-            raise InputError(f"`validation_fraction` must be between 0 and 1; got {self.validation_fraction}.")
-        fractions = (1 - self.validation_fraction, self.validation_fraction, 0.0)
-        split = split_by_group(table.groups, fractions=fractions, seed=settings.seed)
-        config = TokenizerConfig(
-            levels=self._levels(len(split.train)),
-            bits=self.bits,
-            category_tokens={name: tuple(tokens) for name, tokens in (self.category_tokens or {}).items()},
-            backend=self.backend,
-            encoder=self.encoder,
-            encoder_params=self.encoder_params or {},
+        seed = _seed_of(self.random_state)
+        model, encoder = self._spec(ModelSpec, levels=self.levels), self._spec(EncoderSpec)
+        fit = self._spec(FitSpec, seed=seed)
+        train = _as_view(table)
+        if validation is None:
+            fractions = (1 - fit.validation_fraction, fit.validation_fraction, 0.0)
+            split = split_by_group(train.groups, fractions=fractions, seed=seed)
+            train, held_out = Selection(train, split.train), Selection(train, split.validation)
+        else:
+            held_out = _as_view(validation)
+        folder = None if checkpoints is None else Path(checkpoints)
+        resumed = (
+            folder if resume and folder and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file() else None
         )
-        self.result_ = fit_tokenizer(
-            table.rows(split.train),
-            table.rows(split.validation),
-            category_map=self.category_map or CategoryMap.from_registry(table.registry),
-            config=config,
-            settings=settings,
+        category_map, clustering = self._categories(train, fit, resumed=resumed)
+        if folder is not None:
+            save_category_map(category_map, folder / MAPPING)
+        self.result_: FitResult = fit_tokenizer(
+            train,
+            held_out,
+            category_map=category_map,
+            model=model,
+            encoder=encoder,
+            fit=fit,
+            checkpoints=folder and folder / CHECKPOINTS,
+            resume=resumed is not None,
+            on_progress=on_progress,
         )
         self.tokenizer_ = self.result_.tokenizer
+        self.record_ = record_of(
+            self.result_, {"train": train, "validation": held_out}, seed=seed, clustering=clustering
+        )
         return self
-
-    def _levels(self, num_rows: int) -> tuple[Level, ...] | None:
-        """The levels asked for; None where their sizes are left to validation rows."""
-        if self.levels == "auto" or (self.levels is None and self.bits is not None):
-            return None
-        if isinstance(self.levels, str):
-            raise InputError(f"`levels` must be a list of levels or 'auto'; got '{self.levels}'.")
-        if self.levels is None:
-            return tuple(_automatic_levels(num_rows))
-        return tuple(_as_level(one) for one in self.levels)
 
     def encode(self, table: Table) -> TokenTable:
         """One token a category and level for every row.
@@ -129,11 +162,15 @@ class Tokenizer(BaseEstimator):
             NotFittedError: before `fit`.
             NamesDifferError: if the table has other columns than the one it was fitted to.
         """
-        return self._fitted("encode").encode(_as_table(table))
+        return self._fitted("encode").encode(_as_view(table))
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; from the first `num_levels` levels."""
         return self._fitted("decode").decode(tokens, num_levels)
+
+    def embed(self, table: TokenTable | Table) -> Float[Tensor, "sample category latent"]:
+        """The vector that each category's tokens stand for; 0 for an absent category."""
+        return self._fitted("embed").embed(self._tokens(table))
 
     def distances(
         self, queries: TokenTable | Table, samples: TokenTable | Table | None = None, *, kind: str = "decoded"
@@ -155,8 +192,8 @@ class Tokenizer(BaseEstimator):
         fitted = self._fitted("distances")
         if kind not in DISTANCES:
             raise ConfigError(f"unknown distance '{kind}'. {did_you_mean(kind, DISTANCES)}")
-        first = queries if isinstance(queries, TokenTable) else self.encode(queries)
-        second = first if samples is None else samples if isinstance(samples, TokenTable) else self.encode(samples)
+        first = self._tokens(queries)
+        second = first if samples is None else self._tokens(samples)
         if kind == "decoded":
             return column_distances(fitted.decode_normalized(first), fitted.decode_normalized(second))
         weights = fitted.level_weights if kind == "levels" else (1.0,) * first.codes.shape[2]
@@ -177,38 +214,80 @@ class Tokenizer(BaseEstimator):
         """
         return nearest(self.distances(queries, samples, kind=kind), num_neighbors=num_neighbors)
 
+    def to(self, device: torch.device | str) -> "Tokenizer":
+        """Let the fitted tokenizer work on a device; tokens and tables come back on the CPU."""
+        self._fitted("to").to(device)
+        return self
+
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write everything that encoding raw columns needs into a folder."""
+        """Write everything that encoding raw columns needs into a folder, and the record of the training."""
         tokenizer = self._fitted("save_pretrained")
-        result: FitResult | None = getattr(self, "result_", None)
-        training = {} if result is None else _training_of(result)
         save_tokenizer_folder(
-            Path(folder), tensors=tokenizer.tensors(), tokenizer=tokenizer.description(), training=training
+            Path(folder),
+            tensors={name: tensor.cpu() for name, tensor in tokenizer.state_dict().items()},
+            tokenizer=tokenizer.settings(),
+            training=self.record_.facts,
+            report=self.record_.report,
         )
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Tokenizer":
-        """The tokenizer that was saved in a folder.
+        """The tokenizer that was saved in a folder, with its settings and its record; saved again, it gives the same files.
 
         Raises:
             InputError: if the folder holds no tokenizer, or a damaged one.
         """
         files = load_tokenizer_folder(Path(folder))
-        fitted = FittedTokenizer.from_parts(files.tensors, files.tokenizer)
-        config = fitted.config
-        tokenizer = cls(
-            levels=list(config.levels or ()),
-            category_tokens=config.category_tokens,
-            backend=config.backend,
-            category_map=fitted.category_map,
-            encoder=config.encoder,
-            encoder_params=config.encoder_params,
-        )
+        try:
+            fitted = FittedTokenizer.restored(files.tensors, files.tokenizer)
+            made = fitted.provenance
+            settings = {**made["model"], **made["encoder"], **made["fit"]}
+            seed = settings.pop("seed")
+            tokenizer = cls(category_map=fitted.category_map, random_state=seed, **settings)
+        except (InputError, KeyError, TypeError) as error:
+            raise InputError(f"{folder}: {error}") from error
         tokenizer.tokenizer_ = fitted
+        tokenizer.record_ = TrainingRecord(facts=files.training, report=files.report)
         return tokenizer
 
     def __sklearn_is_fitted__(self) -> bool:
         return "tokenizer_" in vars(self)
+
+    def _spec(self, spec: type[S], **others: object) -> S:
+        """The part of the parameters that a spec holds."""
+        names = [name for name in spec.model_fields if name in SETTINGS]
+        return spec(**{name: _plain(getattr(self, name)) for name in names}, **_plain(others))
+
+    def _categories(self, train: View, fit: FitSpec, *, resumed: Path | None) -> Any:
+        """The category map and the clustering that it came from, if it came from one."""
+        names, given = train.registry.names, self.category_map
+        if isinstance(given, str | Path):
+            given = load_category_map(given, names=names)
+        if given is not None and fit.category_assignment is not None:
+            raise ConfigError("`category_map` contradicts category_assignment='auto'; remove one of the two.")
+        if resumed is not None:
+            kept = load_category_map(resumed / MAPPING, names=names)
+            if given is not None and kept.group_indices != given.group_indices:
+                raise InputError(
+                    f"the category map contradicts the categories that {resumed} was trained with; train into another folder, or "
+                    "resume with the map that it was started with."
+                )
+            return kept, None
+        if given is not None:
+            return given, None
+        if fit.category_assignment is None:
+            return CategoryMap.from_registry(train.registry), None
+        found = cluster_categories(
+            train,
+            max_clusters=fit.max_clusters,
+            min_features_per_category=fit.min_features_per_category,
+            orthogonality_target=fit.orthogonality_target,
+            seed=fit.seed,
+        )
+        return found.map, found
+
+    def _tokens(self, table: TokenTable | Table) -> TokenTable:
+        return table if isinstance(table, TokenTable) else self.encode(table)
 
     def _fitted(self, wish: str) -> FittedTokenizer:
         if not self.__sklearn_is_fitted__():
@@ -216,32 +295,37 @@ class Tokenizer(BaseEstimator):
         return self.tokenizer_
 
 
-def _training_of(result: FitResult) -> dict[str, object]:
-    """What `training.json` holds."""
-    return {
-        "kept": result.kept,
-        "comparison": [asdict(score) for score in result.comparison],
-        "history": asdict(result.history),
-    }
+def _signature() -> inspect.Signature:
+    """The signature that scikit-learn and `help` see: every setting by name."""
+    named = [p for p in inspect.signature(Tokenizer.__init__).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    settings = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=d) for name, d in SETTINGS.items()]
+    return inspect.Signature([*named, *settings])
 
 
-def _as_table(table: Table) -> FeatureTable:
-    return table if isinstance(table, FeatureTable) else FeatureTable.from_array(table)
+Tokenizer.__init__.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def _as_level(level: LevelLike) -> Level:
-    if isinstance(level, Level):
-        return level
-    if isinstance(level, Mapping):
-        if set(level) != {"latent_dim", "num_tokens"}:
-            raise InputError(f"a level has the keys latent_dim and num_tokens; got {', '.join(map(str, level))}.")
-        return Level(**level)
-    if len(level) != 2:
-        raise InputError(f"a level is a pair (latent_dim, num_tokens); got {tuple(level)}.")
-    return Level(latent_dim=int(level[0]), num_tokens=int(level[1]))
+def _as_view(table: Table) -> View:
+    return FeatureTable.from_array(table) if isinstance(table, np.ndarray | Tensor) else table
 
 
-def _automatic_levels(num_rows: int) -> list[Level]:
-    """Three levels with the power of 2 tokens that is next to rows / 16, between 4 and 512."""
-    tokens = 2 ** min(9, max(2, round(math.log2(max(1.0, num_rows / ROWS_PER_TOKEN)))))
-    return [Level(latent_dim=latent_dim, num_tokens=tokens) for latent_dim in LATENT_DIMS]
+def _seed_of(random_state: object) -> int:
+    """A seed as scikit-learn's `random_state` gives one."""
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    return int(check_random_state(random_state).randint(2**31 - 1))  # pyright: ignore[reportArgumentType]
+
+
+def _plain(value: Any) -> Any:
+    """Numpy's scalars as Python's, wherever they stand: settings are strict about types."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value

@@ -1,6 +1,6 @@
 """The sizes of the codebooks: as asked for, or chosen by what held-out rows gain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -8,12 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.errors import ConfigError, did_you_mean
-from spinlock.core.tokens import TokenizerConfig
-from spinlock.training.rows import Rows, TrainingData, mixed_pool
-from spinlock.training.settings import TrainingSettings
+from spinlock.training.data import TrainingData
 from spinlock.vqvae.beam_search import beam_search, codeword_sums
-from spinlock.vqvae.classical import ResidualFit, fit_residual_codebooks, row_neighbors
 from spinlock.vqvae.codebook_sizes import ROWS_PER_TOKEN, codebook_sizes, level_bits, most_bits, spread_bits
+from spinlock.vqvae.packing import Rows
+from spinlock.vqvae.residual_codebooks import ResidualFit, fit_residual_codebooks
+from spinlock.vqvae.spec import ModelSpec
 
 ROWS_PER_TOKEN_AUTO = 16.0
 """Training rows a code of `levels: auto`: with fewer a codebook partly memorises."""
@@ -36,33 +36,30 @@ class Sizes(NamedTuple):
     reason: str
 
 
-def choose_sizes(
-    data: TrainingData, *, category_names: tuple[str, ...], config: TokenizerConfig, settings: TrainingSettings
-) -> Sizes:
+def choose_sizes(data: TrainingData, *, category_names: tuple[str, ...], model: ModelSpec) -> Sizes:
     """The sizes that the configuration asks for; where it leaves them open, those that validation rows choose.
 
     Args:
         data: training rows that trial codebooks are fitted to, and validation rows that judge them.
         category_names: in the order of the packing.
-        config: `levels`, `category_tokens`, `bits`.
-        settings: the seed.
+        model: `levels`, `category_tokens`, `bits`.
 
     Raises:
         ConfigError: if a category is unknown or has another number of levels, or the bits are too few.
     """
-    if config.levels is not None:
-        return _as_asked(category_names, config)
+    if model.levels is not None:
+        return _as_asked(category_names, model)
     num_rows, count = len(data.train.x), len(category_names)
-    if config.bits is None:
+    if model.bits is None:
         most = most_bits(num_rows, rows_per_token=ROWS_PER_TOKEN_AUTO)
         total, rows_per_token = NUM_LEVELS_AUTO * most * count, ROWS_PER_TOKEN_AUTO
         whence = f"{NUM_LEVELS_AUTO} levels with at least {ROWS_PER_TOKEN_AUTO:g} training rows a code, as bits"
     else:
-        most, total, rows_per_token = most_bits(num_rows), config.bits, ROWS_PER_TOKEN
-        whence = f"{config.bits} bits"
+        most, total, rows_per_token = most_bits(num_rows), model.bits, ROWS_PER_TOKEN
+        whence = f"{model.bits} bits"
     if total < count:
         raise ConfigError(f"`bits` must give every category one bit; got {total} for {count} categories.")
-    trials = _Trials(data, most=most, seed=settings.seed)
+    trials = _Trials(data, most=most)
     bits = spread_bits(total, num_categories=count, error=trials.error)
     spread = ", ".join(f"{name} {one}" for name, one in zip(category_names, bits, strict=True))
     reason = (
@@ -72,18 +69,12 @@ def choose_sizes(
     return Sizes(codebook_sizes(bits, most=most), reason)
 
 
-def _as_asked(category_names: tuple[str, ...], config: TokenizerConfig) -> Sizes:
-    levels = config.levels or ()
+def _as_asked(category_names: tuple[str, ...], model: ModelSpec) -> Sizes:
+    levels = model.levels or ()
     sizes = torch.tensor([[level.num_tokens for level in levels]] * len(category_names))
-    for name, tokens in config.category_tokens.items():
+    for name, tokens in model.category_tokens.items():
         if name not in category_names:
             raise ConfigError(f"`category_tokens`: unknown category '{name}'. {did_you_mean(name, category_names)}")
-        if len(tokens) != len(levels):
-            raise ConfigError(
-                f"`category_tokens` of '{name}' must have one size for each of the {len(levels)} levels; got {list(tokens)}."
-            )
-        if min(tokens) < 1:
-            raise ConfigError(f"`category_tokens` of '{name}' must be sizes of at least 1; got {list(tokens)}.")
         sizes[category_names.index(name)] = torch.tensor(list(tokens))
     return Sizes(sizes, "as configured.")
 
@@ -102,11 +93,11 @@ class _Trials:
     The codebooks of a category and a number of bits are fitted once.
     """
 
-    def __init__(self, data: TrainingData, *, most: int, seed: int) -> None:
-        self.data, self.most, self.seed = data, most, seed
-        self.pool = mixed_pool(data.train, num_rows=POOL_ROWS, seed=seed)
+    def __init__(self, data: TrainingData, *, most: int) -> None:
+        self.data, self.most = data, most
+        self.how = replace(TRIAL, num_neighbors=data.spec.num_neighbors, mixing_reach=data.spec.mixing_reach)
+        self.pool = data.pool(POOL_ROWS)
         self.fitted: dict[tuple[int, int], _Reconstruction] = {}
-        self.neighbors: dict[int, Tensor] = {}
 
     def error(self, bits: tuple[int, ...]) -> float:
         """Mean squared error of the validation rows when category c has `bits[c]` bits."""
@@ -134,15 +125,13 @@ class _Trials:
         columns = self._columns(category)
         targets = self.data.train.x[:, columns][None].contiguous()
         present = self.data.train.mask[:, columns].any(dim=1)[None]
-        if category not in self.neighbors:
-            self.neighbors[category] = row_neighbors(targets, present, fit=TRIAL)
         books = fit_residual_codebooks(
             targets,
             present,
             num_tokens=[2**level for level in level_bits(bits, most=self.most)],
-            seed=self.seed,
-            fit=TRIAL,
-            neighbors=self.neighbors[category],
+            seed=self.data.spec.seed,
+            fit=self.how,
+            neighbors=self.data.category_neighbors[category : category + 1],
         )
         sides = []
         for rows in (self.pool, self.data.validation):

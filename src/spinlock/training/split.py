@@ -54,12 +54,13 @@ def split_by_group(
     owner = np.empty(len(names), dtype=int)
     order = stream(seed, "split").permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]  # large groups first: small ones even out what they leave
+    empty = list(parts)
     for place, group in enumerate(order):
-        empty = [part for part in parts if not (owner[order[:place]] == part).any()]
         # Towards the end every part must still get a group.
         choices = empty if len(order) - place <= len(empty) else parts
         owner[group] = max(choices, key=lambda part: lacking[part])
         lacking[owner[group]] -= sizes[group]
+        empty = [part for part in empty if part != owner[group]]
     side = owner[members]
     train, validation, test = (torch.from_numpy(np.flatnonzero(side == part)) for part in range(3))
     return Split(train, validation, test)

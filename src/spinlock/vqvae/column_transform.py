@@ -1,6 +1,5 @@
 """From columns in physical units to bounded, standardised ones, and back."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,16 +8,16 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.vqvae.column_warp import ColumnWarp
+from spinlock.vqvae.part import Part
 
 QUANTILE = 0.005
 """Values below this quantile of the training rows, or above its complement, are set to it."""
-_OWN = ("low", "high", "center", "scale", "observed")
 RELATIVE_RESOLUTION = 1e-6
 """A column whose spread is below this fraction of its magnitude is constant up to float32 rounding."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ColumnTransform:
+@dataclass(kw_only=True, eq=False, repr=False)
+class ColumnTransform(Part):
     """Winsorise, warp, then standardise:  z = (w(min(max(x, low), high)) - center) / scale.
 
     `low` and `high` are the 0.5 % and 99.5 % quantiles of the training rows' present values, w a monotone map of each
@@ -71,7 +70,7 @@ class ColumnTransform:
         varies = spread > RELATIVE_RESOLUTION * torch.maximum(low.abs(), high.abs())
         low, high = (torch.where(varies, edge, mean) for edge in (low, high))
         maps = ColumnWarp.fit(torch.where(varies | clipped.isnan(), clipped, mean), choice=warp)
-        warped = maps.apply(kept.clamp(low, high))
+        warped = maps(kept.clamp(low, high))
         center = torch.nanmean(warped, dim=0)
         scale = torch.where(varies, torch.nanmean((warped - center) ** 2, dim=0).sqrt(), 1.0)
         return cls(warp=maps, low=low, high=high, center=center, scale=scale, observed=observed)
@@ -81,12 +80,12 @@ class ColumnTransform:
         """Columns that say nothing: constant or never seen in the training rows."""
         return self.low == self.high
 
-    def apply(
+    def forward(
         self, values: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
     ) -> tuple[Float[Tensor, "sample column"], Bool[Tensor, "sample column"]]:
         """Standardised columns, 0 where missing, and the mask without columns that training never saw."""
         mask = mask & ~torch.isnan(values) & self.observed
-        z = (self.warp.apply(self._winsorised(values.double())) - self.center) / self.scale
+        z = (self.warp(self._winsorised(values.double())) - self.center) / self.scale
         return torch.where(mask, z, 0.0).to(values.dtype), mask
 
     def excess(
@@ -97,30 +96,19 @@ class ColumnTransform:
         A column that was constant in the training rows has its own magnitude as the unit. 0 where missing.
         """
         x = values.double()
-        beyond = self.warp.apply(x) - self.warp.apply(self._winsorised(x))
+        beyond = self.warp(x) - self.warp(self._winsorised(x))
         unit = torch.where(self.is_constant, self.low.abs().clamp(min=torch.finfo(torch.float32).tiny), self.scale)
         return torch.where(mask & self.observed & ~torch.isnan(values), beyond / unit, 0.0)
 
     def invert(self, z: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         """Columns in their own units, within the training rows' quantiles; NaN where training saw no value."""
-        low, high = (self.warp.apply(edge[None]) for edge in (self.low, self.high))
+        low, high = (self.warp(edge[None]) for edge in (self.low, self.high))
         w = (self.center + self.scale * z.double()).clamp(low, high)
         x = self._winsorised(self.warp.invert(w))
         return torch.where(self.observed, x, torch.nan).to(z.dtype)
 
     def _winsorised(self, x: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         return x.clamp(self.low, self.high)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything, by name."""
-        own = {name: getattr(self, name) for name in _OWN}
-        return own | {f"warp.{name}": tensor for name, tensor in self.warp.tensors().items()}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "ColumnTransform":
-        """The transform that `tensors` came from."""
-        maps = {name.removeprefix("warp."): tensor for name, tensor in tensors.items() if name.startswith("warp.")}
-        return cls(warp=ColumnWarp.from_tensors(maps), **{name: tensors[name] for name in _OWN})
 
 
 def _quantile(values: Float[Tensor, "sample column"], q: float) -> Float[Tensor, " column"]:

@@ -1,14 +1,16 @@
 """What is done to the values of a column before they are standardised: nothing, a signed logarithm, or their ranks made normal."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spinlock.core.warp_names import WARPS
+from spinlock.vqvae.part import Part
+from spinlock.vqvae.spec import Warp
 
+WARPS: tuple[str, ...] = get_args(Warp)
 HEAVY = 15.0
 """Excess kurtosis beyond which a column is warped: that of values of which one in eighteen makes up all the spread."""
 UNITS = 3.0
@@ -20,8 +22,8 @@ RESOLUTION = 1e-5
 """Differences below this fraction of a column's magnitude are not spread any further: float32 would not bring them back."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ColumnWarp:
+@dataclass(kw_only=True, eq=False, repr=False)
+class ColumnWarp(Part):
     """A monotone map of each column, and its inverse.
 
     linear        x
@@ -61,7 +63,7 @@ class ColumnWarp:
         warp = cls(kind=kind, middle=middle, unit=unit, knots=flat, heights=flat)
         if choice == "auto":
             heavy = excess_kurtosis(values) > HEAVY
-            kind = heavy.long() + (heavy & (excess_kurtosis(warp.apply(values)) > HEAVY)).long()
+            kind = heavy.long() + (heavy & (excess_kurtosis(warp(values)) > HEAVY)).long()
         else:
             varies = values.nan_to_num(-torch.inf).amax(0) > values.nan_to_num(torch.inf).amin(0)
             kind = WARPS.index(choice) * varies.long()
@@ -71,7 +73,7 @@ class ColumnWarp:
             knots[column], heights[column] = _rank_knots(values[:, column])
         return cls(kind=kind, middle=middle, unit=unit, knots=knots, heights=heights)
 
-    def apply(self, x: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
+    def forward(self, x: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         """The warped columns; NaN stays NaN."""
         away = x - self.middle
         logarithm = away.sign() * torch.log1p(away.abs() / self.unit)
@@ -102,15 +104,6 @@ class ColumnWarp:
             for place, warp in enumerate(WARPS)
             if place
         }
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything, by name."""
-        return {name: getattr(self, name) for name in ("kind", "middle", "unit", "knots", "heights")}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "ColumnWarp":
-        """The maps that `tensors` came from."""
-        return cls(**{name: tensors[name] for name in ("kind", "middle", "unit", "knots", "heights")})
 
 
 def excess_kurtosis(values: Float[Tensor, "sample column"]) -> Float[Tensor, " column"]:

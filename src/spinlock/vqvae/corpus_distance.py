@@ -1,9 +1,7 @@
 """How far a row lies from what a tokenizer was fitted to, and from where on it is called foreign."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +9,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.core.tokens import MISSING
+from spinlock.vqvae.part import Part
 
 MOST = 3.0
 """Standard deviations at which the error of one column stops to count more: a foreign row is wrong in many columns."""
@@ -50,8 +49,8 @@ def usual_errors(
     return usual.clamp(min=1e-6)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class CorpusBoundary:
+@dataclass(kw_only=True, eq=False, repr=False)
+class CorpusBoundary(Part):
     """What rows of the corpus leave over, and from which distance on a row is called foreign.
 
     Attributes:
@@ -96,19 +95,6 @@ class CorpusBoundary:
     def is_outside(self, distances: Float[Tensor, " sample"]) -> Bool[Tensor, " sample"]:
         """True where a distance exceeds the threshold; False where it is not known."""
         return distances > self.threshold
-
-    def tensors(self) -> dict[str, Tensor]:
-        """What is not in `settings`."""
-        return {"usual": self.usual}
-
-    def settings(self) -> dict[str, Any]:
-        """Fit for JSON; `from_tensors` reads it."""
-        return {"threshold": self.threshold, "quantile": self.quantile, "num_rows": self.num_rows}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> "CorpusBoundary":
-        """The boundary that `tensors` and `settings` came from."""
-        return cls(usual=tensors["usual"], **settings)
 
 
 def corpus_distance(

@@ -58,11 +58,6 @@ class GroupedFeatureExtractor(nn.Module):
         """Set the linear path."""
         self.skip.copy_(axes)
 
-    def start_at_random(self, *, generator: torch.Generator) -> None:
-        """Draw the output weights, and leave the linear path at 0 for good."""
-        self.out.draw(generator=generator)
-        self.skip.requires_grad_(False)
-
     def forward(self, x: Float[Tensor, "category row width"]) -> Float[Tensor, "category row embedding"]:
         """The embedding of every category."""
         return torch.baddbmm(self.out(torch.relu(self.hidden(self.encoder(x)))), x, self.skip)

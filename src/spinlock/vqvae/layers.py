@@ -44,12 +44,6 @@ class CategoricalLinear(nn.Module):
         self.weight = nn.Parameter(zeros if weight is None else (2 * weight - 1) * bound)
         self.bias = nn.Parameter(torch.zeros(num_categories, 1, output_dim))
 
-    @torch.no_grad()
-    def draw(self, *, generator: torch.Generator) -> None:
-        """Draw the weights uniformly within ±1/√input_dim."""
-        uniform = 2 * torch.rand(self.weight.shape, generator=generator) - 1
-        self.weight.copy_(uniform / math.sqrt(self.weight.shape[1]))
-
     def forward(self, x: Float[Tensor, "category row input"]) -> Float[Tensor, "category row output"]:
         """The product of every category."""
         return torch.baddbmm(self.bias, x, self.weight)

@@ -40,32 +40,6 @@ def informativeness(
     return torch.stack([reconstruction(decoded, target, mask) for decoded in partial]).mean()
 
 
-def topographic(
-    x: Float[Tensor, "category row width"], embedding: Float[Tensor, "category row embedding"]
-) -> Float[Tensor, ""]:
-    """1 - correlation between the distances of rows before and after embedding, averaged over the categories.
-
-    Over all pairs of rows i < j of a category:  corr(|x_i - x_j|, |e_i - e_j|), Pearson's. 0 where the embedding keeps all
-    distances up to a factor, about 1 where it keeps none. A category whose rows are all alike counts as uncorrelated. 0
-    where there are fewer than three rows.
-
-    Source: Brighton & Kirby 2006, Artificial Life 12, 229 (topographic similarity).
-    """
-    rows = x.shape[1]
-    if rows < 3:
-        return embedding.new_zeros(())
-    first, second = torch.triu_indices(rows, rows, offset=1, device=x.device)
-    before, after = (_standard((part[:, first] - part[:, second]).square().sum(dim=2)) for part in (x, embedding))
-    return 1.0 - (before * after).mean()
-
-
-def _standard(squares: Float[Tensor, "category pair"]) -> Float[Tensor, "category pair"]:
-    """Distances with mean 0 and variance 1."""
-    distances = (squares + EPSILON).sqrt()
-    centred = distances - distances.mean(dim=1, keepdim=True)
-    return centred * torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + EPSILON)
-
-
 def orthogonality(embeddings: Float[Tensor, "row category latent"]) -> Float[Tensor, ""]:
     """Mean squared correlation between coordinates of different categories, over the rows.
 

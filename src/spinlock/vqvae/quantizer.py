@@ -8,8 +8,25 @@ from torch import Tensor, nn
 
 from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.kmeans import nearest
+from spinlock.vqvae.spec import Level, QuantizerSpec
 
 SMOOTHING = 1e-5
+
+
+class CodebookStatistics(NamedTuple):
+    """What a batch says about a level's codebooks; `CategoricalQuantizer.follow` applies it.
+
+    Attributes:
+        counts: rows that chose each code.
+        sums: of their residuals.
+        residuals: of the batch, to which rarely chosen codes may be moved.
+        weight: 0 for rows that lack the category.
+    """
+
+    counts: Float[Tensor, "category token"]
+    sums: Float[Tensor, "category token embedding"]
+    residuals: Float[Tensor, "category row embedding"]
+    weight: Float[Tensor, "category row 1"]
 
 
 class Quantized(NamedTuple):
@@ -20,12 +37,14 @@ class Quantized(NamedTuple):
         codewords: the chosen codewords themselves; without gradient where they follow moving averages.
         commitment: mean squared distance of the residuals to their codewords; moves the encoder.
         codebook_loss: the same distance, moving the codewords; 0 where they follow moving averages.
+        statistics: what the codebooks are to follow; None where they follow gradients, and outside of training.
     """
 
     codes: Int[Tensor, "category row"]
     codewords: Float[Tensor, "category row embedding"]
     commitment: Float[Tensor, ""]
     codebook_loss: Float[Tensor, ""]
+    statistics: CodebookStatistics | None
 
 
 class CategoricalQuantizer(nn.Module):
@@ -37,12 +56,9 @@ class CategoricalQuantizer(nn.Module):
 
     Args:
         num_categories: number of codebooks.
-        num_tokens: codewords of each.
+        level: their number of codewords, and the size of the space in which they are looked up.
         embedding_dim: size of a codeword.
-        latent_dim: size of the space in which the nearest codeword is looked up; at most `embedding_dim`.
-        decay: of the moving averages.
-        use_ema: moving averages (True), or gradients and a codebook loss (False).
-        restart_threshold: a code whose moving count is below this share of rows / num_tokens is moved.
+        spec: how the codewords move.
     """
 
     axes: Float[Tensor, "category embedding latent"]
@@ -51,30 +67,19 @@ class CategoricalQuantizer(nn.Module):
     is_used: Bool[Tensor, "category token"]
     codewords: Float[Tensor, "category token embedding"]
 
-    def __init__(
-        self,
-        *,
-        num_categories: int,
-        num_tokens: int,
-        embedding_dim: int,
-        latent_dim: int,
-        decay: float = 0.99,
-        use_ema: bool = True,
-        restart_threshold: float = 0.05,
-    ) -> None:
+    def __init__(self, *, num_categories: int, level: Level, embedding_dim: int, spec: QuantizerSpec) -> None:
         super().__init__()
-        self.num_tokens, self.decay, self.use_ema = num_tokens, decay, use_ema
-        self.restart_threshold = restart_threshold
-        latent_dim = min(latent_dim, embedding_dim)
-        words = torch.zeros(num_categories, num_tokens, embedding_dim)
-        if use_ema:
+        self.spec, self.num_tokens = spec, level.num_tokens
+        latent_dim = min(level.latent_dim, embedding_dim)
+        words = torch.zeros(num_categories, self.num_tokens, embedding_dim)
+        if spec.use_ema:
             self.register_buffer("codewords", words)
         else:
             self.codewords = nn.Parameter(words)
         self.register_buffer("axes", torch.eye(embedding_dim)[:, :latent_dim].repeat(num_categories, 1, 1))
-        self.register_buffer("counts", torch.ones(num_categories, num_tokens))
-        self.register_buffer("sums", torch.zeros(num_categories, num_tokens, embedding_dim))
-        self.register_buffer("is_used", torch.ones(num_categories, num_tokens, dtype=torch.bool))
+        self.register_buffer("counts", torch.ones(num_categories, self.num_tokens))
+        self.register_buffer("sums", torch.zeros(num_categories, self.num_tokens, embedding_dim))
+        self.register_buffer("is_used", torch.ones(num_categories, self.num_tokens, dtype=torch.bool))
 
     @torch.no_grad()
     def start_at(
@@ -90,31 +95,19 @@ class CategoricalQuantizer(nn.Module):
         self.counts.fill_(batch_size / self.num_tokens)
         self.sums.copy_(codebook.codewords * self.counts[..., None])
 
-    @torch.no_grad()
-    def start_uniform(self, *, generator: torch.Generator, batch_size: int) -> None:
-        """Draw every coordinate of every codeword uniformly within ±1 / num_tokens (van den Oord et al. 2017's code)."""
-        drawn = (2 * torch.rand(self.codewords.shape, generator=generator) - 1) / self.num_tokens
-        book = Codebook(drawn.to(self.codewords), torch.ones_like(self.is_used))
-        self.start_at(book, axes=self.axes, batch_size=batch_size)
-
     @property
     def codebook(self) -> Codebook:
         """The codewords."""
         return Codebook(self.codewords.detach(), self.is_used)
 
     def forward(
-        self,
-        residuals: Float[Tensor, "category row embedding"],
-        present: Bool[Tensor, "category row"],
-        *,
-        generator: torch.Generator | None = None,
+        self, residuals: Float[Tensor, "category row embedding"], present: Bool[Tensor, "category row"]
     ) -> Quantized:
-        """The nearest codewords; in training mode the moving averages take a step.
+        """The nearest codewords; nothing is changed.
 
         Args:
             residuals: what the levels before left over.
             present: False for rows that lack the category; they count for nothing.
-            generator: for restarts; none without.
         """
         latent = residuals @ self.axes
         keys = self.codewords.detach() @ self.axes
@@ -125,31 +118,38 @@ class CategoricalQuantizer(nn.Module):
         # Over all coordinates, not only those of the look-up: the others would grow without anything to hold them.
         missed = ((residuals - words.detach()) * weight).flatten()
         commitment = missed.dot(missed) / entries
-        codebook_loss = commitment.new_zeros(())
-        if not self.use_ema:
+        codebook_loss, statistics = commitment.new_zeros(()), None
+        if not self.spec.use_ema:
             codebook_loss = ((residuals.detach() - words).square() * weight).sum() / entries
         elif self.training:
-            self._follow(residuals.detach(), codes, weight, generator)
-        return Quantized(codes, words, commitment, codebook_loss)
+            statistics = self._statistics(residuals.detach(), codes, weight)
+        return Quantized(codes, words, commitment, codebook_loss, statistics)
 
-    @torch.no_grad()
-    def _follow(
+    def _statistics(
         self,
         residuals: Float[Tensor, "category row embedding"],
         codes: Int[Tensor, "category row"],
         weight: Float[Tensor, "category row 1"],
-        generator: torch.Generator | None,
-    ) -> None:
-        """One step of the moving averages, then restarts."""
-        categories, rows, embedding = residuals.shape
+    ) -> CodebookStatistics:
+        categories, _, embedding = residuals.shape
         place = (codes + self.num_tokens * torch.arange(categories, device=codes.device)[:, None]).flatten()
         sums = torch.zeros_like(self.sums).view(-1, embedding)
         sums.index_add_(0, place, (residuals * weight).flatten(0, 1))
         counts = torch.zeros_like(self.counts).view(-1).index_add_(0, place, weight.flatten())
-        self.counts.lerp_(counts.view_as(self.counts), 1 - self.decay)
-        self.sums.lerp_(sums.view_as(self.sums), 1 - self.decay)
+        return CodebookStatistics(counts.view_as(self.counts), sums.view_as(self.sums), residuals, weight)
+
+    @torch.no_grad()
+    def follow(self, statistics: CodebookStatistics, *, generator: torch.Generator | None = None) -> None:
+        """One step of the moving averages, then restarts.
+
+        Args:
+            statistics: of a batch.
+            generator: for restarts; none without.
+        """
+        self.counts.lerp_(statistics.counts, 1 - self.spec.decay)
+        self.sums.lerp_(statistics.sums, 1 - self.spec.decay)
         if generator is not None:
-            self._restart(residuals, weight, generator)
+            self._restart(statistics.residuals, statistics.weight, generator)
         total = self.counts.sum(dim=1, keepdim=True)
         # Laplace smoothing, on a copy: a code that nothing chose keeps a finite codeword.
         smoothed = (self.counts + SMOOTHING) / (total + self.num_tokens * SMOOTHING) * total
@@ -163,7 +163,7 @@ class CategoricalQuantizer(nn.Module):
     ) -> None:
         """Move rarely chosen codes to random rows of the batch: vector, sum and count."""
         rows = weight.sum(dim=1) / self.num_tokens  # (category, 1): rows a code, if all were chosen alike
-        dead = (self.counts < self.restart_threshold * rows) | ~self.is_used
+        dead = (self.counts < self.spec.restart_threshold * rows) | ~self.is_used
         if not dead.any():
             return
         chances = (weight[..., 0] + torch.finfo(weight.dtype).tiny).cpu()

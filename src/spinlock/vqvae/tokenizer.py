@@ -1,112 +1,115 @@
 """A fitted tokenizer: from a table of raw columns to tokens, and back."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import InputError
-from spinlock.core.feature_table import FeatureRegistry, FeatureTable
-from spinlock.core.tokens import TokenizerConfig, TokenTable
-from spinlock.vqvae.backend import Backend, config_from_json
-from spinlock.vqvae.classical import ClassicalBackend
-from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.core.errors import ConfigError, InputError
+from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
+from spinlock.core.tokens import TokenTable
+from spinlock.core.views import View
+from spinlock.vqvae.coders.classical import ClassicalCoder
+from spinlock.vqvae.coders.joint import JointCoder
+from spinlock.vqvae.coders.learned import LearnedCoder
 from spinlock.vqvae.corpus_distance import CorpusBoundary, category_errors, corpus_distance
-from spinlock.vqvae.imputation import CategoryImputer
-from spinlock.vqvae.learned import LearnedBackend
-from spinlock.vqvae.packing import Packing
-from spinlock.vqvae.predictive.backend import PredictiveBackend
+from spinlock.vqvae.normalizer import TableNormalizer
+from spinlock.vqvae.packing import Rows
+from spinlock.vqvae.part import Part, tensors_below
 
-BACKENDS: Mapping[str, type[Backend]] = {
-    "classical": ClassicalBackend,
-    "vqvae": LearnedBackend,
-    "predictive": PredictiveBackend,
+PARTS: Mapping[str, type[Part]] = {
+    part.__name__: part for part in (ClassicalCoder, JointCoder, LearnedCoder, TableNormalizer, CorpusBoundary)
 }
 
 
-class NormalizedTable(NamedTuple):
-    """Standardised columns as a quantiser sees them.
-
-    Attributes:
-        x: missing entries filled in from the same category.
-        mask: True where a value was present.
-    """
-
-    x: Float[Tensor, "sample column"]
-    mask: Bool[Tensor, "sample column"]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FittedTokenizer:
+@dataclass(kw_only=True, eq=False, repr=False)
+class FittedTokenizer(Part):
     """Everything that is needed to turn raw columns into tokens and tokens into columns.
 
+    It is a torch module: `tokenizer.to("cuda")` moves it, and what comes out is on the CPU again.
+
     Attributes:
-        transform: physical units → standardised columns.
-        imputer: a likely value for what is missing.
+        normalizer: physical units → standardised rows of categories.
         category_map: which columns are quantised together.
         registry: the columns it was made for, by name.
-        config: the shape it was asked to have.
-        backend: the quantiser.
-        level_weights: share of the validation rows' error that each level takes off; weights of token distances.
+        coder: the quantiser.
         boundary: from which distance on a row is called out of the corpus; None where nobody measured.
+        level_weights: share of the validation rows' error that each level takes off; weights of token distances.
         provenance: where it comes from: seeds, rows, versions; fit for JSON.
     """
 
-    transform: ColumnTransform
-    imputer: CategoryImputer
+    normalizer: TableNormalizer
     category_map: CategoryMap
     registry: FeatureRegistry
-    config: TokenizerConfig
-    backend: Backend
+    coder: ClassicalCoder | JointCoder | LearnedCoder
+    boundary: CorpusBoundary | None
     level_weights: tuple[float, ...] = ()
-    boundary: CorpusBoundary | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.category_map.check_names(self.registry.names, whose="the tokenizer's category map")
 
-    def normalize(self, table: FeatureTable) -> NormalizedTable:
-        """Standardised columns and their mask.
+    @property
+    def codebook_sizes(self) -> Tensor:
+        """Number of codes of each codebook, (category, level)."""
+        return self.coder.codebook_sizes.cpu()
+
+    def normalize(self, table: FeatureTable) -> Rows:
+        """Standardised rows and their mask.
 
         Raises:
             NamesDifferError: if the table has other columns than the tokenizer was made for.
         """
         self.registry.check_same_names(table.names, whose="the table")
-        x, mask = self.transform.apply(table.values, table.mask)
-        return NormalizedTable(self.imputer.fill(x, mask), mask)
+        return self.normalizer(table)
 
-    def encode(self, table: FeatureTable) -> TokenTable:
-        """One token a category and level for every row; -1 for a category that is absent in a row.
+    def encode(self, view: View) -> TokenTable:
+        """One token a category and level for every row, block by block; -1 for a category that is absent in a row.
 
         Where the boundary of the corpus is known, distances and the rows beyond it come along.
         """
-        x, mask = self.normalize(table)
+        codes, distances = [], []
+        for block in view.blocks():
+            rows = self.normalize(block)
+            found = self.coder.encode(self.normalizer.packing.batch(rows))
+            codes.append(found.cpu())
+            if self.boundary is not None:
+                left = self.leftovers(block, found, rows=rows)
+                distances.append(corpus_distance(left, found[:, :, 0], self.boundary.usual).float().cpu())
         tokens = TokenTable(
-            codes=self.backend.encode(x, mask),
+            codes=torch.cat(codes),
             category_names=self.category_map.categories,
-            codebook_sizes=self.backend.codebook_sizes,
-            ids=table.ids,
-            groups=table.groups,
+            codebook_sizes=self.codebook_sizes,
+            ids=view.ids,
+            groups=view.groups,
         )
         if self.boundary is None:
             return tokens
-        distances = corpus_distance(self.leftovers(table, tokens), tokens.codes[:, :, 0], self.boundary.usual).float()
-        return replace(tokens, distances=distances, out_of_corpus=self.boundary.is_outside(distances))
+        measured = torch.cat(distances)
+        return replace(tokens, distances=measured, out_of_corpus=self.boundary.is_outside(measured))
 
-    def leftovers(self, table: FeatureTable, tokens: TokenTable) -> Float[Tensor, "sample category"]:
-        """What tokens leave over of the rows that they were made of: `category_errors`.
+    def leftovers(
+        self, table: FeatureTable, codes: Tensor, *, rows: Rows | None = None
+    ) -> Float[Tensor, "sample category"]:
+        """What codes leave over of the rows that they were made of: `category_errors`.
 
         What lies beyond the training rows' quantiles counts too, although encoding does not see it.
+
+        Args:
+            table: the rows.
+            codes: of these rows, (sample, category, level).
+            rows: the same rows standardised, where that was done already.
         """
-        z, mask = self.transform.apply(table.values, table.mask)
-        missed = z - self.backend.decode(tokens.codes) + self.transform.excess(table.values, mask)
-        pack = self.backend.packing.pack
-        return category_errors(pack(torch.where(mask, missed, 0.0)), pack(mask))
+        rows = self.normalizer(table) if rows is None else rows
+        transform, pack = self.normalizer.transform, self.normalizer.packing.pack
+        missed = pack(rows.x) - self.coder.decode(codes, is_settled=False)
+        missed = missed + pack(transform.excess(table.values.to(rows.x.device), rows.mask))
+        mask = pack(rows.mask)
+        return category_errors(torch.where(mask, missed, 0.0), mask)
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; missing where a category is absent.
@@ -119,17 +122,21 @@ class FittedTokenizer:
             InputError: if the tokens are of other categories or codebooks, or `num_levels` is out of range.
         """
         z = self.decode_normalized(tokens, num_levels=num_levels)
-        return FeatureTable(
-            values=self.transform.invert(z), registry=self.registry, ids=tokens.ids, groups=tokens.groups
-        )
+        values = self.normalizer.transform.invert(z.to(self.normalizer.transform.low.device)).cpu()
+        return FeatureTable(values=values, registry=self.registry, ids=tokens.ids, groups=tokens.groups)
 
     def decode_normalized(self, tokens: TokenTable, *, num_levels: int | None = None) -> Float[Tensor, "sample column"]:
         """The same in standardised units."""
         self._check_tokens(tokens)
-        most = self.backend.codebook_sizes.shape[1]
+        most = self.codebook_sizes.shape[1]
         if num_levels is not None and not 1 <= num_levels <= most:
             raise InputError(f"`num_levels` must be between 1 and {most}; got {num_levels}.")
-        return self.backend.decode(tokens.codes, num_levels=num_levels)
+        packing = self.normalizer.packing
+        parts = [
+            packing.unpack(self.coder.decode(part, num_levels=num_levels)).cpu()
+            for part in tokens.codes.to(packing.columns.device).split(BLOCK_ROWS)
+        ]
+        return torch.cat(parts)
 
     def reconstruct(self, table: FeatureTable, num_levels: int | None = None) -> FeatureTable:
         """What is left of a table after encoding and decoding."""
@@ -138,7 +145,7 @@ class FittedTokenizer:
     def embed(self, tokens: TokenTable) -> Float[Tensor, "sample category latent"]:
         """The vector that each category's tokens stand for."""
         self._check_tokens(tokens)
-        return self.backend.embed(tokens.codes)
+        return self.coder.embed(tokens.codes.to(self.normalizer.packing.columns.device)).cpu()
 
     def _check_tokens(self, tokens: TokenTable) -> None:
         if tokens.category_names != self.category_map.categories:
@@ -146,64 +153,44 @@ class FittedTokenizer:
                 f"tokens of the categories {', '.join(tokens.category_names)} cannot be decoded by a tokenizer of "
                 f"{', '.join(self.category_map.categories)}."
             )
-        expected = self.backend.codebook_sizes
-        if not torch.equal(tokens.codebook_sizes.cpu().long(), expected.cpu().long()):
+        expected = self.codebook_sizes
+        if not torch.equal(tokens.codebook_sizes.cpu().long(), expected.long()):
             raise InputError(
                 f"tokens of codebooks of {tokens.codebook_sizes[0].tolist()} cannot be decoded by a tokenizer with codebooks "
                 f"of {expected[0].tolist()}."
             )
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All that was fitted, by dotted name; `from_parts` reads it."""
-        parts = {"transform": self.transform, "imputer": self.imputer, "backend": self.backend}
-        if self.boundary is not None:
-            parts["boundary"] = self.boundary
-        return {f"{part}.{name}": t for part, owner in parts.items() for name, t in owner.tensors().items()}
-
-    def description(self) -> dict[str, Any]:
-        """All that is not a tensor, fit for JSON; `from_parts` reads it."""
+    def settings(self) -> dict[str, Any]:
+        """All that is not a tensor, fit for JSON; `restored` reads it."""
         return {
-            "backend": self.backend.name,
-            "backend_settings": self.backend.settings(),
-            "config": asdict(self.config),
-            "category_map": json.loads(self.category_map.to_json()),
-            "registry": json.loads(self.registry.to_json()),
-            "level_weights": list(self.level_weights),
+            "backend": self.coder.name,
+            "normalizer": self.normalizer.settings(),
+            "coder": self.coder.settings(),
             "boundary": None if self.boundary is None else self.boundary.settings(),
+            "category_map": self.category_map.to_plain(),
+            "registry": self.registry.to_plain(),
+            "level_weights": list(self.level_weights),
             "provenance": dict(self.provenance),
         }
 
     @classmethod
-    def from_parts(cls, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> "FittedTokenizer":
-        """The tokenizer that `tensors()` and `description()` came from.
+    def restored(cls, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> "FittedTokenizer":
+        """The tokenizer that `state_dict` and `settings` came from.
 
         Raises:
             InputError: if a part is missing or is not what it should be.
         """
         try:
-            category_map = CategoryMap.from_json(json.dumps(description["category_map"]))
-            registry = FeatureRegistry.from_json(json.dumps(description["registry"]))
-            packing = Packing.of(category_map)
-            backend_type = BACKENDS[description["backend"]]
-            backend = backend_type.from_tensors(
-                _part(tensors, "backend"), description["backend_settings"], packing=packing
-            )
-            settings = description["boundary"]
-            boundary = CorpusBoundary.from_tensors(_part(tensors, "boundary"), settings) if settings else None
+            parts = {
+                name: None if given is None else PARTS[given["part"]].restored(tensors_below(state, name), given)
+                for name, given in ((name, settings[name]) for name in ("normalizer", "coder", "boundary"))
+            }
             return cls(
-                transform=ColumnTransform.from_tensors(_part(tensors, "transform")),
-                imputer=CategoryImputer.from_tensors(_part(tensors, "imputer"), packing=packing),
-                category_map=category_map,
-                registry=registry,
-                config=config_from_json(description["config"]),
-                backend=backend,
-                level_weights=tuple(map(float, description["level_weights"])),
-                boundary=boundary,
-                provenance=description["provenance"],
+                **parts,  # pyright: ignore[reportArgumentType] each of the kind that its name says
+                category_map=CategoryMap.from_plain(settings["category_map"]),
+                registry=FeatureRegistry.from_plain(settings["registry"]),
+                level_weights=tuple(map(float, settings["level_weights"])),
+                provenance=settings["provenance"],
             )
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
             raise InputError(f"the tokenizer is not readable: {error}.") from error
-
-
-def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}

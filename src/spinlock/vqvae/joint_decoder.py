@@ -1,19 +1,21 @@
 """Every column from the own-category reconstructions of all categories: linear and kernel ridge regression in one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spinlock.vqvae.part import Part
+
 ROWS_AT_ONCE = 1024
 JITTER = 1e-7
 """Added to the kernel's penalty: two centres may lie close to each other."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class JointDecoder:
+@dataclass(kw_only=True, eq=False, repr=False)
+class JointDecoder(Part):
     """y = e + e A + k(e) B,  k_j(e) = exp(-|e - z_j|² / h²).
 
     `e` are the columns as each category's own codewords give them. The correction is what the tokens of all categories
@@ -27,7 +29,7 @@ class JointDecoder:
     centers: Float[Tensor, "center column"]
     squared_width: Float[Tensor, ""]
 
-    def __call__(self, e: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
+    def forward(self, e: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         """All columns, corrected; computed in float64, so that a row decodes the same alone and among others."""
         return torch.cat([self._decode(part.double()) for part in e.split(ROWS_AT_ONCE)]).to(e.dtype)
 
@@ -36,15 +38,6 @@ class JointDecoder:
         if len(self.centers):
             decoded = decoded + kernel(e, self.centers.double(), self.squared_width.double()) @ self.kernel.double()
         return decoded
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything, by name."""
-        return {name: getattr(self, name) for name in ("linear", "kernel", "centers", "squared_width")}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "JointDecoder":
-        """The decoder that `tensors` came from."""
-        return cls(**{name: tensors[name] for name in ("linear", "kernel", "centers", "squared_width")})
 
 
 def kernel(
@@ -105,9 +98,10 @@ def fit_joint_decoder(
     return decoders
 
 
-def no_correction(num_columns: int) -> JointDecoder:
-    """The decoder that leaves every category as its own codewords give it."""
-    nothing = torch.zeros(0, num_columns)
+def no_correction(like: Float[Tensor, "sample column"]) -> JointDecoder:
+    """The decoder that leaves every category of rows like these as its own codes give it."""
+    columns = like.shape[1]
+    nothing = like.new_zeros(0, columns)
     return JointDecoder(
-        linear=torch.zeros(num_columns, num_columns), kernel=nothing, centers=nothing, squared_width=torch.ones(())
+        linear=like.new_zeros(columns, columns), kernel=nothing, centers=nothing, squared_width=like.new_ones(())
     )

@@ -1,0 +1,117 @@
+"""Saved tokenizers beside data sets: which rows one was fitted to, which are left to judge it by, and where it comes from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from spinlock.core.errors import InputError, UsageError
+from spinlock.core.views import Selection, View
+from spinlock.pipeline.tables import AGGREGATED, LoadedTable, load_table
+from spinlock.training.record import TrainingRecord, fingerprint
+from spinlock.vqvae.tokenizer import FittedTokenizer
+
+DATA_LABELS = ("data set", "content of the data (sha256)")
+
+
+def load_rows(dataset: Path, record: TrainingRecord) -> LoadedTable:
+    """The columns that a tokenizer was made for, from a data-set file."""
+    return load_table(dataset, record.dataset.get("feature_path", AGGREGATED))
+
+
+def is_own_data(loaded: LoadedTable, record: TrainingRecord) -> bool:
+    """Whether a data set is the one that a tokenizer was fitted to: by its checksum or, for one fitted in memory, by its rows."""
+    if "rows_sha256" not in record.dataset:
+        return loaded.content == record.dataset.get("content_sha256")
+    try:
+        rows = rows_by_id(loaded.table, record.splits, whose=str(loaded.path))
+    except InputError:
+        return False
+    return {name: fingerprint(view) for name, view in rows.items()} == record.dataset["rows_sha256"]
+
+
+def rows_by_id(view: View, splits: Mapping[str, list[str]], *, whose: str) -> dict[str, Selection]:
+    """The rows of every split.
+
+    Args:
+        view: of any order.
+        splits: split → ids.
+        whose: of which file, for the message.
+
+    Raises:
+        InputError: if an id is not among the rows.
+    """
+    place = {name: row for row, name in enumerate(view.ids)}
+    for split, ids in splits.items():
+        lost = [name for name in ids if name not in place]
+        if lost:
+            raise InputError(
+                f"{whose} lacks {len(lost)} of {len(ids)} samples of the {split} rows, the first '{lost[0]}'."
+            )
+    return {split: Selection(view, torch.tensor([place[name] for name in ids])) for split, ids in splits.items() if ids}
+
+
+def fitted_rows(views: Mapping[str, Selection], record: TrainingRecord) -> dict[str, View]:
+    """The splits as a judge sees them: "train" are all rows that codebooks and decoders were fitted to."""
+    fitted = [views[name] for name in record.fitted_splits if name in views]
+    train = Selection(fitted[0].view, torch.cat([rows.index for rows in fitted]).sort().values)
+    return {"train": train, **{name: rows for name, rows in views.items() if name not in record.fitted_splits}}
+
+
+def own_rows(loaded: LoadedTable, record: TrainingRecord) -> dict[str, View]:
+    """The splits of the data set that a tokenizer was fitted to; rows of it that no split names are test rows.
+
+    Raises:
+        InputError: if the data set lacks a sample of the training.
+    """
+    splits = record.splits
+    named = {name for ids in splits.values() for name in ids}
+    others = [name for name in loaded.table.ids if name not in named]
+    if others and "test" not in splits:
+        splits = {**splits, "test": others}
+    return fitted_rows(rows_by_id(loaded.table, splits, whose=str(loaded.path)), record)
+
+
+def judged_split(views: Mapping[str, View], *, whose: str) -> str:
+    """The rows to judge by: test rows or, where there are none, validation rows that nothing was fitted to.
+
+    Raises:
+        UsageError: if every row was fitted to.
+    """
+    for name in ("test", "validation"):
+        if name in views:
+            return name
+    raise UsageError(
+        f"{whose} was fitted to every row of this data set, so nothing is left to judge it by; give a data set with other rows, "
+        "or fit with refit: false."
+    )
+
+
+def provenance_of(record: TrainingRecord) -> dict[str, str]:
+    """Where a tokenizer comes from, in words, for the report."""
+    sizes = ", ".join(f"{name} {len(ids)}" for name, ids in record.splits.items())
+    found = (record.dataset.get("path", "a table in memory"), record.dataset.get("content_sha256") or "unknown")
+    refit = record.facts.get("refit")
+    errors = refit["test_mse"] if isinstance(refit, dict) else None
+    told = {
+        **dict(zip(DATA_LABELS, found, strict=True)),
+        "split by parameter draw": sizes,
+        "fitted to": " and ".join(record.fitted_splits) + " rows",
+        "seed": str(record.seed),
+    }
+    if errors:
+        told["test MSE before fitting with validation rows too"] = (
+            f"{errors['before']:.4f} (after: {errors['after']:.4f})"
+        )
+    return told | {f"version of {name}": version for name, version in record.facts["software"].items()}
+
+
+def mse_of(tokenizer: FittedTokenizer, view: View) -> float:
+    """Mean squared error of rows in standardised units, block by block, over the entries that are present."""
+    total = count = 0.0
+    for block in view.blocks():
+        x, mask = tokenizer.normalize(block)
+        decoded = tokenizer.decode_normalized(tokenizer.encode(block))
+        total += float(torch.where(mask, decoded.double() - x.double(), 0.0).square().sum())
+        count += float(mask.sum())
+    return total / max(count, 1.0)
