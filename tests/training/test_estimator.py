@@ -1,3 +1,6 @@
+import copy
+import inspect
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -5,18 +8,22 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
-from training_samples import SETTINGS, sample_table, sample_values
+from training_samples import QUICK, sample_table, sample_values
 
+from spinlock.categories.by_clustering import cluster_categories
+from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, NotFittedError
-from spinlock.core.tokens import Level
-from spinlock.training.estimator import Tokenizer
+from spinlock.core.feature_table import FeatureTable
+from spinlock.training.estimator import SETTINGS, Tokenizer
+from spinlock.training.split import split_by_group
+from spinlock.vqvae.spec import Level
 
 
 def tokenizer(**changes):
     return Tokenizer(
         **{
             "levels": [(5, 8), {"latent_dim": 2, "num_tokens": 4}],
-            "settings": SETTINGS,
+            **QUICK,
             "backend": "classical",
             **changes,
         }
@@ -71,23 +78,147 @@ def test_an_array_is_one_category_of_numbered_features():
     assert one.encode(sample_values()).category_names == ("all",)
 
 
-def test_without_levels_a_token_has_about_sixteen_rows():
-    one = tokenizer(levels=None).fit(sample_table(rows=150))
-    assert one.encode(sample_table(rows=2)).codebook_sizes.tolist() == [[8, 8, 8]] * 2
+def test_without_levels_validation_rows_choose_the_sizes():
+    one = Tokenizer(backend="classical", **QUICK).fit(sample_table(rows=150))
+    assert one.encode(sample_table(rows=2)).bits == 3 * 2 * 3  # 128 rows leave 16 a code in codebooks of 8
+    assert "spread by the error of validation rows" in one.tokenizer_.provenance["codebook_sizes"]["reason"]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"levels": [(1, 2, 3)]}, r"a level is a pair \(latent_dim, num_tokens\); got \(1, 2, 3\)"),
-        ({"levels": [{"dim": 3}]}, "a level has the keys latent_dim and num_tokens; got dim"),
-        ({"levels": [(4, 1)]}, "num_tokens >= 2"),
-        ({"validation_fraction": 1.0}, "between 0 and 1; got 1.0"),
+        ({"levels": [(1, 2, 3)]}, "`levels.0` must be a mapping of keys to values; got a list of 3"),
+        ({"levels": [{"dim": 3}]}, "unknown setting 'levels.0.dim'"),
+        ({"levels": [(4, 1)]}, "`levels.0.num_tokens` must be at least 2; got 1"),
+        ({"levels": "few"}, "`levels` must be a list; got 'few'"),
+        ({"validation_fraction": 1.0}, "`validation_fraction` must be less than 1; got 1.0"),
+        ({"category_map": "map.json", "category_assignment": "auto"}, "map.json"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_at_fit(changes, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises((ConfigError, InputError), match=re.escape(message)):
         tokenizer(**changes).fit(sample_table())
+
+
+def test_a_parameter_that_is_none_is_refused_with_the_one_that_was_meant():
+    with pytest.raises(TypeError, match="Tokenizer has no setting 'decai'. Did you mean 'decay'"):
+        Tokenizer(decai=0.5)
+
+
+def test_a_map_contradicts_clustering():
+    given = CategoryMap.from_registry(sample_table().registry)
+    with pytest.raises(ConfigError, match="`category_map` contradicts category_assignment='auto'"):
+        tokenizer(category_map=given, category_assignment="auto").fit(sample_table())
+
+
+def test_every_setting_is_a_parameter_with_the_default_of_its_file():
+    parameters = inspect.signature(Tokenizer).parameters
+    assert {name: parameters[name].default for name in SETTINGS} == SETTINGS
+    assert Tokenizer().get_params() == {"levels": "auto", "category_map": None, "random_state": 0, **SETTINGS}
+
+
+@pytest.mark.parametrize("kind", [np.int64(3), np.random.RandomState(1), np.random.default_rng(1)])
+def test_a_random_state_is_what_scikit_learn_calls_one(kind):
+    again = copy.deepcopy(kind)
+    one, two = (tokenizer(random_state=state).fit(sample_table(rows=60)) for state in (kind, again))
+    assert one.record_.seed == two.record_.seed
+    assert torch.equal(one.encode(sample_table()).codes, two.encode(sample_table()).codes)
+
+
+def test_without_a_random_state_every_fit_has_another_seed():
+    one = tokenizer(random_state=None)
+    assert one.fit(sample_table(rows=60)).record_.seed != one.fit(sample_table(rows=60)).record_.seed
+
+
+def test_numbers_of_numpy_are_numbers():
+    one = tokenizer(levels=[(np.int64(5), np.int64(8)), (2, 4)], decay=np.float64(0.9), num_epochs=np.int32(3))
+    assert one.fit(sample_table(rows=60)).encode(sample_table(rows=2)).codebook_sizes.tolist() == [[8, 4]] * 2
+
+
+def test_a_loaded_tokenizer_fits_again_to_the_same_tokens(fitted, tmp_path):
+    fitted.save_pretrained(tmp_path / "saved")
+    again = clone(Tokenizer.from_pretrained(tmp_path / "saved")).fit(sample_table())
+    assert torch.equal(again.encode(sample_table()).codes, fitted.encode(sample_table()).codes)
+
+
+@pytest.mark.parametrize("bits", [None, 8])
+def test_sizes_that_were_left_to_the_data_are_left_to_it_again(bits, tmp_path):
+    one = Tokenizer(backend="predictive", bits=bits, **QUICK).fit(sample_table())
+    one.save_pretrained(tmp_path / "saved")
+    two = Tokenizer.from_pretrained(tmp_path / "saved")
+    assert two.get_params()["levels"] == "auto"
+    assert two.get_params()["bits"] == bits
+
+
+def test_saved_over_itself_a_folder_keeps_every_byte(fitted, tmp_path):
+    folder = tmp_path / "saved"
+    fitted.save_pretrained(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    Tokenizer.from_pretrained(folder).save_pretrained(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_record_tells_curves_splits_and_comparison(tmp_path):
+    one = tokenizer(backend="vqvae").fit(sample_table())
+    one.save_pretrained(tmp_path / "saved")
+    record = Tokenizer.from_pretrained(tmp_path / "saved").record_
+    assert record.curves["validation_mse"][0][0] == 0
+    assert len(record.curves) == 6
+    assert sorted(name for ids in record.splits.values() for name in ids) == sorted(sample_table().ids)
+    assert set(record.backend_mse) == {"vqvae"}
+
+
+def test_a_fraction_of_the_draws_chooses():
+    half = tokenizer(validation_fraction=0.5).fit(sample_table())
+    assert [len(half.record_.splits[name]) for name in ("train", "validation")] == [75, 75]
+
+
+def test_rows_that_choose_may_be_given():
+    table = sample_table()
+    split = split_by_group(table.groups, fractions=(0.85, 0.15, 0.0), seed=0)
+    one = tokenizer().fit(table.rows(split.train), validation=table.rows(split.validation))
+    assert torch.equal(one.encode(table).codes, tokenizer().fit(table).encode(table).codes)
+
+
+@pytest.mark.parametrize(
+    "bounds", [{}, {"max_clusters": 1}, {"min_features_per_category": 4}, {"orthogonality_target": 0.9}]
+)
+def test_columns_are_grouped_by_clustering_on_request(bounds):
+    table = clustered_table()
+    fitted = tokenizer(category_assignment="auto", **bounds).fit(table)
+    expected = cluster_categories(table.rows([int(i) for i in fitted.record_.splits["train"]]), **bounds)
+    assert fitted.tokenizer_.category_map == expected.map
+    assert fitted.record_.facts["clustering"]["leaves"] == list(expected.leaves)
+
+
+def clustered_table():
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(80, 4, generator=generator).repeat_interleave(torch.tensor([2, 3, 4, 5]), dim=1)
+    return FeatureTable.from_array(hidden + 0.3 * torch.randn(80, 14, generator=generator))
+
+
+def test_a_run_that_was_killed_goes_on_from_its_folder(tmp_path):
+    class Killed(Exception):
+        """Raised in the middle of a run."""
+
+    def kill(figures):
+        if figures["epoch"] == 6:
+            raise Killed
+
+    whole = tokenizer(backend="vqvae").fit(sample_table())
+    with pytest.raises(Killed):
+        tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, on_progress=kill)
+    resumed = tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, resume=True)
+    first, second = whole.tokenizer_.state_dict(), resumed.tokenizer_.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert resumed.record_.curves == whole.record_.curves
+
+
+def test_a_run_does_not_go_on_with_other_categories(tmp_path):
+    tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path)
+    other = CategoryMap(group_indices={"one": tuple(range(9))}, feature_names=sample_table().names)
+    with pytest.raises(InputError, match="contradicts the categories that"):
+        tokenizer(backend="vqvae", category_map=other).fit(sample_table(), checkpoints=tmp_path, resume=True)
 
 
 def test_levels_may_be_values_of_the_core(fitted):

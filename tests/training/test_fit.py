@@ -1,17 +1,15 @@
-from dataclasses import asdict, fields, replace
-
 import pytest
 import torch
-from training_samples import CATEGORIES, CONFIG, SETTINGS, quick_fit, sample_table, sample_values
+from training_samples import CATEGORIES, FIT, MODEL, changed, quick_fit, sample_table, sample_values
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, NamesDifferError
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.core.views import choose_rows
+from spinlock.training.data import masked_mse
 from spinlock.training.fit import fit_tokenizer
-from spinlock.training.rows import masked_mse
-from spinlock.training.settings import TrainingSettings
-from spinlock.vqvae.classical import ResidualFit
+from spinlock.training.spec import FitSpec
+from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
 
 def validation_error(tokenizer):
@@ -26,18 +24,21 @@ def same(first, second):
 
 def test_every_backend_is_scored_and_the_best_on_validation_rows_is_kept(automatic):
     scores = {score.backend: score for score in automatic.comparison}
-    assert set(scores) == {"classical", "predictive", "vqvae start", "vqvae"}
+    assert set(scores) == {"classical", "predictive", "vqvae"}
     kept = [score for score in automatic.comparison if score.is_kept]
     assert len(kept) == 1
     assert kept[0].validation_mse == min(score.validation_mse for score in automatic.comparison)
-    assert automatic.kept == automatic.tokenizer.backend.name
+    assert automatic.kept == automatic.tokenizer.coder.name
     assert validation_error(automatic.tokenizer) == pytest.approx(kept[0].validation_mse, rel=1e-5)
 
 
-def test_the_learned_backend_is_never_worse_than_its_start_nor_that_than_classical(automatic):
+def test_joint_decoding_is_never_worse_on_validation_rows_than_decoding_each_category_from_its_own_tokens(automatic):
     scores = {score.backend: score.validation_mse for score in automatic.comparison}
-    assert scores["vqvae"] <= scores["vqvae start"] + 1e-6
-    assert scores["vqvae start"] <= scores["classical"] + 1e-6
+    assert scores["predictive"] <= scores["classical"] + 1e-3
+    alone = quick_fit(backend="vqvae", joint_decoding=False).comparison[0].validation_mse
+    assert scores["vqvae"] <= alone + 1e-6
+    start = automatic.history.curves["validation_mse"][0][1]
+    assert alone <= start + 1e-6
 
 
 def test_every_backend_can_be_asked_for(learned, predictive):
@@ -54,9 +55,9 @@ def test_training_lowers_the_loss(automatic):
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(learned, predictive):
-    assert same(quick_fit(backend="vqvae").tokenizer.tensors(), learned.tokenizer.tensors())
-    assert same(quick_fit(backend="predictive").tokenizer.tensors(), predictive.tokenizer.tensors())
-    other = quick_fit(backend="vqvae", settings=replace(SETTINGS, seed=1))
+    assert same(quick_fit(backend="vqvae").tokenizer.state_dict(), learned.tokenizer.state_dict())
+    assert same(quick_fit(backend="predictive").tokenizer.state_dict(), predictive.tokenizer.state_dict())
+    other = quick_fit(backend="vqvae", seed=1)
     assert not torch.equal(other.tokenizer.encode(sample_table()).codes, learned.tokenizer.encode(sample_table()).codes)
 
 
@@ -66,8 +67,7 @@ def test_values_of_validation_rows_move_neither_transform_nor_imputer():
     shuffled = FeatureTable.from_array(shuffled.values[order].flip(1), categories=CATEGORIES)
     one, two = (quick_fit(validation=v, backend="classical") for v in (None, shuffled))
     first, second = one.tokenizer, two.tokenizer
-    assert same(first.transform.tensors(), second.transform.tensors())
-    assert same(first.imputer.tensors(), second.imputer.tensors())
+    assert same(first.normalizer.state_dict(), second.normalizer.state_dict())
 
 
 @pytest.mark.parametrize("backend", ["classical", "vqvae", "predictive"])
@@ -90,9 +90,9 @@ def test_missing_values_are_no_obstacle(backend):
 
 
 def test_codebooks_larger_than_the_training_set_are_no_obstacle():
-    levels = (Level(latent_dim=4, num_tokens=16), Level(latent_dim=4, num_tokens=32))
+    levels = [(4, 16), (4, 32)]
     small = sample_table(rows=12)
-    result = quick_fit(train=small, levels=levels, settings=replace(SETTINGS, num_epochs=3))
+    result = quick_fit(train=small, levels=levels, num_epochs=3)
     assert result.tokenizer.encode(small).codes.shape == (12, 2, 2)
 
 
@@ -101,42 +101,22 @@ def test_embeddings_smaller_than_a_category_are_no_obstacle():
 
 
 CHANGES = {
-    "levels": (Level(latent_dim=1, num_tokens=8), Level(latent_dim=2, num_tokens=4)),
+    "levels": [(1, 8), (2, 4)],
     "group_embedding_dim": 4,
     "group_hidden_dim": 7,
     "encoder": "IdentityEncoder",
     "encoder_params": {"hidden_dims": (9,), "output_dim": 6},
-    "hierarchy": "parallel",
-    "start": "random",
-    "topographic_weight": 1.0,
     "commitment_cost": 2.0,
     "use_ema": False,
     "decay": 0.5,
+    "restart_threshold": 1.0,
     "orthogonality_weight": 3.0,
     "informativeness_weight": 3.0,
     "backend": "classical",
-}
-IN_TEST_SIZES = {"bits", "category_tokens"}
-BRIEF = replace(SETTINGS, num_epochs=3, evaluate_every=3)
-
-
-@pytest.fixture(scope="module")
-def brief():
-    return quick_fit(backend="vqvae", settings=BRIEF)
-
-
-@pytest.mark.parametrize("name", [field.name for field in fields(TokenizerConfig) if field.name not in IN_TEST_SIZES])
-def test_every_key_of_the_configuration_acts(name, brief):
-    changes = {"backend": "vqvae", name: CHANGES[name]}
-    if name == "encoder":
-        changes["encoder_params"] = {}
-    changed = quick_fit(settings=BRIEF, **changes)
-    assert changed.history.curves.get("total") != brief.history.curves["total"]
-
-
-SETTING_CHANGES = {
     "num_epochs": 2,
     "pool_rows": 200,
+    "fit_rows": 100,
+    "refit": True,
     "refit_rounds": 0,
     "batch_size": 20,
     "learning_rate": 1e-4,
@@ -145,54 +125,72 @@ SETTING_CHANGES = {
     "warmup": 0.5,
     "final_rate": 0.5,
     "input_noise": 0.5,
-    "num_steps": 7,
-    "category_dropout": 0.5,
     "mixing_reach": 0.1,
     "num_neighbors": 2,
     "training_beam": 1,
     "beam": 1,
     "evaluate_every": 1,
-    "restart_threshold": 1.0,
+    "joint_decoding": False,
+    "num_centers": 0,
     "corpus_quantile": 0.5,
     "column_warp": "rank_gauss",
 }
+ELSEWHERE = {
+    "bits": "test_sizes.py",
+    "category_tokens": "test_sizes.py",
+    "patience": "test_resume.py",
+    "checkpoint_every": "test_resume.py",
+    "consistent_decoding": "test_joint_fit.py",
+    "validation_fraction": "test_estimator.py",
+    "category_assignment": "test_estimator.py",
+    "max_clusters": "test_estimator.py",
+    "min_features_per_category": "test_estimator.py",
+    "orthogonality_target": "test_estimator.py",
+    "device": "test_device.py",
+}
+"""Settings that this file cannot show to act → the file that does."""
+BRIEF = changed(FIT, num_epochs=3, evaluate_every=3)
 
 
 def outcome(result):
-    return result.history.curves, result.tokenizer.boundary.threshold
+    table = sample_table()
+    tokens = result.tokenizer.encode(table)
+    decoded = result.tokenizer.decode(tokens).values
+    return result.history.curves, result.tokenizer.boundary.threshold, tokens.codes.tolist(), decoded.tolist()
 
 
-@pytest.mark.parametrize("name", list(SETTING_CHANGES))
+@pytest.fixture(scope="module")
+def brief():
+    return outcome(quick_fit(backend="vqvae", fit=BRIEF))
+
+
+@pytest.mark.parametrize("name", CHANGES)
 def test_every_setting_acts(name, brief):
-    changed = quick_fit(backend="vqvae", settings=replace(BRIEF, **{name: SETTING_CHANGES[name]}))
-    assert outcome(changed) != outcome(brief)
+    changes = {"backend": "vqvae", name: CHANGES[name]}
+    if name == "encoder":
+        changes["encoder_params"] = {}
+    assert outcome(quick_fit(fit=BRIEF, **changes)) != brief
 
 
-def test_defaults_of_settings_are_those_of_the_classical_fit():
-    assert TrainingSettings().pool_rows == ResidualFit().pool_rows  # written twice: settings load without torch
-
-
-def test_no_setting_is_untested():
-    elsewhere = {"joint_decoding", "num_centers", "consistent_decoding"}  # in test_predictive_fit.py
-    assert set(asdict(SETTINGS)) - set(SETTING_CHANGES) - elsewhere == {
-        "patience",
-        "checkpoint_every",
-    }  # in test_resume.py
+def test_every_setting_is_here_or_known_to_be_elsewhere():
+    assert {name for spec in (ModelSpec, EncoderSpec, FitSpec) for name in spec.model_fields} == {*CHANGES, *ELSEWHERE}
 
 
 def test_patience_ends_a_training_that_gains_nothing():
-    settings = replace(SETTINGS, num_epochs=60, patience=2, learning_rate=0.5)
-    epochs = [epoch for epoch, _ in quick_fit(backend="vqvae", settings=settings).history.curves["total"]]
+    result = quick_fit(backend="vqvae", num_epochs=60, patience=2, learning_rate=0.5)
+    epochs = [epoch for epoch, _ in result.history.curves["total"]]
     assert epochs[-1] < 60
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(ConfigError, match="unknown backend 'clasical'. Did you mean 'classical'"):
+    with pytest.raises(
+        ConfigError, match="`backend` must be one of 'auto', 'vqvae', 'classical' or 'predictive'; got 'clasical'"
+    ):
         quick_fit(backend="clasical")
 
 
 def test_no_level_is_refused():
-    with pytest.raises(ConfigError, match="at least one level"):
+    with pytest.raises(ConfigError, match="`levels` needs at least 1"):
         quick_fit(levels=())
 
 
@@ -210,8 +208,8 @@ def test_tables_of_other_columns_are_refused():
             sample_table(),
             sample_table(),
             category_map=CategoryMap.from_registry(other.registry),
-            config=CONFIG,
-            settings=SETTINGS,
+            model=MODEL,
+            fit=FIT,
         )
 
 
@@ -221,67 +219,43 @@ def test_progress_is_told_of_every_epoch():
         sample_table(),
         sample_table(rows=60, seed=7),
         category_map=CategoryMap.from_registry(sample_table().registry),
-        config=replace(CONFIG, backend="vqvae"),
-        settings=replace(SETTINGS, num_epochs=3),
+        model=changed(MODEL, backend="vqvae"),
+        fit=changed(FIT, num_epochs=3),
         on_progress=told.append,
     )
     assert [figures["epoch"] for figures in told] == [1.0, 2.0, 3.0]
     assert "validation_mse" in told[-1]
 
 
-def test_a_step_budget_ends_the_training_in_the_middle_of_an_epoch():
-    """150 rows in batches of 40 are 4 steps an epoch: 7 steps are one epoch and three steps of the next."""
-    result = quick_fit(backend="vqvae", settings=replace(SETTINGS, num_steps=7))
-    curve = result.history.curves
-    assert [epoch for epoch, _ in curve["total"]] == [1, 2]
-    assert [epoch for epoch, _ in curve["validation_mse"]] == [0, 2]
+def test_a_second_fit_takes_validation_rows_in_and_judges_no_better_than_it_should():
+    """Codebooks and decoders move, what validation rows chose stays, and the boundary is still that of held-out rows."""
+    result = quick_fit(backend="predictive", refit=True)
+    before, after = result.chosen, result.tokenizer
+    assert same(before.normalizer.state_dict(), after.normalizer.state_dict())
+    assert not same(before.coder.state_dict(), after.coder.state_dict())
+    assert after.boundary.threshold == before.boundary.threshold
+    assert torch.equal(after.codebook_sizes, before.codebook_sizes)
+    assert validation_error(after) < validation_error(before)
 
 
-def test_category_dropout_makes_an_absent_category_cost_the_others_less():
-    """Two categories that say the same: the decoder may lean on the other one only as far as it is there."""
-    values = sample_values(rows=300)
-    values = torch.cat([values[:, :4], values[:, :5] + 0.1 * sample_values(rows=300, seed=4)[:, :5]], dim=1)
-    fresh = values[200:].clone()
-    fresh[:, 4:] = torch.nan
-    names = {"categories": CATEGORIES}
-    train, rest = FeatureTable.from_array(values[:150], **names), FeatureTable.from_array(values[150:200], **names)
-    whole, partial = FeatureTable.from_array(values[200:], **names), FeatureTable.from_array(fresh, **names)
-    cost = []
-    for dropout in (0.0, 0.5):
-        settings = replace(SETTINGS, num_epochs=0, category_dropout=dropout)
-        fitted = quick_fit(train=train, validation=rest, backend="vqvae", settings=settings).tokenizer
-        x, mask = fitted.normalize(whole)
-        errors = [
-            masked_mse(fitted.decode_normalized(fitted.encode(table))[:, :4], x[:, :4], mask[:, :4])
-            for table in (partial, whole)
-        ]
-        cost.append(errors[0] - errors[1])
-    assert cost[1] < 0.8 * cost[0]
+def test_a_second_fit_leaves_trained_networks_as_they_are():
+    result = quick_fit(backend="vqvae", refit=True)
+    before, after = (tokenizer.coder for tokenizer in (result.chosen, result.tokenizer))
+    assert same(before.own.state_dict(), after.own.state_dict())
+    assert not same(before.state_dict(), after.state_dict())
 
 
-def test_a_random_start_learns_and_the_classical_one_is_better():
-    how = {"num_epochs": 15, "learning_rate": 1e-2, "num_neighbors": 0, "input_noise": 0.0, "restart_threshold": 0.0}
-    settings = replace(SETTINGS, **how)
-    changes = {"backend": "vqvae", "hierarchy": "parallel", "settings": settings}
-    random, classical = (quick_fit(start=start, **changes) for start in ("random", "classical"))
-    validation = [value for _, value in random.history.curves["validation_mse"]]
-    assert min(validation) < 0.95 * validation[0]
-    assert classical.comparison[-1].validation_mse < random.comparison[-1].validation_mse
+def test_without_a_second_fit_the_chosen_tokenizer_is_the_one_that_is_kept(predictive):
+    assert predictive.tokenizer is predictive.chosen
 
 
-def test_an_unknown_start_is_refused():
-    with pytest.raises(ConfigError, match="unknown start 'clasical'. Did you mean 'classical'"):
-        quick_fit(start="clasical")
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"num_steps": 0}, "num_steps >= 1; got 0"),
-        ({"category_dropout": 1.0}, "at least 0 and below 1; got 1.0"),
-        ({"corpus_quantile": 0.0}, "above 0 and at most 1; got 0.0"),
-    ],
-)
-def test_settings_out_of_range_are_refused(changes, words):
-    with pytest.raises(ConfigError, match=words):
-        replace(SETTINGS, **changes)
+def test_more_rows_than_are_to_be_fitted_to_are_thinned_by_whole_draws():
+    """150 rows, of which 100 are wanted, are fitted to like the 100 rows that the choice names."""
+    train, validation = sample_table(), sample_table(rows=60, seed=7)
+    thinned = quick_fit(train=train, validation=validation, backend="classical", fit_rows=100)
+    chosen = train.rows(choose_rows(train, 100, FIT.seed)), validation.rows(choose_rows(validation, 40, FIT.seed))
+    alone = quick_fit(train=chosen[0], validation=chosen[1], backend="classical")
+    assert len(chosen[0]) == 100
+    assert same(thinned.tokenizer.state_dict(), alone.tokenizer.state_dict())
+    assert thinned.tokenizer.provenance["num_fitted"] == 100
+    assert thinned.tokenizer.provenance["num_train"] == 150

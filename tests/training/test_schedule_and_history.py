@@ -4,8 +4,8 @@ import pytest
 
 from spinlock.core.errors import ConfigError
 from spinlock.training.history import History
-from spinlock.training.schedule import learning_rate_at
-from spinlock.training.settings import TrainingSettings
+from spinlock.training.run import learning_rate_at
+from spinlock.training.spec import FitSpec
 
 
 def rate(step, *, warmup=0.1, final_rate=0.0):
@@ -46,16 +46,26 @@ def test_curves_come_back_from_json():
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("num_epochs", -1, "num_epochs >= 0; got -1"),
-        ("batch_size", 0, "batch_size >= 1; got 0"),
-        ("learning_rate", 0.0, "learning_rate > 0; got 0.0"),
-        ("learning_rate", math.nan, "learning_rate > 0; got nan"),
-        ("warmup", 1.5, "`warmup` is a share of 1; got 1.5"),
-        ("mixing_reach", 2.0, "`mixing_reach` is a share of 1"),
-        ("beam", 0, "beam >= 1"),
-        ("weight_decay", -0.1, "weight_decay >= 0"),
+        ("num_epochs", -1, "`num_epochs` must be at least 0; got -1"),
+        ("batch_size", 0, "`batch_size` must be at least 1; got 0"),
+        ("batch_size", 1.5, "`batch_size` must be a whole number; got 1.5"),
+        ("learning_rate", 0.0, "`learning_rate` must be greater than 0; got 0.0"),
+        ("learning_rate", math.nan, "`learning_rate` must be"),
+        ("warmup", 1.5, "`warmup` must be at most 1; got 1.5"),
+        ("mixing_reach", 2.0, "`mixing_reach` must be at most 1"),
+        ("beam", 0, "`beam` must be at least 1"),
+        ("weight_decay", -0.1, "`weight_decay` must be at least 0"),
+        ("corpus_quantile", 0.0, "`corpus_quantile` must be greater than 0; got 0.0"),
+        ("validation_fraction", 1.0, "`validation_fraction` must be less than 1; got 1.0"),
+        ("device", "gpu", "`device` must be cpu, cuda, cuda:<number> or mps; got 'gpu'"),
+        (
+            "column_warp",
+            "log",
+            "`column_warp` must be one of 'auto', 'linear', 'signed_log' or 'rank_gauss'; got 'log'",
+        ),
+        ("num_epoch", 3, "unknown setting 'num_epoch'. Did you mean 'num_epochs'"),
     ],
 )
 def test_settings_out_of_range_are_refused(name, value, message):
     with pytest.raises(ConfigError, match=message):
-        TrainingSettings(**{name: value})
+        FitSpec(**{name: value})

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from training_samples import SETTINGS, sample_table, sample_values
+from training_samples import QUICK, sample_table, sample_values
 
 from spinlock.core.errors import ConfigError, InputError, NotFittedError
 from spinlock.core.feature_table import FeatureTable
@@ -15,7 +15,7 @@ from spinlock.training.token_features import TokenFeatures
 
 
 def unfitted():
-    return Tokenizer(levels=[(5, 8), (2, 4)], settings=SETTINGS, backend="classical")
+    return Tokenizer(levels=[(5, 8), (2, 4)], backend="classical", **QUICK)
 
 
 @pytest.fixture(scope="module")

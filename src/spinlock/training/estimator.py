@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.spec import Spec
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
-from spinlock.core.views import Selection, View
+from spinlock.core.views import Selection, View, in_memory
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest, token_distances
 from spinlock.store.category_file import load_category_map, save_category_map
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
@@ -32,7 +32,7 @@ from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 Table = View | np.ndarray | Tensor
-LevelLike = Level | Sequence[int] | Mapping[str, int]
+LevelLike = Level | Sequence[SupportsIndex] | Mapping[str, SupportsIndex]
 DISTANCES = ("decoded", "levels", "hamming")
 CHECKPOINTS, MAPPING = "checkpoints", "category_mapping.json"
 """Names inside a tokenizer's folder, beside its own files."""
@@ -278,7 +278,7 @@ class Tokenizer(BaseEstimator):
         if fit.category_assignment is None:
             return CategoryMap.from_registry(train.registry), None
         found = cluster_categories(
-            train,
+            in_memory(train),
             max_clusters=fit.max_clusters,
             min_features_per_category=fit.min_features_per_category,
             orthogonality_target=fit.orthogonality_target,

@@ -132,7 +132,7 @@ def fit_tokenizer(
     data = TrainingData(train=rows[0], validation=rows[1], packing=normalizer.packing, spec=fit)
 
     sizes = choose_sizes(data, category_names=category_map.categories, model=model)
-    model = _with_sizes(model, sizes, category_map.categories)
+    asked, model = model, _with_sizes(model, sizes, category_map.categories)
     log.info("codebook sizes: %s", sizes.reason)
     candidates, history = _candidates(
         data, sizes, model=model, encoder=encoder, checkpoints=checkpoints, resume=resume, on_progress=on_progress
@@ -146,7 +146,7 @@ def fit_tokenizer(
         coder=kept.coder,
         boundary=None,
         provenance={
-            "model": model.model_dump(mode="json"),
+            "model": asked.model_dump(mode="json"),
             "encoder": encoder.model_dump(mode="json"),
             "fit": fit.model_dump(mode="json", include=set(FitSpec.model_fields)),
             "num_train": len(train),

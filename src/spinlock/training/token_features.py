@@ -61,7 +61,7 @@ class TokenFeatures(TransformerMixin, BaseEstimator):
         if self.prefit and not tokenizer.__sklearn_is_fitted__():
             raise NotFittedError("`prefit` needs a fitted tokenizer: call its `fit`, or leave `prefit` out.")
         fitted = tokenizer if self.prefit else cast(Tokenizer, clone(tokenizer)).fit(X)
-        most = fitted.tokenizer_.backend.codebook_sizes.shape[1]
+        most = fitted.tokenizer_.codebook_sizes.shape[1]
         if self.num_levels is not None and (self.output == "embedding" or not 1 <= self.num_levels <= most):
             raise InputError(
                 f"`num_levels` must be between 1 and {most}, and is not for the output 'embedding'; got {self.num_levels} for "
@@ -91,11 +91,11 @@ class TokenFeatures(TransformerMixin, BaseEstimator):
         """Names of the columns: `<category>__level<l>__token<k>`, `<category>__level<l>`, `<category>__<i>`, or the features."""
         del input_features
         fitted = self._fitted().tokenizer_
-        names, sizes = fitted.category_map.categories, fitted.backend.codebook_sizes[:, : self.num_levels].tolist()
+        names, sizes = fitted.category_map.categories, fitted.codebook_sizes[:, : self.num_levels].tolist()
         if self.output == "decoded":
             found = list(fitted.registry.names)
         elif self.output == "embedding":
-            width = fitted.backend.embed(fitted.backend.codebook_sizes[None] - 1).shape[2]
+            width = fitted.coder.embed(fitted.codebook_sizes[None] - 1).shape[2]
             found = [f"{name}__{i}" for name in names for i in range(width)]
         else:
             found = [
