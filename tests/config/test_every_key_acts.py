@@ -1,24 +1,26 @@
-"""Every key of the model and of the training changes what the parts are told."""
+"""Every key of a training file is a setting of the same estimator that Python users make; that each acts is shown in tests/training."""
+
+import inspect
 
 import pytest
 from config_texts import TRAIN, written
+from pydantic import TypeAdapter
 
 from spinlock.config import TrainConfig, load_config
-from spinlock.config.train import ModelConfig, TrainingConfig
-from spinlock.pipeline.train import cluster_bounds, tokenizer_config, training_settings
-
-
-def load(tmp_path, *overrides):
-    return load_config(written(tmp_path, TRAIN), TrainConfig, overrides=overrides)
-
+from spinlock.pipeline.train import estimator
+from spinlock.training.estimator import Tokenizer
+from spinlock.training.spec import FitSpec, TrainingSpec
+from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
 OTHERS = {
     "training.num_epochs": 7,
+    "training.fit_rows": 50,
     "training.pool_rows": 99,
     "training.refit_rounds": 2,
-    "training.joint_decoding": "false",
+    "training.refit": False,
+    "training.joint_decoding": False,
     "training.num_centers": 12,
-    "training.consistent_decoding": "false",
+    "training.consistent_decoding": False,
     "training.batch_size": 9,
     "training.learning_rate": 0.5,
     "training.seed": 4,
@@ -26,7 +28,6 @@ OTHERS = {
     "training.warmup": 0.5,
     "training.final_rate": 0.5,
     "training.input_noise": 0.75,
-    "training.category_dropout": 0.25,
     "training.mixing_reach": 0.25,
     "training.num_neighbors": 3,
     "training.training_beam": 2,
@@ -34,60 +35,81 @@ OTHERS = {
     "training.patience": 5,
     "training.evaluate_every": 6,
     "training.checkpoint_every": 8,
-    "training.restart_threshold": 0.5,
     "training.corpus_quantile": 0.5,
     "training.column_warp": "linear",
+    "training.device": "cuda:1",
     "training.max_clusters": 5,
     "training.min_features_per_category": 5,
     "training.orthogonality_target": 0.5,
+    "training.validation_fraction": 0.25,
+    "training.category_assignment": "auto",
+    "training.category_mapping_file": "maps/some.json",
     "model.backend": "classical",
-    "model.category_tokens": "{drift: [5]}",
+    "model.category_tokens": {"drift": [5]},
     "model.group_embedding_dim": 5,
     "model.group_hidden_dim": 6,
-    "model.hierarchy": "parallel",
-    "model.start": "random",
-    "model.topographic_weight": 0.5,
     "model.commitment_cost": 0.5,
-    "model.use_ema": "false",
+    "model.use_ema": False,
     "model.decay": 0.5,
+    "model.restart_threshold": 0.5,
     "model.orthogonality_weight": 0.5,
     "model.informativeness_weight": 0.5,
-    "model.levels.0.latent_dim": 9,
-    "model.levels.0.num_tokens": 9,
+    "model.levels": [{"latent_dim": 9, "num_tokens": 8}],
     "families.summary.encoder": "IdentityEncoder",
-    "families.summary.encoder_params": "{output_dim: 3}",
+    "families.summary.encoder_params": {"output_dim": 3},
 }
+RENAMED = {"seed": "random_state", "category_mapping_file": "category_map"}
+"""Key of a file → its name in Python: scikit-learn's, and the one that takes a map as well as a file."""
+OF_FILES = {"checkpoint_dir": "checkpoints", "resume_from": "resume"}
+"""Keys that say where files are → the argument of `fit` that says it in Python."""
+
+
+def load(tmp_path, **values):
+    overrides = [f"{key}={TypeAdapter(object).dump_json(value).decode()}" for key, value in values.items()]
+    return load_config(written(tmp_path, TRAIN), TrainConfig, overrides=overrides)
+
+
+def parameters(tokenizer):
+    return {name: _comparable(value) for name, value in tokenizer.get_params().items()}
+
+
+def _comparable(value):
+    if isinstance(value, list | tuple):
+        return [_comparable(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _comparable(one) for key, one in value.items()}
+    return value.model_dump() if hasattr(value, "model_dump") else str(value) if hasattr(value, "suffix") else value
 
 
 @pytest.mark.parametrize("key", OTHERS)
-def test_every_key_that_shapes_or_trains_reaches_the_parts(tmp_path, key):
-    def arguments(config):
-        return tokenizer_config(config), training_settings(config), cluster_bounds(config)
-
-    assert arguments(load(tmp_path, f"{key}={OTHERS[key]}")) != arguments(load(tmp_path))
-
-
-def test_a_step_budget_reaches_the_parts(tmp_path):
-    text = TRAIN.replace("num_epochs: 3", "num_steps: 7")
-    assert training_settings(load_config(written(tmp_path, text), TrainConfig)).num_steps == 7
+def test_a_key_of_a_file_and_the_same_setting_in_python_make_the_same_estimator(tmp_path, key):
+    name = key.rpartition(".")[2]
+    before, after = estimator(load(tmp_path)), estimator(load(tmp_path, **{key: OTHERS[key]}))
+    python = estimator(load(tmp_path)).set_params(**{RENAMED.get(name, name): OTHERS[key]})
+    if name == "category_mapping_file":
+        python.set_params(category_assignment=None)  # one source of categories
+    assert parameters(after) == parameters(python)
+    assert name == "category_assignment" or parameters(after) != parameters(before)
 
 
-def test_bits_reach_the_parts(tmp_path):
-    free, bound = (load(tmp_path, "model.levels=auto", *more) for more in ((), ("model.bits=24",)))
-    assert tokenizer_config(free).levels is None
-    assert (tokenizer_config(free).bits, tokenizer_config(bound).bits) == (None, 24)
+def test_no_key_is_left_out():
+    keys = {name for spec in (ModelSpec, EncoderSpec, TrainingSpec) for name in spec.model_fields}
+    assert {key.rpartition(".")[2] for key in OTHERS} | {"bits", "test_fraction", *OF_FILES} == keys
 
 
-def test_no_key_of_model_and_training_is_left_out_here():
-    elsewhere = {
-        "num_steps",
-        "validation_fraction",
-        "test_fraction",
-        "category_assignment",
-        "category_mapping_file",
-        "resume_from",
-    }
-    named = {key.split(".")[1] for key in OTHERS if not key.startswith("families")}
-    assert named | elsewhere | {"checkpoint_dir", "bits"} == set(ModelConfig.model_fields) | set(
-        TrainingConfig.model_fields
-    )
+def test_every_key_of_the_specs_is_a_setting_of_the_tokenizer():
+    keys = {name for spec in (ModelSpec, EncoderSpec, FitSpec) for name in spec.model_fields}
+    assert set(inspect.signature(Tokenizer).parameters) == (keys - {"seed"}) | {"random_state", "category_map"}
+    assert set(OF_FILES.values()) <= set(inspect.signature(Tokenizer.fit).parameters)
+
+
+def test_sizes_left_to_the_data_are_left_to_it_from_both_doors(tmp_path):
+    free = estimator(load(tmp_path, **{"model.levels": "auto", "model.bits": 24})).get_params()
+    assert (free["levels"], free["bits"]) == ("auto", 24)
+
+
+def test_defaults_are_the_same_from_both_doors(tmp_path):
+    bare = "dataset_path: x.h5\nfamilies: {summary: {}}\nmodel: {}\n"
+    found = parameters(estimator(load_config(written(tmp_path, bare), TrainConfig)))
+    own = parameters(Tokenizer())
+    assert {name for name in own if own[name] != found[name]} == {"category_assignment"}

@@ -135,7 +135,7 @@ def test_depth_32_is_read(tmp_path):
 
 def test_an_empty_file_lacks_every_required_key(tmp_path):
     lines = refusal(written(tmp_path, ""), TrainConfig)
-    assert lines == [f"x.yaml:1:1: {key}: is required" for key in ("dataset_path", "families", "model")]
+    assert lines == [f"x.yaml:1:1: {key}: is required" for key in ("dataset_path", "families")]
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

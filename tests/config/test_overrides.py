@@ -37,7 +37,7 @@ def test_a_value_is_yaml(tmp_path):
 def test_null_takes_a_value_away(tmp_path):
     path = written(tmp_path, TRAIN + "  category_mapping_file: a.json\n")
     overrides = ["training.category_mapping_file=null", "training.resume_from=runs/a"]
-    assert load_config(path, TrainConfig, overrides=overrides).training.category_mode == "checkpoint"
+    assert load_config(path, TrainConfig, overrides=overrides).training.category_mapping_file is None
 
 
 @pytest.mark.parametrize("value", [0, 1, 7, 0.5, 7e-4, True, False, None, "1", "null"])

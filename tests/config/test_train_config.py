@@ -1,15 +1,11 @@
 """The training file: what contradicts itself, what is checked against the tables, and where every key goes."""
 
-from dataclasses import fields
-
 import pytest
 from config_texts import TRAIN, written
 
 from spinlock.config import TrainConfig, load_config
-from spinlock.config.train import ModelConfig, TrainingConfig
 from spinlock.core.errors import ConfigError
-from spinlock.core.tokens import Level, TokenizerConfig
-from spinlock.training.settings import TrainingSettings
+from spinlock.pipeline.train import estimator
 
 
 def load(tmp_path, *overrides):
@@ -17,17 +13,16 @@ def load(tmp_path, *overrides):
 
 
 @pytest.mark.parametrize(
-    ("keys", "mode"),
+    ("keys", "source"),
     [
-        ({}, "auto"),
-        ({"category_assignment": "auto"}, "auto"),
-        ({"category_mapping_file": "a.json"}, "file"),
-        ({"resume_from": "runs/a"}, "checkpoint"),
+        ({}, ("auto", None)),
+        ({"category_assignment": "auto"}, ("auto", None)),
+        ({"category_mapping_file": "a.json"}, (None, "a.json")),
     ],
 )
-def test_categories_come_from_the_one_source_that_is_named(tmp_path, keys, mode):
-    overrides = [f"training.{key}={value}" for key, value in keys.items()]
-    assert load(tmp_path, *overrides).training.category_mode == mode
+def test_categories_come_from_the_one_source_that_is_named(tmp_path, keys, source):
+    made = estimator(load(tmp_path, *(f"training.{key}={value}" for key, value in keys.items()))).get_params()
+    assert (made["category_assignment"], made["category_map"] and str(made["category_map"])) == source
 
 
 @pytest.mark.parametrize(
@@ -48,10 +43,6 @@ def test_categories_come_from_the_one_source_that_is_named(tmp_path, keys, mode)
         (
             ("resume_from=runs/a", "category_assignment=auto"),
             "training.category_assignment: contradicts resume_from, which brings the checkpoint's categories; remove one",
-        ),
-        (
-            ("num_steps=100",),
-            "training.num_steps: contradicts num_epochs; remove one of the two",
         ),
         (
             ("validation_fraction=0.6", "test_fraction=0.4"),
@@ -113,14 +104,6 @@ def test_a_wrong_value_is_refused_with_the_rule(tmp_path, override, words):
 def test_an_encoder_of_any_width_is_checked_without_being_made(tmp_path):
     config = load(tmp_path, "families.summary.encoder_params={hidden_dims: [1000000000, 1000000000]}")
     assert config.family == "summary"
-
-
-def test_defaults_are_those_of_the_parts():
-    settings, tokenizer = TrainingSettings(), TokenizerConfig(levels=(Level(latent_dim=1, num_tokens=2),))
-    for field in fields(TrainingSettings):
-        assert TrainingConfig.model_fields[field.name].default == getattr(settings, field.name)
-    for name, field in ModelConfig.model_fields.items():
-        assert name == "levels" or field.default == getattr(tokenizer, name)
 
 
 @pytest.mark.parametrize(

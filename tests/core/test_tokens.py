@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spinlock.core.errors import InputError
-from spinlock.core.tokens import Level, TokenTable
+from spinlock.core.tokens import TokenTable
 
 SIZES = torch.tensor([[4, 8], [4, 8]])
 
@@ -29,9 +29,3 @@ def test_an_absent_category_has_the_token_minus_one():
 def test_a_token_outside_its_codebook_is_refused(code):
     with pytest.raises(InputError, match=f"token {code} of row 0, category 'y', level 0 is outside its codebook of 4"):
         table([[[0, 0], [code, 0]]])
-
-
-@pytest.mark.parametrize(("latent_dim", "num_tokens"), [(0, 4), (4, 1), (-1, 4)])
-def test_a_level_without_room_is_refused(latent_dim, num_tokens):
-    with pytest.raises(InputError, match="latent_dim >= 1 and num_tokens >= 2"):
-        Level(latent_dim=latent_dim, num_tokens=num_tokens)

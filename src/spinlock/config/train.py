@@ -30,7 +30,7 @@ class TrainConfig(Spec):
     ]
     """Feature family → its encoder; a tokenizer is trained on one family."""
 
-    model: ModelSpec
+    model: ModelSpec = ModelSpec()
     training: TrainingSpec = TrainingSpec()
 
     @property

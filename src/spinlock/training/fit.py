@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import InputError
+from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.views import View, choose_rows
 from spinlock.metrics.reconstruction import prefix_mse
@@ -76,6 +76,14 @@ class FitResult:
         return self.tokenizer.coder.name
 
 
+def _check_device(name: str) -> None:
+    """Refuse a device that this machine, or its build of torch, does not have."""
+    kind, _, number = name.partition(":")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
+    if int(number or 0) >= there:
+        raise ConfigError(f"device: '{name}' is not there; this machine has {there} of the kind '{kind}': use cpu.")
+
+
 class _Candidate(NamedTuple):
     """A fitted coder, and what a second fit must repeat of what validation rows chose."""
 
@@ -117,6 +125,7 @@ def fit_tokenizer(
         InputError: if there are too few rows, or the checkpoint is of another run.
     """
     model, encoder, fit = model or ModelSpec(), encoder or EncoderSpec(), fit or FitSpec()
+    _check_device(fit.device)
     category_map.check_names(train.registry.names)
     train.registry.check_same_names(validation.registry.names, whose="the validation table")
     if len(train) < 2 or len(validation) < 1:

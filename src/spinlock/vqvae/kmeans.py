@@ -10,6 +10,8 @@ DISTANCES_AT_ONCE = 1_000_000
 """Entries of one block of distances: about 4 MB in float32, which a cache holds and the allocator keeps."""
 
 NUM_TRIALS = 4
+MOST_STARTS = 200_000
+"""Rows that starting centres are drawn from, evenly taken from all: every centre looks at each of them once."""
 
 
 class Clusters(NamedTuple):
@@ -69,8 +71,12 @@ def starting_centers(
 ) -> tuple[Float[Tensor, "category token latent"], Bool[Tensor, "category token"]]:
     """Rows drawn one after another with probability ∝ weight x squared distance to those drawn before (k-means++).
 
-    Of `NUM_TRIALS` rows drawn each time, the one that leaves the smallest error is kept (greedy k-means++).
+    Of `NUM_TRIALS` rows drawn each time, the one that leaves the smallest error is kept (greedy k-means++). With more than
+    200 000 rows, so many of them, evenly taken, are drawn from.
     """
+    if rows.shape[1] > MOST_STARTS:
+        some = torch.arange(MOST_STARTS, device=rows.device) * rows.shape[1] // MOST_STARTS
+        rows, weights = rows[:, some], weights[:, some]
     categories, count, latent = rows.shape
     centers = rows.new_zeros((categories, num_centers, latent))
     is_used = torch.zeros((categories, num_centers), dtype=torch.bool, device=rows.device)

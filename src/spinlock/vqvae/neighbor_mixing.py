@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 ROWS_AT_ONCE = 1024
+MOST_CANDIDATES = 16_384
+"""Rows that are searched for neighbours, evenly taken from all: the search grows with the number of rows, not its square."""
 
 
 def nearest_neighbors(
@@ -12,20 +14,25 @@ def nearest_neighbors(
 ) -> Int[Tensor, "category row neighbor"]:
     """Each row's nearest other rows within every category, nearest first; a row itself where there are too few.
 
+    With more than 16 384 rows, neighbours are among so many of them, evenly taken.
+
     Args:
+        rows: of every category.
         num_neighbors: at most; fewer where there are fewer other rows.
         present: False for rows that are nobody's neighbour.
     """
-    categories, count, _ = rows.shape
+    count = rows.shape[1]
     num_neighbors = max(1, min(num_neighbors, count - 1))
-    offsets = torch.where(present, rows.square().sum(dim=2), torch.inf)
     own = torch.arange(count, device=rows.device)
+    among = own if count <= MOST_CANDIDATES else own[:MOST_CANDIDATES] * count // MOST_CANDIDATES
+    candidates = rows[:, among]
+    offsets = torch.where(present[:, among], candidates.square().sum(dim=2), torch.inf)
     found = []
     for part in own.split(ROWS_AT_ONCE):
-        distances = torch.baddbmm(offsets[:, None, :], rows[:, part], rows.mT, alpha=-2)
-        distances[:, torch.arange(len(part), device=rows.device), part] = torch.inf
+        distances = torch.baddbmm(offsets[:, None, :], rows[:, part], candidates.mT, alpha=-2)
+        distances.masked_fill_(part[:, None] == among, torch.inf)
         nearest = distances.topk(num_neighbors, dim=2, largest=False)
-        found.append(torch.where(torch.isinf(nearest.values), part[None, :, None], nearest.indices))
+        found.append(torch.where(torch.isinf(nearest.values), part[None, :, None], among[nearest.indices]))
     return torch.cat(found, dim=1)
 
 
