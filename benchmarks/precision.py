@@ -31,10 +31,13 @@ import torch
 from feature_stability import Agreement, agreement
 
 from spinlock.core.rollout import Rollout
-from spinlock.dynamics import SYSTEMS, plan_samples, simulate
 from spinlock.dynamics.parameter_space import Override
-from spinlock.dynamics.precision import Precision, precision_mistake
+from spinlock.dynamics.precision import precision_mistake
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.simulation import Precision, Simulation
 from spinlock.dynamics.space import SamplePlan
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.features.sdf import SDF
@@ -54,8 +57,8 @@ KINDS = {
 
 def simulated(plan: SamplePlan, *, seed: int, realizations: int, precision: Precision = "float32") -> Rollout:
     """The runs of a plan."""
-    counts = {"num_realizations": realizations, "num_timesteps": TIMES}
-    (rollout,) = simulate([plan], grid_size=SIZE, seed=seed, precision=precision, **counts)
+    how = Simulation(num_realizations=realizations, num_timesteps=TIMES, grid_size=SIZE, seed=seed, precision=precision)
+    (rollout,) = simulate([plan], how)
     return rollout
 
 

@@ -8,7 +8,10 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from spinlock.dynamics import INITIAL_CONDITIONS, SYSTEMS, Parameter, System
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.parameter_space import Parameter
+from spinlock.dynamics.system import System
+from spinlock.dynamics.systems import SYSTEMS
 
 PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
 HEAD = """# Systems and what they start from

@@ -6,7 +6,7 @@ import torch
 from plane_waves import LINE, SQUARE, amplitude, columns, plane_wave, smooth_field
 from scipy.integrate import solve_ivp
 
-from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def growth_rate(system, parameters, ky, kx):

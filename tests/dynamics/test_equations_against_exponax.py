@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from plane_waves import columns, smooth_field
 
-from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.systems import SYSTEMS
 
 pytest.importorskip("exponax", reason="an independent solver; `pip install -e '.[oracles]'` brings it")
 

@@ -8,9 +8,9 @@ import torch
 from plane_waves import LINE, SQUARE, amplitude, columns, plane_wave, smooth_field
 from scipy.linalg import expm
 
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.pde.spectral import Grid
 from spinlock.dynamics.pde.vorticity import vorticity_transport
+from spinlock.dynamics.systems import SYSTEMS
 
 
 @pytest.mark.parametrize(("size", "waves"), [(LINE, [(0, 1, 0.6)]), (SQUARE, [(1, 1, 0.25), (2, -1, 0.2)])])

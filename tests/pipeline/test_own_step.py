@@ -5,12 +5,12 @@ import pytest
 
 from spinlock.config import GenerateConfig, load_config
 from spinlock.core.errors import ConfigError, InputError
-from spinlock.dynamics import simulate
+from spinlock.dynamics.rollout import simulate
 from spinlock.dynamics.user_system import step_digest
 from spinlock.pipeline.dataset_report import dataset_report
 from spinlock.pipeline.generate import generate
 from spinlock.pipeline.recipe import fingerprint_of, plan_of, recipe_of
-from spinlock.pipeline.sample_block import BlockTask, write_block
+from spinlock.pipeline.sample_block import write_block
 from spinlock.pipeline.threads import one_thread
 from spinlock.store.dataset import open_dataset
 
@@ -81,7 +81,7 @@ def test_shards_of_a_run_that_was_stopped_are_those_of_the_whole_run(made, tmp_p
     recipe = recipe_of(again, plan)
     with one_thread():
         for plans in (plan.plans[2:], plan.plans[:2]):
-            write_block(BlockTask(plans=plans, recipe=recipe))
+            write_block(recipe, plans)
     with open_dataset(made) as first, open_dataset(generate(again)) as second:
         assert first.metadata["content_sha256"] == second.metadata["content_sha256"]
 
@@ -104,9 +104,10 @@ def test_a_report_does_not_run_a_step_that_a_file_names(tmp_path, monkeypatch):
 
 def test_noise_parts_realizations_where_its_scale_is_given(tmp_path):
     def spread(*overrides):
-        plan = plan_of(config(tmp_path, *overrides))
+        chosen = config(tmp_path, "num_timesteps=8", *overrides)
+        plan = plan_of(chosen)
         own = [sample for sample in plan.plans if sample.system == "mine"]
-        runs = simulate(own, num_realizations=2, num_timesteps=8, grid_size=8, seed=3, spaces=plan.spaces)
+        runs = simulate(own, chosen, spaces=plan.spaces)
         return next(runs).states.std(dim=0).max().item()
 
     assert spread() == 0

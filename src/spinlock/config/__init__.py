@@ -6,7 +6,7 @@ that configuration files exist: the parts take keyword arguments.
 
 from spinlock.config.generate import GenerateConfig
 from spinlock.config.load import load_config
-from spinlock.config.section import Section
 from spinlock.config.train import TrainConfig
+from spinlock.core.section import Section
 
 __all__ = ["GenerateConfig", "Section", "TrainConfig", "load_config"]

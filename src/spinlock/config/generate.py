@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from spinlock.config.document import Location
-from spinlock.config.section import Count, FilePath, Flag, ImportPath, Positive, Section, Seed, Whole, Word, located
+from spinlock.config.section import FilePath, ImportPath, Word, located
 from spinlock.config.tables import (
     all_systems,
     dimension_mistake,
@@ -15,6 +15,8 @@ from spinlock.config.tables import (
     step_mistakes,
     system_mistake,
 )
+from spinlock.core.section import Count, Flag, Positive, Section
+from spinlock.dynamics.simulation import Simulation
 
 Scalar = bool | int | float | str
 Override = Scalar | tuple[Scalar, ...] | dict[str, tuple[Scalar, ...]]
@@ -203,19 +205,6 @@ class SamplingConfig(Section):
     """Samples that share one draw of parameters and differ in frame 0 and noise; splits keep them together."""
 
 
-class ScreeningConfig(Section):
-    """What happens to samples that diverge, die out or freeze; all are marked with the time and counted."""
-
-    policy: Literal["mark", "redraw"] = "mark"
-    """Whether such samples stay as they are, marked, or are drawn again with new parameters, frame 0 and noise."""
-
-    redraw: Annotated[tuple[Literal["diverged", "dead", "frozen"], ...], Field(min_length=1)] = ("diverged",)
-    """What "redraw" draws again: diverged (in any realization), dead or frozen (in all); the rest is marked."""
-
-    max_redraws: Whole = 3
-    """Attempts after the first; a sample of which none passes stays, marked. The count is stored."""
-
-
 class FeaturesConfig(Section):
     """What is computed from the rollouts."""
 
@@ -236,32 +225,11 @@ class StorageConfig(Section):
     """Processes of one thread each; "auto" is the number of cores, or fewer where memory is short."""
 
 
-class GenerateConfig(Section):
+class GenerateConfig(Simulation):
     """A data set of simulated samples and their features."""
 
     num_samples: Count
     """Samples: draws of a system, its parameters and frame 0."""
-
-    num_timesteps: Annotated[int, Field(strict=True, ge=2, le=1_000_000)]
-    """Saved states a realization, frame 0 included."""
-
-    num_realizations: Annotated[int, Field(strict=True, ge=1, le=10_000)]
-    """Runs of a sample that differ in their noise."""
-
-    grid_size: Annotated[int, Field(strict=True, ge=8, le=4096, multiple_of=2)]
-    """Cells along each side of the grid; even."""
-
-    spatial_dimensions: Literal[1, 2] = 2
-    """2 for a square of grid_size x grid_size cells, 1 for a line of grid_size cells (states of height 1)."""
-
-    seed: Seed = 0
-    """What every random stream is keyed by; the same seed gives the same data."""
-
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where samples are simulated; features are always computed on the CPU. The last bits differ between devices."""
-
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the layers of neural operators with 16 channels and more; all else is float32. bfloat16 needs a device with units for it; on some it is no faster: see --dry-run."""
 
     output_path: FilePath
     """The HDF5 file that is written."""
@@ -281,7 +249,6 @@ class GenerateConfig(Section):
     """Kinds of frame 0 for every system: a list, or name → weight; each system's own where it is empty."""
 
     sampling: SamplingConfig = SamplingConfig()
-    screening: ScreeningConfig = ScreeningConfig()
     features: FeaturesConfig = FeaturesConfig()
     storage: StorageConfig = StorageConfig()
 

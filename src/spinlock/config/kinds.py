@@ -9,8 +9,8 @@ import yaml
 
 from spinlock.config.document import read_document
 from spinlock.config.generate import GenerateConfig
-from spinlock.config.section import Section
 from spinlock.config.train import TrainConfig
+from spinlock.core.section import Section
 
 SECTIONS: Mapping[str, type[Section]] = MappingProxyType({"generate": GenerateConfig, "train": TrainConfig})
 """Kind of file → its schema."""

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from spinlock.config.document import read_document
 from spinlock.config.overrides import NamedOptions
 from spinlock.config.problem import refuse
-from spinlock.config.section import Section
 from spinlock.config.translate import problems_of
+from spinlock.core.section import Section
 
 S = TypeVar("S", bound=Section)
 

@@ -1,23 +1,17 @@
-"""What every section of a configuration is, the bounded types its fields have, and mistakes found by a validator."""
+"""Types of configuration fields that are text, and mistakes that a validator found inside what it validates."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from spinlock.config.document import Location
 
 LOCATED = "located"
 """Type of an error that carries mistakes with locations of their own."""
-
-
-class Section(BaseModel):
-    """A frozen group of keys; an unknown key is a mistake; the text below a field describes it, with its unit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
 def located(mistakes: Sequence[tuple[Location, str]]) -> PydanticCustomError:
@@ -51,21 +45,6 @@ def _import_path(value: str) -> str:
     return value
 
 
-Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
-"""A whole number of things, at least one."""
-Whole = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
-"""A whole number, zero included."""
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
-"""What random streams are keyed by."""
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
-"""A part of a whole, less than all of it."""
-Part = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-"""A part of a whole, or all of it."""
-Beam = Annotated[int, Field(strict=True, ge=1, le=1024)]
-"""Hypotheses that a search keeps."""
-Flag = Annotated[bool, Field(strict=True)]
 Word = Annotated[str, AfterValidator(_printable)]
 ImportPath = Annotated[str, AfterValidator(_import_path), WithJsonSchema({"type": "string", "pattern": _IMPORT_PATH})]
 """package.module:function."""

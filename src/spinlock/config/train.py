@@ -6,22 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, model_validator
 
 from spinlock.config.document import Location
-from spinlock.config.section import (
-    Beam,
-    Count,
-    FilePath,
-    Flag,
-    NonNegative,
-    Part,
-    Positive,
-    Section,
-    Seed,
-    Share,
-    Whole,
-    Word,
-    located,
-)
+from spinlock.config.section import FilePath, Word, located
 from spinlock.config.tables import encoder_mistake, encoder_params_mistakes, unknown
+from spinlock.core.section import Beam, Count, Flag, NonNegative, Part, Positive, Section, Seed, Share, Whole
 from spinlock.core.warp_names import WarpChoice
 from spinlock.training.settings import TrainingSettings
 

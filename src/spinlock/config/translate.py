@@ -10,8 +10,9 @@ from pydantic_core import ErrorDetails
 
 from spinlock.config.document import Document, Location, dotted
 from spinlock.config.problem import Problem
-from spinlock.config.section import LOCATED, Section
+from spinlock.config.section import LOCATED
 from spinlock.core.errors import listed
+from spinlock.core.section import Section
 
 RULES = {
     "missing": "is required",

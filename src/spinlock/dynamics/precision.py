@@ -6,12 +6,11 @@ Which operators it acts on depends on their parameters alone, so data do not dep
 """
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Precision = Literal["float32", "bfloat16"]
+from spinlock.dynamics.simulation import Precision
 
 BFLOAT16_CHANNELS = 16
 """Channels from which on an operator's layers are in bfloat16: below, bfloat16 takes about as long as float32."""

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
 from spinlock.dynamics.parameter_space import Override, Parameter, Value, narrow
-from spinlock.dynamics.precision import Precision
+from spinlock.dynamics.simulation import Precision
 from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
 from spinlock.dynamics.user_system import UserStep

@@ -12,7 +12,7 @@ from spinlock.core.rollout import StepOperator
 from spinlock.dynamics.disturbances import Disturb, Disturbance
 from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
-from spinlock.dynamics.precision import Precision
+from spinlock.dynamics.simulation import Precision
 
 ROW_CELLS = 128 * 128
 """Cells that the rows of one call have together at most: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""

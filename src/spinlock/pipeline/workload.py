@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spinlock.dynamics import SYSTEMS, SamplePlan
+from spinlock.dynamics.space import SamplePlan
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def cost(plan: SamplePlan) -> float:
