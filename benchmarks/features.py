@@ -103,7 +103,7 @@ def profile(size: int, *, repeats: int) -> Figures:
     for _ in range(repeats + 1):
         start = time.process_time()
         fields = Fields.from_rollout(rollout)
-        before = {"units of frame 0": time.process_time() - start}
+        before = {"units of the initial condition": time.process_time() - start}
         for name in SHARED:
             start = time.process_time()
             getattr(fields, name)

@@ -2,12 +2,12 @@
 
     python benchmarks/precision.py [--systems cnn u_afno] [--draws 64] [--seed 0] [--output FILE]
 
-A draw is an operator that is wide enough for bfloat16, with a frame 0 of its own: 250 saved steps at 32 x 32. It is
+A draw is an operator that is wide enough for bfloat16, with an initial condition of its own: 250 saved steps at 32 x 32. It is
 simulated and described in four settings, three realizations each:
 
     float32   the reference
-    bfloat16  the same frame 0 and the same noise, layers in bfloat16
-    noise     the same frame 0 and other noise in float32: how well a description repeats at all
+    bfloat16  the same initial condition and the same noise, layers in bfloat16
+    noise     the same initial condition and other noise in float32: how well a description repeats at all
     step      the states of the reference, with features of sensitivity by a step operator whose layers are in bfloat16
 
 Of each column the rank correlation with the reference over all draws and the median distance in units of the spread

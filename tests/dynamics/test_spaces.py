@@ -1,4 +1,4 @@
-"""Every dimension of every system's space acts: kinds of frame 0, their length and detail (parameters: test_simulated_rollouts)."""
+"""Every dimension of every system's space acts: kinds of initial conditions, their length and detail (parameters: test_simulated_rollouts)."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ PLANS = plan_samples(num_samples=len(SYSTEMS), seed=0)
 
 
 def frame_zero(space, *, kind, length=MIDDLE, detail=MIDDLE):
-    """Frame 0 of the sample at a point of a space, of the kind of that name."""
+    """The initial condition of the sample at a point of a space, of the kind of that name."""
     point = np.full(space.num_dimensions, MIDDLE)
     point[-3:] = sum(space.kind.interval(kind)) / 2, length, detail
     plan = space.plan(point, index=3, group=3)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spinlock.cli.app import run
 from spinlock.config import GenerateConfig, load_config
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.dynamics.rollout import simulate
@@ -100,6 +101,20 @@ def test_a_report_does_not_run_a_step_that_a_file_names(tmp_path, monkeypatch):
     assert not trace.exists()
     assert written.rollouts_shown == 0
     assert "a user's own step made them" in written.rollouts_note
+
+
+def test_a_step_is_tried_once_before_a_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    trace = tmp_path / "trace"
+    marks = (
+        f"def step(state):\n    with open({str(trace)!r}, 'a') as file:\n        file.write('.')\n    return state\n"
+    )
+    (tmp_path / "counting_step.py").write_text(marks, encoding="utf-8")
+    settings = ("num_samples=1", "systems={mine: {step: counting_step:step}}", "features.operator_sensitivity=false")
+    config(tmp_path, *settings)
+    arguments = ["generate", "--config", str(tmp_path / "generate.yaml")]
+    assert run([*arguments, *(word for setting in settings for word in ("-o", setting))]) == 0
+    assert len(trace.read_text()) == 1 + 2 * 31  # two realizations of 32 saved states
 
 
 def test_noise_parts_realizations_where_its_scale_is_given(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import config_option, given, manner, output_option, override_option
+from spinlock.cli.options import config_option, given, output_form, output_option, override_option
 
 
 @command(
@@ -53,7 +53,7 @@ def generate(  # noqa: PLR0913  one argument an option
     from spinlock.pipeline.memory import Footprint
 
     def say(memory: Footprint) -> None:
-        if manner().verbosity >= 0:
+        if output_form().verbosity >= 0:
             click.echo(f"generate: {memory.in_words()}, {in_words(settings.precision)}", err=True)
 
     part = None if shard is None else Part.of_text(shard)

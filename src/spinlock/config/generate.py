@@ -174,10 +174,10 @@ class SystemConfig(Section):
     """Grid spacing of the step's states."""
 
     offset: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 0.0
-    """Mean of frame 0, in the unit of the step's states."""
+    """Mean of the initial condition, in the unit of the step's states."""
 
     scale: Positive = 1.0
-    """Standard deviation of frame 0, in the unit of the step's states."""
+    """Standard deviation of the initial condition, in the unit of the step's states."""
 
     @model_validator(mode="after")
     def _check_step(self) -> "SystemConfig":
@@ -202,7 +202,7 @@ class SamplingConfig(Section):
     """How parameters are drawn (scrambled Sobol points)."""
 
     samples_per_group: Count = 1
-    """Samples that share one draw of parameters and differ in frame 0 and noise; splits keep them together."""
+    """Samples that share one draw of parameters and differ in the initial condition and noise; splits keep them together."""
 
 
 class FeaturesConfig(Section):
@@ -229,7 +229,7 @@ class GenerateConfig(Simulation):
     """A data set of simulated samples and their features."""
 
     num_samples: Count
-    """Samples: draws of a system, its parameters and frame 0."""
+    """Samples: draws of a system, its parameters and initial condition."""
 
     output_path: FilePath
     """The HDF5 file that is written."""
@@ -246,7 +246,7 @@ class GenerateConfig(Simulation):
         BeforeValidator(_weights),
         Field(json_schema_extra=_also(_NAMES)),
     ] = None
-    """Kinds of frame 0 for every system: a list, or name → weight; each system's own where it is empty."""
+    """Kinds of initial conditions for every system: a list, or name → weight; each system's own where it is empty."""
 
     sampling: SamplingConfig = SamplingConfig()
     features: FeaturesConfig = FeaturesConfig()

@@ -1,6 +1,6 @@
-"""Samples from their plans: frame 0, forcing, simulation in batches, screening.
+"""Samples from their plans: the initial condition, forcing, simulation in batches, screening.
 
-All realizations of a sample start from the same frame 0; what makes them differ is the noise. Spread between
+All realizations of a sample start from the same initial condition; what makes them differ is the noise. Spread between
 realizations is then the system's own response to noise, not a difference of starts.
 
 Random streams are keyed by (seed, sample, "initial") and (seed, sample, realization, "noise"); a sample that is drawn
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
-from spinlock.core.rollout import Rollout, StepOperator
+from spinlock.core.rollout import Rollout, StepOperator, blanked
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import draw_fields
 from spinlock.dynamics.parameter_space import Columns
@@ -123,7 +123,7 @@ def _states(
     system: System, plans: Sequence[SamplePlan], simulation: Simulation
 ) -> Float[Tensor, "sample realization time channel height width"]:
     rows = [(plan, realization) for plan in plans for realization in range(simulation.num_realizations)]
-    frames = {plan.index: _frame_zero(system, plan, simulation) for plan in plans}
+    frames = {plan.index: _initial_condition(system, plan, simulation) for plan in plans}
     per_call = system.rows_per_call(
         simulation.grid_size, simulation.num_realizations, spatial_dimensions=simulation.spatial_dimensions
     )
@@ -161,7 +161,9 @@ def _simulate_rows(
         return system.simulate(initial, columns, num_timesteps=simulation.num_timesteps, white=white)[: len(rows)]
 
 
-def _frame_zero(system: System, plan: SamplePlan, simulation: Simulation) -> Float[Tensor, "1 channel height width"]:
+def _initial_condition(
+    system: System, plan: SamplePlan, simulation: Simulation
+) -> Float[Tensor, "1 channel height width"]:
     fields = draw_fields(
         plan.initial_condition,
         rng=stream(simulation.seed, plan.index, "initial", *_attempt(plan)),
@@ -171,11 +173,11 @@ def _frame_zero(system: System, plan: SamplePlan, simulation: Simulation) -> Flo
         parameters=plan.parameters,
     )
     ready = torch.from_numpy(fields.astype(np.float32))[None].to(simulation.device)
-    return system.frame_zero(ready)
+    return system.initial_condition(ready)
 
 
 def _attempt(plan: SamplePlan) -> tuple[int, ...]:
-    """What an attempt after the first adds to the key of a stream."""
+    """Further parts of the key of a sample's streams: the number of the attempt, after the first."""
     return (plan.attempt,) if plan.attempt else ()
 
 
@@ -188,13 +190,8 @@ def _rollout(
     step: StepOperator,
 ) -> Rollout:
     """The rollout of a sample; a realization is NaN from the time at which it diverged."""
-    if any(time >= 0 for time in found.diverged_at):
-        states = states.clone()
-        for realization, time in enumerate(found.diverged_at):
-            if time >= 0:
-                states[realization, time:] = float("nan")
     return Rollout(
-        states=states,
+        states=blanked(states, found.diverged_at),
         system=system.name,
         parameters=dict(plan.parameters),
         dt=system.dt,

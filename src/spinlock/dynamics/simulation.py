@@ -18,7 +18,7 @@ class Screening(Section):
     """What happens to samples that diverge, die out or freeze; all are marked with the time and counted."""
 
     policy: Literal["mark", "redraw"] = "mark"
-    """Whether such samples stay as they are, marked, or are drawn again with new parameters, frame 0 and noise."""
+    """Whether such samples stay as they are, marked, or are drawn again with new parameters, initial condition and noise."""
 
     redraw: Annotated[tuple[Outcome, ...], Field(min_length=1)] = ("diverged",)
     """What "redraw" draws again: diverged (in any realization), dead or frozen (in all); the rest is marked."""
@@ -31,7 +31,7 @@ class Simulation(Section):
     """How every sample of a data set is simulated, whatever its system."""
 
     num_timesteps: Annotated[int, Field(strict=True, ge=2, le=1_000_000)]
-    """Saved states a realization, frame 0 included."""
+    """Saved states a realization, the initial one included."""
 
     num_realizations: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     """Runs of a sample that differ in their noise."""

@@ -21,7 +21,7 @@ LARGE_GRID = 128
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """What a run would cost.
+    """The cost of a run, said before it starts.
 
     Attributes:
         num_samples: of the data set.

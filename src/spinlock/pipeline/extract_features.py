@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from spinlock.pipeline.workers import InProcesses, InThisProcess, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.dataset_paths import EXTENT
-from spinlock.store.importers import Depth, Format, GroupBy, RolloutSource, open_rollouts, rollout_files
+from spinlock.store.importers import ReadOptions, RolloutSource, open_files, rollout_files
 from spinlock.store.merge import write_dataset
 from spinlock.store.shards import Shard, complete_shards, missing_samples, remove_shards, write_shard
 
@@ -36,24 +36,15 @@ SHARDS_AT_LEAST = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Files of rollouts and how they are to be read, the arguments of `open_rollouts`; and the units of their channels."""
+    """Rollouts in files, how these are to be read, and the units of their channels."""
 
     path: Path | tuple[Path, ...]
-    format: Format = "auto"
-    axes: str | None = None
-    dataset_key: str | None = None
-    dt: float | None = None
-    dx: float | None = None
-    group_key: str | None = None
-    group_by: GroupBy = "sample"
-    periodic: bool | None = None
-    depth: Depth | None = None
-    fill_masked: bool = False
+    reading: ReadOptions = ReadOptions()
     channel_units: ChannelUnits = "shared"
 
     def settings(self) -> dict[str, object]:
-        """What was said of the files: everything but the path."""
-        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "path"}
+        """Everything but the path, as it is stored with the data set."""
+        return {**asdict(self.reading), "channel_units": self.channel_units}
 
     def files(self) -> tuple[Path, ...]:
         """The files that the path stands for."""
@@ -61,8 +52,7 @@ class Source:
 
     def open(self) -> RolloutSource:
         """The rollouts, read one by one."""
-        reading = {name: value for name, value in self.settings().items() if name != "channel_units"}
-        return open_rollouts(self.path, **reading)  # pyright: ignore[reportArgumentType]
+        return open_files(self.files(), self.reading)
 
     def fingerprint(self) -> str:
         """One word for the files as they are now, how they are read, and what is computed."""
@@ -74,7 +64,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extracted:
-    """What was written.
+    """The data set that was written.
 
     Attributes:
         output: the data-set file.

@@ -80,7 +80,7 @@ class MadePart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScreeningCounts:
-    """What became of the realizations of a data set.
+    """Realizations of a data set by what became of them.
 
     Attributes:
         realizations: of all samples.

@@ -20,7 +20,7 @@ from spinlock.store.atomic import human_size
 SHARED_BYTES = 800 * 10**6
 """The command itself and the process that workers are forked from: Python, torch and their libraries, twice."""
 WORKER_BYTES = 150 * 10**6
-"""What a worker adds to the pages that it shares."""
+"""Pages that a worker adds to those that it shares."""
 CELL_BYTES = 4_000
 """Layers of a network and buffers of the features, for each cell of the grid."""
 STATE_BYTES = {"none": 0, "float16": 2, "float32": 4}
@@ -87,7 +87,7 @@ def worker_bytes(recipe: Recipe) -> int:
 
 
 def sample_bytes(recipe: Recipe) -> int:
-    """What a sample takes on disk, in a shard or in the data set, without compression."""
+    """The bytes of a sample on disk, in a shard or in the data set, without compression."""
     config = recipe.config
     cells = _most_channels(recipe) * math.prod(config.size)
     states = STATE_BYTES[config.storage.keep_states]

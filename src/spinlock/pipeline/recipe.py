@@ -1,4 +1,4 @@
-"""From a generation file to what its samples depend on: the plan, the recipe of a block, the description of the file."""
+"""From a generation file to the plans of its samples, the recipe that they share, and the description of the data set."""
 
 import hashlib
 import json
@@ -64,7 +64,7 @@ def own_steps(config: GenerateConfig) -> dict[str, UserStep]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """What all samples of a data set share; with the plans of some, all that a worker needs.
+    """All that the samples of a data set share; with the plans of some, all that a worker needs.
 
     Attributes:
         config: of the data set.
@@ -102,7 +102,7 @@ def prepare(config: GenerateConfig) -> tuple[SamplingPlan, Recipe]:
 
 
 def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
-    """What all samples of a data set share."""
+    """The recipe of a data set, without a look at whether it can be made here."""
     return Recipe(
         config=config,
         spaces=plan.spaces,
@@ -157,7 +157,7 @@ def config_of_data(stored: Mapping[str, Any], *, output_path: Path) -> GenerateC
 
 
 def description_of(recipe: Recipe, plan: SamplingPlan) -> DatasetDescription:
-    """What the data-set file says of itself."""
+    """The words of the data-set file about itself."""
     config = recipe.config
     return DatasetDescription(
         registry=SDF,
@@ -176,7 +176,7 @@ def description_of(recipe: Recipe, plan: SamplingPlan) -> DatasetDescription:
 
 
 def _parameter_columns(spaces: Mapping[str, SystemSpace], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
-    """Every parameter of every system as a column `<system>.<parameter>`, with those of frame 0 at the end."""
+    """Every parameter of every system as a column `<system>.<parameter>`, with those of the initial condition at the end."""
     columns = []
     for name, space in spaces.items():
         system = space.built()
@@ -197,7 +197,7 @@ def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
 
 
 def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with None for NaN, which JSON does not know."""
+    """Figures with None for NaN, which JSON does not know."""
     return {
         name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in figures.items()
     }

@@ -70,7 +70,7 @@ def consecutive_runs(samples: Iterable[int], *, size: int) -> list[tuple[int, ..
 def _row(
     rollout: Rollout, sample: int, columns: Sequence[ParameterColumn], keep_states: KeepStates
 ) -> dict[str, object]:
-    """What stays of a rollout once it was described: field of a `DatasetBlock` → the sample's part of it."""
+    """One described sample as a row of a `DatasetBlock`: field → the sample's part of it."""
     rollout = within_range(rollout)
     features = extract_rollout(rollout, name=str(sample))
     kept = {}

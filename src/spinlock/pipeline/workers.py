@@ -118,7 +118,7 @@ def _completed(waiting: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
 
 
 _function: Callable[[Any], Any]
-"""What this process does with a task, where it is a worker."""
+"""The function that this process applies to every task, where it is a worker."""
 
 
 def _apply(task: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What goes into a data-set file: blocks of consecutive samples as arrays, and what the file says of itself."""
+"""The content of a data-set file: blocks of consecutive samples as arrays, and what the file says of itself."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ class DatasetBlock:
         group: parameter draw; a split keeps a draw on one side.
         params: physical values, a column `<system>.<parameter>` each; NaN where it belongs to another system; a choice is
             its place in the column's `choices`.
-        initial_condition: name of what made frame 0.
+        initial_condition: name of what made the initial condition.
         dt: time between saved states.
         dx: grid spacing.
         num_channels: channels that the sample really has; the rest of `inputs` and `outputs` is NaN.
-        inputs: frame 0.
+        inputs: the initial condition.
         per_timestep: features of each saved state, mean over the valid realizations.
         per_trajectory: features of each realization; NaN where it diverged.
         aggregated: mean, std and cv of those over realizations.
@@ -163,7 +163,7 @@ class ParameterColumn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetDescription:
-    """What a data set says of itself beside its arrays.
+    """The words of a data set about itself, beside its arrays.
 
     Attributes:
         registry: the features (per time step and per trajectory); the aggregated columns follow from it.

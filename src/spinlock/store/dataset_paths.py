@@ -1,4 +1,4 @@
-"""What a data-set file holds: every path, its type and its axes; described for other languages in docs/data_format.md."""
+"""The layout of a data-set file: every path, its type and its axes; described for other languages in docs/data_format.md."""
 
 from dataclasses import dataclass
 
