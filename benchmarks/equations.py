@@ -30,8 +30,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from spinlock.dynamics import SYSTEMS  # noqa: E402
 from spinlock.dynamics.pde.spectral import SpectralSystem  # noqa: E402
+from spinlock.dynamics.systems import SYSTEMS  # noqa: E402
 from spinlock.pipeline.workers import keep_freed_memory  # noqa: E402
 
 CALLS = (1, 2, 4, 8)
@@ -107,14 +107,14 @@ PAIRS = {
 
 
 def smooth_starts(system: SpectralSystem, count: int, grid: int) -> Tensor:
-    """Frame 0 of some trajectories, (trajectory, channel, height, width), with nothing beyond a sixth of the modes."""
+    """The initial condition of some trajectories, (trajectory, channel, height, width), with nothing beyond a sixth of the modes."""
     rng = np.random.default_rng(0)
     spectrum = np.fft.rfft2(rng.standard_normal((count, len(system.channel_names), grid, grid)))
     near = np.abs(np.fft.fftfreq(grid))[:, None] < 1 / 12
     spectrum = spectrum * (near & (np.fft.rfftfreq(grid)[None, :] < 1 / 12))
     spectrum[..., 0, 0] = 0
     fields = np.fft.irfft2(spectrum, s=(grid, grid))
-    return system.frame_zero(torch.from_numpy(fields / fields.std(axis=(-2, -1), keepdims=True)).float())
+    return system.initial_condition(torch.from_numpy(fields / fields.std(axis=(-2, -1), keepdims=True)).float())
 
 
 def ours(system: SpectralSystem, pair: Pair, starts: Tensor, frames: int) -> list[Tensor]:
@@ -198,7 +198,9 @@ def measure(name: str, *, trajectories: int, frames: int, grid: int, rounds: int
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trajectories", type=int, default=200)
-    parser.add_argument("--frames", type=int, default=100, help="stored frames of a trajectory beside frame 0")
+    parser.add_argument(
+        "--frames", type=int, default=100, help="stored frames of a trajectory beside the initial condition"
+    )
     parser.add_argument("--grid", type=int, default=64, help="cells along a side")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
     parser.add_argument("--only", nargs="+", choices=list(PAIRS), default=list(PAIRS), help="systems")

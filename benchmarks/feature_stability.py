@@ -2,14 +2,14 @@
 
     python benchmarks/feature_stability.py [--systems burgers wave …] [--draws 8] [--seed 0] [--output FILE]
 
-A draw is one equation with parameters, frame 0 and noise of its own, simulated once: three realizations of 250 saved
+A draw is one equation with parameters, initial condition and noise of its own, simulated once: three realizations of 250 saved
 steps, 64 x 64 cells on the domain that the system has at 32 x 32. The same run is then described in pairs of settings:
 
     time         all 250 saved steps against the first 64; of features of a frame, the mean over those 64 both times
     grid         64 x 64 against 32 x 32: each frame less its modes from 16 cycles per domain on, on the same domain
     realization  three realizations against the first
     channel      the state against the state twice, the copy as further channels (32 x 32, first realization)
-    companion    the state against the state beside one of another frame 0 and other noise, as further channels
+    companion    the state against the state beside one of another initial condition and other noise, as further channels
 
 Of each feature and pair: the rank correlation of the two descriptions over all draws, where values that agree to a
 thousandth of the spread between draws are equal, so that rounding is no order; and shift and distance, the median of
@@ -57,10 +57,10 @@ FAMILIES = (
     "wave",
 )
 SMOOTH_STARTS = {"gaussian_field": 1.0, "band_limited": 1.0, "blobs": 1.0}
-"""Kinds of frame 0 that 32 x 32 cells resolve."""
+"""Kinds of initial conditions that 32 x 32 cells resolve."""
 REALIZATIONS, TIMES, SHORT, SIZE = 3, 250, 64, 64
 COMPANION = 10**6
-"""What the number of a draw's companion is larger by: another frame 0 and other noise, the same parameters."""
+"""What the number of a draw's companion is larger by: another initial condition and other noise, the same parameters."""
 LEAST_CORRELATION, MOST_DISTANCE = 0.9, 0.25
 RESOLUTION = 1e-3
 """Difference, in units of the spread between draws, below which two values are the same."""
@@ -98,7 +98,7 @@ def on_one_domain(name: str) -> System:
 
 
 def simulated(plan: SamplePlan, *, realizations: int, seed: int) -> Rollout:
-    """The runs of a plan at 64 x 64, from one frame 0."""
+    """The runs of a plan at 64 x 64, from one initial condition."""
     system = on_one_domain(plan.system)
     fields = draw_fields(
         plan.initial_condition,
@@ -108,7 +108,7 @@ def simulated(plan: SamplePlan, *, realizations: int, seed: int) -> Rollout:
         width=SIZE,
         parameters=plan.parameters,
     )
-    initial = system.frame_zero(torch.from_numpy(fields).float()[None])
+    initial = system.initial_condition(torch.from_numpy(fields).float()[None])
     streams = [stream(seed, plan.index, realization, "noise") for realization in range(realizations)]
 
     def white() -> Tensor:

@@ -42,7 +42,7 @@ from spinlock.core.rollout import Rollout
 from spinlock.features.extract import extract_rollout
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY
-from spinlock.pipeline.workers import keep_freed_memory, map_in_workers
+from spinlock.pipeline.workers import InProcesses, keep_freed_memory
 
 REALIZATIONS, TIMES = 3, 250
 SERIES_CATEGORIES = ("temporal", "nonlinear")
@@ -103,7 +103,7 @@ def profile(size: int, *, repeats: int) -> Figures:
     for _ in range(repeats + 1):
         start = time.process_time()
         fields = Fields.from_rollout(rollout)
-        before = {"units of frame 0": time.process_time() - start}
+        before = {"units of the initial condition": time.process_time() - start}
         for name in SHARED:
             start = time.process_time()
             getattr(fields, name)
@@ -183,7 +183,7 @@ def describe(task: tuple[int, int]) -> tuple[float, float, float]:
 def workers(size: int, *, repeats: int) -> Figures:
     """Samples/s of two workers, by the clock, and what their processor time would give on an idle machine."""
     count = max(2, repeats * 64 // size)
-    found = [result for _, result in map_in_workers(describe, [(size, count), (size, count)], num_workers=2)]
+    found = [result for _, result in InProcesses(num_workers=2).map_unordered(describe, [(size, count), (size, count)])]
     processor, clock = (max(result[k] for result in found) for k in (0, 1))
     return {
         "samples_per_s_by_the_clock": 2 * count / clock,
@@ -194,7 +194,7 @@ def workers(size: int, *, repeats: int) -> Figures:
 
 def memory(size: int) -> Figures:
     """Peak megabytes of a worker for 3 and for 30 samples."""
-    few, many = (next(map_in_workers(describe, [(size, count)], num_workers=1))[1][2] for count in (3, 30))
+    few, many = (next(InProcesses(num_workers=1).map_unordered(describe, [(size, count)]))[1][2] for count in (3, 30))
     return {"peak_mb_of_3": few, "peak_mb_of_30": many, "ratio": many / few}
 
 

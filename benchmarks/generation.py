@@ -18,14 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spinlock.config import GenerateConfig, load_config
-from spinlock.pipeline.recipe import plan_of, recipe_of
-from spinlock.pipeline.sample_block import BlockTask, consecutive_runs, write_block
-from spinlock.pipeline.workers import map_in_workers
+from spinlock.dynamics.space import SamplePlan
+from spinlock.pipeline.recipe import Recipe, plan_of, recipe_of
+from spinlock.pipeline.sample_block import consecutive_runs, write_block
+from spinlock.pipeline.workers import InProcesses
 from spinlock.pipeline.workload import relative_work
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "generate"
@@ -34,10 +36,11 @@ NAMES = {32: "test_1k_inline_features", 64: "diverse_10k", 128: "test_1k_inline_
 OTHERS = ("demo", "neural_operators_1k")
 
 
-def timed_block(task: BlockTask) -> tuple[int, float]:
-    """Samples of a block, and the processor seconds that it took."""
+def timed_block(recipe: Recipe, plans: Sequence[SamplePlan]) -> float:
+    """The processor seconds that a block took."""
     start = time.process_time()
-    return write_block(task), time.process_time() - start
+    write_block(recipe, plans)
+    return time.process_time() - start
 
 
 def make(config: GenerateConfig, samples: range, *, workers: int) -> dict[str, float]:
@@ -46,9 +49,9 @@ def make(config: GenerateConfig, samples: range, *, workers: int) -> dict[str, f
     recipe, work = recipe_of(config, plan), relative_work(plan.plans)
     runs = consecutive_runs(samples, size=config.storage.shard_size)
     runs.sort(key=lambda run: -sum(work[sample] for sample in run))
-    tasks = [BlockTask(plans=tuple(plan.plans[sample] for sample in run), recipe=recipe) for run in runs]
+    tasks = [tuple(plan.plans[sample] for sample in run) for run in runs]
     start, processor = time.perf_counter(), 0.0
-    for _, (_, seconds) in map_in_workers(timed_block, tasks, num_workers=workers):
+    for _, seconds in InProcesses(num_workers=workers).map_unordered(partial(timed_block, recipe), tasks):
         processor += seconds
     return {"clock_s": time.perf_counter() - start, "processor_s": processor}
 

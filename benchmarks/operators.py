@@ -24,9 +24,9 @@ from plain_convolution import convolve_plainly
 from torch import Tensor
 from torch.nn import functional
 
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.cnn import _Network
 from spinlock.dynamics.neural import updated
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.pipeline.workers import keep_freed_memory
 
 REALIZATIONS, OPERATORS, LAYERS, KERNEL = 3, 4, 3, 5

@@ -2,12 +2,12 @@
 
     python benchmarks/precision.py [--systems cnn u_afno] [--draws 64] [--seed 0] [--output FILE]
 
-A draw is an operator that is wide enough for bfloat16, with a frame 0 of its own: 250 saved steps at 32 x 32. It is
+A draw is an operator that is wide enough for bfloat16, with an initial condition of its own: 250 saved steps at 32 x 32. It is
 simulated and described in four settings, three realizations each:
 
     float32   the reference
-    bfloat16  the same frame 0 and the same noise, layers in bfloat16
-    noise     the same frame 0 and other noise in float32: how well a description repeats at all
+    bfloat16  the same initial condition and the same noise, layers in bfloat16
+    noise     the same initial condition and other noise in float32: how well a description repeats at all
     step      the states of the reference, with features of sensitivity by a step operator whose layers are in bfloat16
 
 Of each column the rank correlation with the reference over all draws and the median distance in units of the spread
@@ -31,10 +31,13 @@ import torch
 from feature_stability import Agreement, agreement
 
 from spinlock.core.rollout import Rollout
-from spinlock.dynamics import SYSTEMS, plan_samples, simulate
 from spinlock.dynamics.parameter_space import Override
-from spinlock.dynamics.precision import Precision, precision_mistake
+from spinlock.dynamics.precision import precision_mistake
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.simulation import Precision, Simulation
 from spinlock.dynamics.space import SamplePlan
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.features.sdf import SDF
@@ -54,8 +57,8 @@ KINDS = {
 
 def simulated(plan: SamplePlan, *, seed: int, realizations: int, precision: Precision = "float32") -> Rollout:
     """The runs of a plan."""
-    counts = {"num_realizations": realizations, "num_timesteps": TIMES}
-    (rollout,) = simulate([plan], grid_size=SIZE, seed=seed, precision=precision, **counts)
+    how = Simulation(num_realizations=realizations, num_timesteps=TIMES, grid_size=SIZE, seed=seed, precision=precision)
+    (rollout,) = simulate([plan], how)
     return rollout
 
 

@@ -22,11 +22,15 @@ from plain_convolution import convolve_plainly
 from torch import Tensor
 from torch.nn import functional
 
-from spinlock.dynamics import SYSTEMS, SamplePlan, plan_samples, simulate
 from spinlock.dynamics.cnn import _Network
 from spinlock.dynamics.neural import updated
 from spinlock.dynamics.pde.etdrk import ETDRK4
 from spinlock.dynamics.pde.spectral import Grid, SpectralSystem
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.simulation import Simulation
+from spinlock.dynamics.space import SamplePlan
+from spinlock.dynamics.systems import SYSTEMS
 
 NUM_REALIZATIONS = 3
 NAMES = (
@@ -104,7 +108,9 @@ def measure(name: str, *, grid_size: int, seconds: float) -> dict[str, float | s
     system = SYSTEMS[name]()
     num_samples = 4 if name == "cnn" else 8
     plans = plan_samples(num_samples=num_samples, seed=1, systems=[name]).plans
-    rollouts = simulate(plans, num_realizations=NUM_REALIZATIONS, num_timesteps=6, grid_size=grid_size, seed=1)
+    rollouts = simulate(
+        plans, Simulation(num_realizations=NUM_REALIZATIONS, num_timesteps=6, grid_size=grid_size, seed=1)
+    )
     frames = [rollout.states[:, -1].contiguous() for rollout in rollouts]
     make = naive_cnn if not isinstance(system, SpectralSystem) else lambda *given: naive_equation(system, *given)
     naive = [make(plan, states) for plan, states in zip(plans, frames, strict=True)]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write docs/systems.md from the docstrings and parameters of all systems and kinds of frame 0.
+"""Write docs/systems.md from the docstrings and parameters of all systems and kinds of initial conditions.
 
 python scripts/write_systems_page.py
 """
@@ -8,7 +8,10 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from spinlock.dynamics import INITIAL_CONDITIONS, SYSTEMS, Parameter, System
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.parameter_space import Parameter
+from spinlock.dynamics.system import System
+from spinlock.dynamics.systems import SYSTEMS
 
 PAGE = Path(__file__).parents[1] / "docs" / "systems.md"
 HEAD = """# Systems and what they start from
@@ -41,7 +44,7 @@ def _system(system: System) -> Iterator[str]:
     yield f"{_first_line(system)}\n"
     for block in _equations(system):
         yield f"```\n{block}\n```\n"
-    for start in ("Seen:", "Frame 0:", "Source:"):
+    for start in ("Seen:", "Initial condition:", "Source:"):
         for paragraph in _paragraphs(system):
             if paragraph.startswith(start):
                 yield f"**{start.removesuffix(':')}.** {_sentence(paragraph.removeprefix(start).strip())}\n"
@@ -56,7 +59,7 @@ def _system(system: System) -> Iterator[str]:
 
 
 def _starts() -> Iterator[str]:
-    yield "## Kinds of frame 0\n"
+    yield "## Kinds of initial conditions\n"
     yield "Fields of mean 0 and variance 1, which a system maps to its own units.\n"
     yield "| kind | correlation length in domains | what is seen |"
     yield "|---|---|---|"

@@ -20,6 +20,7 @@ from equations import CELLS
 
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.tables import load_table
+from spinlock.store.importers import ReadOptions
 
 DT, DX = 1.0, 1.0
 """Of every family, so that no unit says which one it is."""
@@ -43,7 +44,7 @@ def columns_of(values: np.ndarray, names: list[str]) -> Described:
 
 def by_spinlock(corpus: Path) -> Described:
     output = corpus.with_name("features.h5")
-    source = Source(path=corpus, axes="nthw", dataset_key="states", dt=DT, dx=DX)
+    source = Source(path=corpus, reading=ReadOptions(axes="nthw", dataset_key="states", dt=DT, dx=DX))
     table = load_table(extract_features(source, output=output, workers=1).output).table
     return table.values.numpy(), list(table.names)
 

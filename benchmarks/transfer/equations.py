@@ -1,7 +1,7 @@
 """Twelve families of equations in two dimensions, solved by exponax, an independent public solver.
 
 All start from the same distribution of random fields (zero mean, unit variance, up to 5 waves along each axis), show one channel, and
-are described in the same units, so that neither frame 0, nor the number of channels, nor dt says which family it is.
+are described in the same units, so that neither the initial condition, nor the number of channels, nor dt says which family it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 CELLS = 32
 STEPS = 64
-"""Saved states, frame 0 included."""
+"""Saved states, the initial one included."""
 SUBSTEPS = 5
 """Steps of the solver from one saved state to the next."""
 
@@ -26,7 +26,7 @@ class Family:
         stepper: (number of cells, dt, parameters) → a stepper of exponax.
         ranges: parameter → ends that it is drawn from, evenly (or evenly in the logarithm where `log` names it).
         dt: time between saved states.
-        scale: standard deviation of frame 0, in the equation's units.
+        scale: standard deviation of the initial condition, in the equation's units.
         log: parameters that are drawn evenly in the logarithm.
         channels: of the state; the first is seen, the others start at 0.
     """

@@ -5,7 +5,8 @@ from config_texts import GENERATE, written
 
 from spinlock.config import GenerateConfig, load_config
 from spinlock.core.errors import ConfigError
-from spinlock.dynamics import SYSTEMS, plan_samples
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def load(tmp_path, *overrides):

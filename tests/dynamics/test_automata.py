@@ -9,12 +9,12 @@ from scipy.ndimage import convolve
 from scipy.special import comb
 
 from spinlock.core.errors import ConfigError
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.automata.elementary import equivalent_rules
 from spinlock.dynamics.automata.lenia import RINGS, kernels
 from spinlock.dynamics.automata.life_like import RULES, tables
 from spinlock.dynamics.automata.totalistic import looked_up
 from spinlock.dynamics.initial_conditions.discrete import pattern
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def soup(*shape, seed=0, share=0.4, dtype=torch.float32):

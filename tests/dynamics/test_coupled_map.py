@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.coupled_map import MAPS
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def columns(**changes):

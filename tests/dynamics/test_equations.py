@@ -6,7 +6,7 @@ import torch
 from plane_waves import LINE, SQUARE, amplitude, columns, plane_wave, smooth_field
 from scipy.integrate import solve_ivp
 
-from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def growth_rate(system, parameters, ky, kx):
@@ -133,7 +133,7 @@ def test_a_saved_step_is_near_the_step_with_eight_times_finer_substeps(name, tol
     coarse = system.step_operator(middle_draw(system))
     fine_system = type("Finer", (type(system),), {"num_substeps": 8 * system.num_substeps})()
     fine = fine_system.step_operator(middle_draw(system))
-    states = system.frame_zero(smooth_field(1, len(system.channel_names), 32, 32, seed=2, cells=3.0))
+    states = system.initial_condition(smooth_field(1, len(system.channel_names), 32, 32, seed=2, cells=3.0))
     for _ in range(10):
         states = coarse(states)
     after = fine(states)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from plane_waves import columns, smooth_field
 
-from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.systems import SYSTEMS
 
 pytest.importorskip("exponax", reason="an independent solver; `pip install -e '.[oracles]'` brings it")
 
@@ -83,7 +83,7 @@ def test_an_equation_goes_where_an_independent_solver_with_finer_steps_takes_it(
     system = SYSTEMS[name]()
     parameters, (stepper, arguments), dimensions, largest_error = CASES[name]
     size = (32, 32) if dimensions == 2 else (1, 32)
-    start = system.frame_zero(smooth_field(1, len(system.channel_names), *size, seed=3, cells=4.0))
+    start = system.initial_condition(smooth_field(1, len(system.channel_names), *size, seed=3, cells=4.0))
     mine = system.simulate(start, columns(**parameters), num_timesteps=FRAMES + 1)[0, -1].numpy()
     order = [1, 0] if name == "burgers" else slice(None)  # velocities come in the order of the axes there
     given = start[0].numpy()[order]

@@ -8,9 +8,9 @@ import torch
 from plane_waves import LINE, SQUARE, amplitude, columns, plane_wave, smooth_field
 from scipy.linalg import expm
 
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.pde.spectral import Grid
 from spinlock.dynamics.pde.vorticity import vorticity_transport
+from spinlock.dynamics.systems import SYSTEMS
 
 
 @pytest.mark.parametrize(("size", "waves"), [(LINE, [(0, 1, 0.6)]), (SQUARE, [(1, 1, 0.25), (2, -1, 0.2)])])
@@ -218,7 +218,7 @@ def test_laminar_kolmogorov_flow_is_steady():
 @pytest.mark.parametrize("name", ["kuramoto_sivashinsky", "burgers", "navier_stokes_kolmogorov"])
 def test_a_saved_step_converges_with_order_four(name, middle_draw):
     system = SYSTEMS[name]()
-    start = system.frame_zero(smooth_field(1, len(system.channel_names), 16, 16, cells=4.0))
+    start = system.initial_condition(smooth_field(1, len(system.channel_names), 16, 16, cells=4.0))
 
     def after(substeps):
         finer = type("Finer", (type(system),), {"num_substeps": substeps})()

@@ -7,7 +7,7 @@ import torch
 from plane_waves import LINE, SQUARE, amplitude, columns, plane_wave
 from scipy.linalg import expm
 
-from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.systems import SYSTEMS
 
 MODES = [(LINE, 0, 1), (LINE, 0, 7), (SQUARE, 0, 1), (SQUARE, 2, 3), (SQUARE, 5, -4)]
 STEPS = 12

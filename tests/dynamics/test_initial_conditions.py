@@ -6,10 +6,11 @@ from scipy.signal import convolve2d
 
 from spinlock.core.errors import ConfigError
 from spinlock.core.seeds import stream
-from spinlock.dynamics import INITIAL_CONDITIONS, SYSTEMS, plan_samples
-from spinlock.dynamics.initial_conditions import draw_fields, initial_parameters
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS, draw_fields, initial_parameters
 from spinlock.dynamics.initial_conditions.discrete import PATTERNS, pattern
 from spinlock.dynamics.initial_conditions.kind import LEVEL, Canvas
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.systems import SYSTEMS
 
 KINDS = tuple(INITIAL_CONDITIONS)
 WITH_LENGTH = tuple(kind for kind in KINDS if INITIAL_CONDITIONS[kind]().length is not None)

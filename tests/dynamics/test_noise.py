@@ -7,9 +7,9 @@ import pytest
 import torch
 from plane_waves import columns, smooth_field
 
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.disturbances import ScheduledNoise
 from spinlock.dynamics.noise import ColoredNoise
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def white(shape, seed=0, dtype=torch.float64):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from spinlock.core.errors import ConfigError
-from spinlock.dynamics import SYSTEMS, Parameter
 from spinlock.dynamics.noise import NOISE_PARAMETERS
-from spinlock.dynamics.parameter_space import narrow
+from spinlock.dynamics.parameter_space import Parameter, narrow
+from spinlock.dynamics.systems import SYSTEMS
 
 CUBE = (np.arange(6000) + 0.5) / 6000
 

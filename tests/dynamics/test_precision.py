@@ -3,8 +3,12 @@
 import pytest
 import torch
 
-from spinlock.dynamics import SYSTEMS, plan_samples, precision, simulate
+from spinlock.dynamics import precision
 from spinlock.dynamics.precision import BFLOAT16_CHANNELS, precision_mistake
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.simulation import Simulation
+from spinlock.dynamics.systems import SYSTEMS
 
 NARROW = {"cnn": {"num_channels": 8}, "u_afno": {"base_channels": (4, 8)}}
 WIDE = {"cnn": {"num_channels": (16, 32)}, "u_afno": {"base_channels": 16}}
@@ -19,7 +23,7 @@ def plans_of(*, num_samples=4, **parameters):
 
 def run(plans, *, grid_size=16, num_realizations=2, **others):
     counts = {"num_realizations": num_realizations, "num_timesteps": 4}
-    return list(simulate(plans, grid_size=grid_size, seed=5, **counts, **others))
+    return list(simulate(plans, Simulation(grid_size=grid_size, seed=5, **counts, **others)))
 
 
 @needs_units

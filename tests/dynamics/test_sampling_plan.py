@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import qmc
 
 from spinlock.core.errors import ConfigError
-from spinlock.dynamics import SYSTEMS, plan_samples
 from spinlock.dynamics.evenness import evenness, max_correlation, median_correlation, sampling_warnings
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.systems import SYSTEMS
 
 
 @pytest.mark.parametrize(("num_samples", "run"), [(24, 1), (40, 2), (96, 4), (800, 4)])

@@ -1,34 +1,27 @@
-"""Every dimension of every system's space acts: kinds of frame 0, their length and detail (parameters: test_simulated_rollouts)."""
+"""Every dimension of every system's space acts: kinds of initial conditions, their length and detail (parameters: test_simulated_rollouts)."""
 
 import numpy as np
 import pytest
 import torch
 
-from spinlock.dynamics import INITIAL_CONDITIONS, SYSTEMS, Screening, plan_samples
-from spinlock.dynamics.rollout import _frame_zero, _Run
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.simulation import Simulation
+from spinlock.dynamics.systems import SYSTEMS
 
 MIDDLE = 0.37
-RUN = _Run(
-    num_realizations=1,
-    num_timesteps=2,
-    grid_size=16,
-    seed=1,
-    device="cpu",
-    screening=Screening(),
-    spaces={},
-    spatial_dimensions=2,
-    precision="float32",
-)
+SIMULATION = Simulation(num_realizations=1, num_timesteps=2, grid_size=16, seed=1)
 PLANS = plan_samples(num_samples=len(SYSTEMS), seed=0)
 
 
 def frame_zero(space, *, kind, length=MIDDLE, detail=MIDDLE):
-    """Frame 0 of the sample at a point of a space, of the kind of that name."""
+    """The initial condition of the sample at a point of a space, of the kind of that name."""
     point = np.full(space.num_dimensions, MIDDLE)
     point[-3:] = sum(space.kind.interval(kind)) / 2, length, detail
     plan = space.plan(point, index=3, group=3)
     assert plan.initial_condition == kind
-    return _frame_zero(SYSTEMS[space.system](), plan, RUN)
+    return next(simulate([plan], SIMULATION)).states[:, 0]
 
 
 @pytest.mark.parametrize("name", list(SYSTEMS))

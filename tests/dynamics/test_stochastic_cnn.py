@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from spinlock.core.errors import InputError
-from spinlock.dynamics import SYSTEMS
 from spinlock.dynamics.neural import blurred, random_kernels
+from spinlock.dynamics.systems import SYSTEMS
 
 PARAMETERS = {
     "num_layers": 3,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spinlock.dynamics import INITIAL_CONDITIONS, SYSTEMS
+from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
+from spinlock.dynamics.systems import SYSTEMS
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spinlock.core.errors import InputError
-from spinlock.dynamics import SYSTEMS
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.dynamics.u_afno import _enlarged, _Network
 
 PARAMETERS = {

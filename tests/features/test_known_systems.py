@@ -10,7 +10,9 @@ from series_samples import ensemble
 from sklearn.ensemble import RandomForestRegressor
 
 from spinlock.core.rollout import Rollout
-from spinlock.dynamics import plan_samples, simulate
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.simulation import Simulation
 from spinlock.features import nonlinear, operator_sensitivity
 from spinlock.features.extract import extract_rollout
 from spinlock.features.fields import Fields
@@ -96,13 +98,16 @@ REGULAR = {
 }
 
 
+SIMULATION = Simulation(num_realizations=1, num_timesteps=96, grid_size=32, seed=5)
+
+
 def twin_growth_rates(systems: dict[str, dict[str, object]]) -> dict[str, float]:
     """Of two draws of every system without noise, in the middle of 96 saved states."""
     rates = {}
     for name, parameters in systems.items():
         fixed = {name: {**parameters, "noise_scale": 1e-6}}
         plans = plan_samples(num_samples=2, seed=3, systems=[name], parameters=fixed).plans
-        for number, rollout in enumerate(simulate(plans, num_realizations=1, num_timesteps=96, grid_size=32, seed=5)):
+        for number, rollout in enumerate(simulate(plans, SIMULATION)):
             rate = operator_sensitivity.twin_growth_rate(Fields.from_rollout(rollout))
             rates[f"{name} {number}"] = rate.item()
     return rates

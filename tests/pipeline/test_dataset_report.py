@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pipeline_runs import generate_config
 
+from spinlock.core.threads import one_thread
 from spinlock.pipeline.dataset_report import _chosen, _histogram, _made_from, _simulated, dataset_report
 from spinlock.pipeline.generate import generate
-from spinlock.core.threads import one_thread
 from spinlock.store.dataset import open_dataset
 
 SMALL = (

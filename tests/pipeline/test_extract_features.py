@@ -18,6 +18,7 @@ from spinlock.pipeline.extract_features import Extracted, Source, extract_featur
 from spinlock.pipeline.tables import load_table
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
+from spinlock.store.importers import ReadOptions
 
 
 def waves(*, steps: int, cells: tuple[int, ...] = (12, 12), speed: float = 0.7, channels: int = 1) -> np.ndarray:
@@ -41,7 +42,9 @@ def test_a_run_that_explodes_is_marked_and_the_others_are_described(tmp_path):
     array = np.stack([waves(steps=24)] * 3)
     array[1, 10:] *= 1e18
     np.save(tmp_path / "runs.npy", array)
-    written = extract_features(Source(path=tmp_path / "runs.npy", axes="ntchw"), output=tmp_path / "f.h5", workers=1)
+    written = extract_features(
+        Source(path=tmp_path / "runs.npy", reading=ReadOptions(axes="ntchw")), output=tmp_path / "f.h5", workers=1
+    )
     assert (written.samples, written.diverged) == (3, 1)
     table = load_table(written.output).table
     assert table.ids == ("0", "2")
@@ -54,7 +57,7 @@ def test_files_of_other_lengths_grids_and_channels_become_one_table(tmp_path):
     for number, (array, axes) in enumerate(zip(arrays, ("tchw", "tchw", "tcw", "tc"), strict=True)):
         np.save(tmp_path / f"{number}.npy", np.expand_dims(array, tuple(range(array.ndim, 4))))
         assert array.ndim == len(axes)
-    source = Source(path=tmp_path, axes="tchw", dt=0.5)
+    source = Source(path=tmp_path, reading=ReadOptions(axes="tchw", dt=0.5))
     written = extract_features(source, output=tmp_path / "features.h5", workers=1)
     assert (written.files, written.samples, written.diverged) == (4, 4, 0)
     assert written.extent["time"] == "24 to 64"
@@ -103,7 +106,7 @@ def test_whether_the_domain_wraps_around_changes_the_features(tmp_path):
     tables = [
         load_table(
             extract_features(
-                Source(path=tmp_path / "x.npy", axes="nthw", periodic=periodic),
+                Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw", periodic=periodic)),
                 output=tmp_path / f"{periodic}.h5",
                 workers=1,
             ).output
@@ -134,15 +137,19 @@ def test_a_mask_in_a_later_sample_is_named_by_its_file(tmp_path):
     states[2, :, 3, 4] = np.nan
     np.save(tmp_path / "x.npy", states)
     with pytest.raises(InputError, match=r"x.npy, sample 2: 0.7% of the cells .* --fill-masked"):
-        extract_features(Source(path=tmp_path / "x.npy", axes="nthw"), output=tmp_path / "f.h5", workers=1)
-    filled = Source(path=tmp_path / "x.npy", axes="nthw", fill_masked=True)
+        extract_features(
+            Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw")), output=tmp_path / "f.h5", workers=1
+        )
+    filled = Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw", fill_masked=True))
     assert extract_features(filled, output=tmp_path / "g.h5", workers=1).diverged == 0
 
 
 @pytest.mark.slow
 def test_an_extraction_that_was_killed_goes_on_and_ends_in_the_same_bytes(tmp_path):
     np.save(tmp_path / "x.npy", np.stack([waves(steps=40, speed=0.1 * n)[:, 0] for n in range(24)]))
-    whole = extract_features(Source(path=(tmp_path / "x.npy",), axes="nthw"), output=tmp_path / "whole.h5", workers=1)
+    whole = extract_features(
+        Source(path=(tmp_path / "x.npy",), reading=ReadOptions(axes="nthw")), output=tmp_path / "whole.h5", workers=1
+    )
     target = tmp_path / "killed.h5"
     arguments = ["extract-features", "--input", str(tmp_path / "x.npy"), "--axes", "nthw", "--output", str(target)]
     first = tmp_path / "killed.h5.shards/shard-000000000-000000002.h5.json"
@@ -163,7 +170,7 @@ def test_channels_of_very_different_size_are_named_once_and_may_have_units_of_th
     tables = {}
     for units in ("shared", "own"):
         caplog.clear()
-        source = Source(path=tmp_path / "x.npy", axes="ntchw", channel_units=units)
+        source = Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="ntchw"), channel_units=units)
         tables[units] = described(extract_features(source, output=tmp_path / f"{units}.h5", workers=1).output)
         warned = [record.getMessage() for record in caplog.records if record.name.startswith("spinlock")]
         assert len(warned) == (units == "shared")

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
+from spinlock.cli.app import run
 from spinlock.config import GenerateConfig, load_config
 from spinlock.core.errors import ConfigError, InputError
-from spinlock.dynamics import simulate
+from spinlock.core.threads import one_thread
+from spinlock.dynamics.rollout import simulate
 from spinlock.dynamics.user_system import step_digest
 from spinlock.pipeline.dataset_report import dataset_report
 from spinlock.pipeline.generate import generate
 from spinlock.pipeline.recipe import fingerprint_of, plan_of, recipe_of
-from spinlock.pipeline.sample_block import BlockTask, write_block
-from spinlock.core.threads import one_thread
+from spinlock.pipeline.sample_block import write_block
 from spinlock.store.dataset import open_dataset
 
 TEXT = """
@@ -81,7 +82,7 @@ def test_shards_of_a_run_that_was_stopped_are_those_of_the_whole_run(made, tmp_p
     recipe = recipe_of(again, plan)
     with one_thread():
         for plans in (plan.plans[2:], plan.plans[:2]):
-            write_block(BlockTask(plans=plans, recipe=recipe))
+            write_block(recipe, plans)
     with open_dataset(made) as first, open_dataset(generate(again)) as second:
         assert first.metadata["content_sha256"] == second.metadata["content_sha256"]
 
@@ -102,11 +103,26 @@ def test_a_report_does_not_run_a_step_that_a_file_names(tmp_path, monkeypatch):
     assert "a user's own step made them" in written.rollouts_note
 
 
+def test_a_step_is_tried_once_before_a_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    trace = tmp_path / "trace"
+    marks = (
+        f"def step(state):\n    with open({str(trace)!r}, 'a') as file:\n        file.write('.')\n    return state\n"
+    )
+    (tmp_path / "counting_step.py").write_text(marks, encoding="utf-8")
+    settings = ("num_samples=1", "systems={mine: {step: counting_step:step}}", "features.operator_sensitivity=false")
+    config(tmp_path, *settings)
+    arguments = ["generate", "--config", str(tmp_path / "generate.yaml")]
+    assert run([*arguments, *(word for setting in settings for word in ("-o", setting))]) == 0
+    assert len(trace.read_text()) == 1 + 2 * 31  # two realizations of 32 saved states
+
+
 def test_noise_parts_realizations_where_its_scale_is_given(tmp_path):
     def spread(*overrides):
-        plan = plan_of(config(tmp_path, *overrides))
+        chosen = config(tmp_path, "num_timesteps=8", *overrides)
+        plan = plan_of(chosen)
         own = [sample for sample in plan.plans if sample.system == "mine"]
-        runs = simulate(own, num_realizations=2, num_timesteps=8, grid_size=8, seed=3, spaces=plan.spaces)
+        runs = simulate(own, chosen, spaces=plan.spaces)
         return next(runs).states.std(dim=0).max().item()
 
     assert spread() == 0

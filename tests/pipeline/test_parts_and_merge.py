@@ -11,11 +11,11 @@ from pipeline_runs import generate_config
 
 from spinlock.core.errors import ConfigError, InputError, ResourceError, UsageError
 from spinlock.pipeline import memory
-from spinlock.pipeline.generate import Part, footprint_of, generate, generate_part, screening_counts
-from spinlock.pipeline.memory import sample_bytes
+from spinlock.pipeline.generate import Part, generate, generate_part, screening_counts
+from spinlock.pipeline.memory import footprint, sample_bytes
 from spinlock.pipeline.merge import merge
 from spinlock.pipeline.recipe import fingerprint_of, plan_of, recipe_of
-from spinlock.pipeline.sample_block import BlockTask, make_block
+from spinlock.pipeline.sample_block import make_block
 from spinlock.store.dataset import open_dataset
 
 SMALL = (
@@ -27,6 +27,10 @@ SMALL = (
     "storage.workers=1",
     "storage.keep_states=none",
 )
+
+
+def footprint_of(config):
+    return footprint(recipe_of(config, plan_of(config)))
 
 
 def content_of(path):
@@ -176,7 +180,7 @@ def test_a_run_that_needs_more_disk_than_there_is_is_refused_before_it_starts(tm
     config = generate_config(tmp_path / "x.h5", *SMALL, f"storage.keep_states={keep_states}")
     plan = plan_of(config)
     recipe = recipe_of(config, plan)
-    stored = make_block(BlockTask(plans=plan.plans[:2], recipe=recipe)).arrays().values()
+    stored = make_block(recipe, plan.plans[:2]).arrays().values()
     assert sample_bytes(recipe) == pytest.approx(sum(array.nbytes for array in stored) / 2, rel=0.02)
     usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9, int(19 * sample_bytes(recipe)))
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)

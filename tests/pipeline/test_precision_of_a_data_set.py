@@ -14,7 +14,7 @@ from spinlock.features.sdf import SDF
 from spinlock.pipeline.dataset_report import dataset_report
 from spinlock.pipeline.estimate import estimate
 from spinlock.pipeline.generate import generate
-from spinlock.pipeline.recipe import data_configuration, fingerprint_of, plan_of, recipe_of
+from spinlock.pipeline.recipe import data_configuration, fingerprint_of
 from spinlock.store.dataset import open_dataset
 
 SMALL = (
@@ -94,12 +94,12 @@ def test_a_report_on_a_machine_without_units_shows_no_pictures_and_says_why(whol
     assert "precision bfloat16 needs a processor with" in written.rollouts_note
 
 
-def test_the_precision_is_part_of_the_fingerprint_and_of_the_recipe(tmp_path, monkeypatch):
+def test_the_precision_is_part_of_the_fingerprint(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("flags : avx512_bf16\n")
     monkeypatch.setattr(precision, "CPU_FLAGS", tmp_path / "cpuinfo")
     plain, rounded = (generate_config(tmp_path / "x.h5", *overrides) for overrides in (SMALL, BFLOAT16))
     assert fingerprint_of(plain) != fingerprint_of(rounded)
-    assert [recipe_of(config, plan_of(config)).precision for config in (plain, rounded)] == ["float32", "bfloat16"]
+    assert [config.precision for config in (plain, rounded)] == ["float32", "bfloat16"]
 
 
 def test_runs_from_before_there_was_a_choice_go_on_in_float32(tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pipeline_runs import generate_config
 
-from spinlock.dynamics import SYSTEMS, plan_samples
+from spinlock.dynamics.sampling import plan_samples
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.pipeline.estimate import estimate
 from spinlock.pipeline.workload import cost, relative_work, seconds_by_system, share_done, timed_samples
 

@@ -43,16 +43,16 @@ def test_axes_may_have_any_order_and_be_left_out(tmp_path, letters, left_out, en
     np.testing.assert_array_equal(source[-1].states, expected[-1])
 
 
-def test_an_array_has_the_steps_groups_and_names_that_it_is_given(tmp_path):
+def test_an_array_has_the_steps_and_groups_that_it_is_given(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["u"] = np.ones((3, 4, 2, 5, 5))
         file["draw"] = np.array([7, 7, 9])
     source = open_rollouts(
         tmp_path / "x.h5", axes="ntchw", dataset_key="u", group_key="draw", dt=0.5, dx=2.0, periodic=False
-    ).with_channel_names(["u", "v"])
+    )
     first, _, last = source
     assert (first.dt, first.dx, first.group, last.group, first.periodic) == (0.5, 2.0, 7, 9, False)
-    assert first.channel_names == ("u", "v")
+    assert first.channel_names == ("channel_0", "channel_1")
     assert first.system == "imported"
 
 

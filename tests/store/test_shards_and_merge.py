@@ -12,7 +12,7 @@ from spinlock.core.errors import InputError, ResourceError
 from spinlock.store.atomic import check_free_space
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
-from spinlock.store.merge import merge_shards
+from spinlock.store.merge import merge_shards, write_dataset
 from spinlock.store.shards import complete_shards, missing_samples, remove_shards, write_shard
 
 NUM_SAMPLES = 13
@@ -78,6 +78,23 @@ def test_channels_are_padded_to_the_widest_system(tmp_path):
         for name in ("narrow", "wide")
     }
     assert len(contents) == 1
+
+
+def test_the_bytes_do_not_depend_on_how_many_shards_are_open_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    make(tmp_path / "shards", tmp_path / "a.h5", cuts=(0, 2, 5, 6, 9, NUM_SAMPLES))
+    monkeypatch.setattr("spinlock.store.merge.MOST_OPEN", 2)
+    merge_shards(tmp_path / "shards", tmp_path / "b.h5", description=DESCRIPTION, num_samples=NUM_SAMPLES)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_shards_that_were_found_complete_are_not_checked_again(tmp_path):
+    merged = make(tmp_path / "shards", tmp_path / "a.h5", cuts=(0, 5, NUM_SAMPLES))
+    shards = complete_shards(tmp_path / "shards")
+    for entry in (tmp_path / "shards").glob("*.json"):
+        entry.unlink()
+    again = write_dataset(shards, tmp_path / "b.h5", description=DESCRIPTION, num_samples=NUM_SAMPLES)
+    assert again == merged
 
 
 def test_shard_with_a_flipped_bit_does_not_count(tmp_path, caplog):

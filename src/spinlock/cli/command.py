@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spinlock.cli.options import debug_option, json_option, manner, quiet_option, verbose_option
+from spinlock.cli.options import debug_option, json_option, output_form, quiet_option, verbose_option
 from spinlock.cli.output import show, to_plain
 
 Function = Callable[..., Any]
@@ -25,7 +25,7 @@ def command(*, examples: str = "") -> Callable[[Function], click.Command]:
     def decorate(function: Function) -> click.Command:
         @functools.wraps(function)
         def run(**arguments: Any) -> None:
-            how = manner()
+            how = output_form()
             _start_logging(how.verbosity)
             result = to_plain(function(**arguments))
             show(result, as_json=how.as_json)

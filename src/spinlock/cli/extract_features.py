@@ -56,14 +56,23 @@ FORMATS = ("auto", "array", "well", "pdebench", "spinlock")
 @click.option("--fill-masked", is_flag=True, help="Fill cells without a value with the mean of the others.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; one a core where nothing is given.")
 @output_option(help="The data-set file with the features; a run that was stopped goes on.")
-def extract_features(*, sources: tuple[Path, ...], output: Path, workers: int | None, **reading: Any) -> Any:
+def extract_features(
+    *,
+    sources: tuple[Path, ...],
+    output: Path,
+    workers: int | None,
+    depth: str | None,
+    channel_units: Any,
+    **reading: Any,
+) -> Any:
     """Compute the features of your own rollouts: arrays, or files in the layouts of The Well and PDEBench."""
     from spinlock.cli.progress import progress
     from spinlock.pipeline.extract_features import Source
     from spinlock.pipeline.extract_features import extract_features as run
+    from spinlock.store.importers import ReadOptions
     from spinlock.store.importers.volume import parse_depth
 
-    depth = reading.pop("depth")
-    rollouts = Source(path=sources, depth=None if depth is None else parse_depth(depth), **reading)
+    options = ReadOptions(depth=None if depth is None else parse_depth(depth), **reading)
+    source = Source(path=sources, reading=options, channel_units=channel_units)
     with progress() as listener:
-        return run(rollouts, output=output, workers=workers, progress=listener)
+        return run(source, output=output, workers=workers, progress=listener)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import config_option, given, manner, output_option, override_option
+from spinlock.cli.options import config_option, given, output_form, output_option, override_option
 
 
 @command(
@@ -48,17 +48,19 @@ def generate(  # noqa: PLR0913  one argument an option
     settings = load_config(config, GenerateConfig, overrides=overrides, options=options)
     from spinlock.dynamics.precision import in_words
     from spinlock.pipeline.estimate import estimate
-    from spinlock.pipeline.generate import Part, footprint_of, generate_part, screening_counts
+    from spinlock.pipeline.generate import Part, generate_part, screening_counts
     from spinlock.pipeline.generate import generate as run
+    from spinlock.pipeline.memory import Footprint
+
+    def say(memory: Footprint) -> None:
+        if output_form().verbosity >= 0:
+            click.echo(f"generate: {memory.in_words()}, {in_words(settings.precision)}", err=True)
 
     part = None if shard is None else Part.of_text(shard)
     with progress() as listener:
         if dry_run:
             return estimate(settings, progress=listener)
-        if manner().verbosity >= 0:
-            memory = footprint_of(settings).in_words()
-            click.echo(f"generate: {memory}, {in_words(settings.precision)}", err=True)
         if part is not None:
-            return generate_part(settings, part, progress=listener)
-        dataset = run(settings, progress=listener)
+            return generate_part(settings, part, progress=listener, say=say)
+        dataset = run(settings, progress=listener, say=say)
     return {"dataset": dataset, "screening": screening_counts(dataset)}

@@ -14,7 +14,8 @@ from spinlock.config.tables import (
     step_mistakes,
     system_mistake,
 )
-from spinlock.core.spec import Count, FilePath, Flag, ImportPath, Positive, Seed, Spec, Whole, Word, located
+from spinlock.core.spec import Count, FilePath, Flag, ImportPath, Positive, Spec, Word, located
+from spinlock.dynamics.simulation import Simulation
 
 Scalar = bool | int | float | str
 Override = Scalar | tuple[Scalar, ...] | dict[str, tuple[Scalar, ...]]
@@ -172,10 +173,10 @@ class SystemConfig(Spec):
     """Grid spacing of the step's states."""
 
     offset: Annotated[float, Field(strict=True, allow_inf_nan=False)] = 0.0
-    """Mean of frame 0, in the unit of the step's states."""
+    """Mean of the initial condition, in the unit of the step's states."""
 
     scale: Positive = 1.0
-    """Standard deviation of frame 0, in the unit of the step's states."""
+    """Standard deviation of the initial condition, in the unit of the step's states."""
 
     @model_validator(mode="after")
     def _check_step(self) -> "SystemConfig":
@@ -200,20 +201,7 @@ class SamplingConfig(Spec):
     """How parameters are drawn (scrambled Sobol points)."""
 
     samples_per_group: Count = 1
-    """Samples that share one draw of parameters and differ in frame 0 and noise; splits keep them together."""
-
-
-class ScreeningConfig(Spec):
-    """What happens to samples that diverge, die out or freeze; all are marked with the time and counted."""
-
-    policy: Literal["mark", "redraw"] = "mark"
-    """Whether such samples stay as they are, marked, or are drawn again with new parameters, frame 0 and noise."""
-
-    redraw: Annotated[tuple[Literal["diverged", "dead", "frozen"], ...], Field(min_length=1)] = ("diverged",)
-    """What "redraw" draws again: diverged (in any realization), dead or frozen (in all); the rest is marked."""
-
-    max_redraws: Whole = 3
-    """Attempts after the first; a sample of which none passes stays, marked. The count is stored."""
+    """Samples that share one draw of parameters and differ in the initial condition and noise; splits keep them together."""
 
 
 class FeaturesConfig(Spec):
@@ -236,32 +224,11 @@ class StorageConfig(Spec):
     """Processes of one thread each; "auto" is the number of cores, or fewer where memory is short."""
 
 
-class GenerateConfig(Spec):
+class GenerateConfig(Simulation):
     """A data set of simulated samples and their features."""
 
     num_samples: Count
-    """Samples: draws of a system, its parameters and frame 0."""
-
-    num_timesteps: Annotated[int, Field(strict=True, ge=2, le=1_000_000)]
-    """Saved states a realization, frame 0 included."""
-
-    num_realizations: Annotated[int, Field(strict=True, ge=1, le=10_000)]
-    """Runs of a sample that differ in their noise."""
-
-    grid_size: Annotated[int, Field(strict=True, ge=8, le=4096, multiple_of=2)]
-    """Cells along each side of the grid; even."""
-
-    spatial_dimensions: Literal[1, 2] = 2
-    """2 for a square of grid_size x grid_size cells, 1 for a line of grid_size cells (states of height 1)."""
-
-    seed: Seed = 0
-    """What every random stream is keyed by; the same seed gives the same data."""
-
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where samples are simulated; features are always computed on the CPU. The last bits differ between devices."""
-
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the layers of neural operators with 16 channels and more; all else is float32. bfloat16 needs a device with units for it; on some it is no faster: see --dry-run."""
+    """Samples: draws of a system, its parameters and initial condition."""
 
     output_path: FilePath
     """The HDF5 file that is written."""
@@ -278,10 +245,9 @@ class GenerateConfig(Spec):
         BeforeValidator(_weights),
         Field(json_schema_extra=_also(_NAMES)),
     ] = None
-    """Kinds of frame 0 for every system: a list, or name → weight; each system's own where it is empty."""
+    """Kinds of initial conditions for every system: a list, or name → weight; each system's own where it is empty."""
 
     sampling: SamplingConfig = SamplingConfig()
-    screening: ScreeningConfig = ScreeningConfig()
     features: FeaturesConfig = FeaturesConfig()
     storage: StorageConfig = StorageConfig()
 

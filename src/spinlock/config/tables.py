@@ -14,7 +14,7 @@ def unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
 
 
 def system_mistake(name: str, *, is_own: bool) -> str:
-    """What is wrong with the name of a system; "" if nothing is.
+    """The sentence that refuses the name of a system; "" if it is right.
 
     Args:
         name: of the system.
@@ -31,14 +31,14 @@ def system_mistake(name: str, *, is_own: bool) -> str:
 
 
 def initial_condition_mistake(name: str) -> str:
-    """What is wrong with the name of a kind of frame 0; "" if nothing is."""
+    """The sentence that refuses the name of a kind of initial condition; "" if it is right."""
     from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS  # noqa: PLC0415
 
     return unknown("initial condition", name, INITIAL_CONDITIONS)
 
 
 def parameter_mistake(system: str, parameter: str, override: Any) -> str:
-    """What is wrong with the range, the value or the choices of a system's parameter; "" if nothing is."""
+    """The sentence that refuses the range, the value or the choices of a system's parameter; "" if they are right."""
     from spinlock.dynamics.parameter_space import narrow  # noqa: PLC0415
     from spinlock.dynamics.systems import SYSTEMS  # noqa: PLC0415
 
@@ -50,7 +50,7 @@ def parameter_mistake(system: str, parameter: str, override: Any) -> str:
 
 
 def step_mistakes(parameters: Mapping[str, Any]) -> list[tuple[Location, str]]:
-    """What is wrong with the parameters that a configuration declares for a user's step, each with its location."""
+    """Mistakes in the parameters that a configuration declares for a user's step, each with its location."""
     from spinlock.dynamics.user_system import step_parameters  # noqa: PLC0415
 
     mistakes: list[tuple[Location, str]] = [
@@ -73,14 +73,14 @@ def all_systems(spatial_dimensions: int) -> tuple[str, ...]:
 
 
 def dimension_mistake(system: str, spatial_dimensions: int) -> str:
-    """What is wrong with a system in so many dimensions; "" if nothing is."""
+    """The sentence that refuses a system in so many dimensions; "" if it runs."""
     from spinlock.dynamics.systems import SYSTEMS  # noqa: PLC0415
 
     return SYSTEMS[system]().dimension_mistake(spatial_dimensions)
 
 
 def precision_use_mistake(systems: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is wrong with asking for bfloat16 where these systems are simulated; "" if it acts on one of them.
+    """The sentence that refuses bfloat16 where these systems are simulated; "" if it acts on one of them.
 
     Args:
         systems: name → the overrides of its parameters, which are right.

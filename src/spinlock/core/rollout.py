@@ -1,6 +1,6 @@
 """One simulated or imported sample: all its realizations, and how they came about."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +11,24 @@ from spinlock.core.errors import InputError
 
 StepOperator = Callable[[Tensor], Tensor]
 """Advances states `(batch, channel, height, width)` by one saved step, without noise."""
+
+
+def blanked(
+    states: Float[Tensor, "realization time channel height width"], diverged_at: Sequence[int]
+) -> Float[Tensor, "realization time channel height width"]:
+    """States with NaN from the time on at which each realization diverged; a copy where one did.
+
+    Args:
+        states: of one sample.
+        diverged_at: for each realization a time index; -1 where it stayed finite.
+    """
+    if max(diverged_at, default=-1) < 0:
+        return states
+    states = states.clone()
+    for realization, time in enumerate(diverged_at):
+        if time >= 0:
+            states[realization, time:] = torch.nan
+    return states
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -31,7 +49,7 @@ class Rollout:
         dead_at: for each realization the time index from which on it is constant in space; -1 where it is not.
         frozen_at: for each realization the time index from which on it no longer changes; -1 where it does.
         redraws: how often the sample was drawn again before it came out like this.
-        initial_condition: name of what made frame 0; "" where it is unknown.
+        initial_condition: name of what made the initial condition; "" where it is unknown.
         step: the noise-free step operator, where it is in hand.
     """
 

@@ -23,7 +23,7 @@ def stream(seed: int, *parts: int | str) -> np.random.Generator:
 
 
 def torch_stream(seed: int, *parts: int | str) -> torch.Generator:
-    """The same for torch's CPU generator, where a torch function needs one.
+    """An independent torch CPU generator, keyed like `stream`, where a torch function needs one.
 
     Torch keeps 32 bits of a CPU seed: use `stream` where many streams must stay distinct.
     """

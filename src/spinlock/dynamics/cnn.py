@@ -47,7 +47,7 @@ class StochasticCNN(System):
     `asymmetry` 0 gives operators that look the same in all directions, 1 makes patterns travel. The last kernels end with a binomial filter, so that no pattern lives at the scale of single cells.
     One cell is one unit of length at every grid size. The noise is constant, annealed or periodic.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: woven diagonals, wavy stripes, combs and speckle that often travel; a tenth of the draws ends uniform.
 
@@ -99,7 +99,7 @@ class StochasticCNN(System):
         NOISE_SCHEDULE,
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""
@@ -160,7 +160,7 @@ class _Network:
         return functional.group_norm(u, u.shape[1]) if self.is_normalized else u
 
     def _calibrated(self, rng: np.random.Generator) -> "_Network":
-        """The same with every layer scaled to outputs of mean square 1 on a reference field, and the last without mean.
+        """These layers, each scaled to outputs of mean square 1 on a reference field, and the last without mean.
 
         The reference is a smooth field of variance 1 on 32 x 32 cells, whatever the grid that follows.
         Source: layer-sequential unit-variance initialisation, Mishkin & Matas (2016), arXiv:1511.06422.

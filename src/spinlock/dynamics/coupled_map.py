@@ -37,7 +37,7 @@ class CoupledMapLattice(System):
     (and below) 1 − d times: with d = 1 influence travels one way. A state outside [−1, 1] counts as the nearest end, and
     noise is cut there. One cell is one unit of length at every grid size.
 
-    Frame 0: clip(0.5 f, −1, 1).
+    Initial condition: clip(0.5 f, −1, 1).
 
     Seen: domains that alternate between two phases with sharp walls and shrink slowly, spirals wound ever tighter until they
     break, boiling chaos where a is near 2, and nets of thin lines; one frame is bright where the one before was dark.
@@ -75,7 +75,7 @@ class CoupledMapLattice(System):
         *noise_parameters(1e-4, 0.03, unit="1/√step"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """clip(0.5 f, −1, 1)."""

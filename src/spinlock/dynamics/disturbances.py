@@ -57,7 +57,7 @@ class Flips:
 
 
 class FlipsOfNewestRow(Flips):
-    """The same for the last row alone: the rows above it are memories."""
+    """Flips of cells in the last row alone: the rows above it are memories."""
 
     def __call__(self, state: Tensor) -> Tensor:
         """The state with some cells of its last row inverted."""
@@ -89,7 +89,7 @@ class ScheduledNoise:
         annealed  s = e^{−t/64}
         periodic  s = 1 + sin(2πt/32)
 
-    Steps are counted from frame 0, so a shorter run is the beginning of a longer one.
+    Steps are counted from the initial condition, so a shorter run is the beginning of a longer one.
 
     Args:
         parameters, white, dt, like: as in `Disturbance`, with those of `ColoredNoise` and "noise_schedule".

@@ -92,7 +92,7 @@ def is_power_of_two(count: int) -> bool:
 
 
 def sampling_warnings(report: Mapping[str, SystemSampling], *, samples_per_group: int = 1) -> tuple[str, ...]:
-    """What a reader of the data should know of their sampling, one sentence each, with a remedy where there is one."""
+    """Warnings about the sampling for a reader of the data, one sentence each, with a remedy where there is one."""
     warnings: list[str] = []
     uneven = {name: sampling.num_draws for name, sampling in report.items() if not sampling.is_balanced}
     if uneven:

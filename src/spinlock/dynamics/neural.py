@@ -1,4 +1,4 @@
-"""What the neural operators share: activations, kernels, the update rule, and one operator a call."""
+"""Parts of all neural operators: activations, kernels, the update rule, and one operator a call."""
 
 from collections.abc import Callable, Mapping
 

@@ -15,7 +15,7 @@ from spinlock.core.errors import ConfigError, did_you_mean, listed
 Kind = Literal["real", "integer", "log", "choice", "boolean"]
 Value = float | int | str | bool
 Override = Value | Sequence[Value] | Mapping[str, Sequence[Value]]
-"""What a configuration may say about a parameter: one value, `[low, high]`, the choices that stay, or a mapping with
+"""A configuration's word on a parameter: one value, `[low, high]`, the choices that stay, or a mapping with
 `choices` and their `weights`."""
 Columns = Mapping[str, Sequence[Value]]
 """Parameters of a batch: name → one value a row."""
@@ -108,7 +108,7 @@ class Parameter:
         return place, place
 
     def narrowed(self, override: Override) -> "Parameter":
-        """The same parameter fixed to one value, on the range `[low, high]`, with fewer choices, or with other weights.
+        """This parameter fixed to one value, on the range `[low, high]`, with fewer choices, or with other weights.
 
         A range may reach beyond the shipped one: that is where patterns were seen, not what the equation allows.
 
@@ -129,7 +129,7 @@ class Parameter:
         return replace(self, low=low, high=high)
 
     def _chosen(self, wanted: tuple[Value, ...], *, weights: tuple[Value, ...] | None = None) -> "Parameter":
-        """The same with the choices that stay, by new weights or by those that they have."""
+        """This parameter with some of its choices, by new weights or by those that they have."""
         if self.kind not in ("choice", "boolean"):
             raise ConfigError(f"parameter '{self.name}' takes one number or [low, high]; it has no choices to weigh.")
         known = self.choices if self.kind == "choice" else (False, True)

@@ -6,12 +6,11 @@ Which operators it acts on depends on their parameters alone, so data do not dep
 """
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Precision = Literal["float32", "bfloat16"]
+from spinlock.dynamics.simulation import Precision
 
 BFLOAT16_CHANNELS = 16
 """Channels from which on an operator's layers are in bfloat16: below, bfloat16 takes about as long as float32."""
@@ -32,14 +31,14 @@ def layer_dtype(precision: Precision, *, num_channels: int, like: Tensor) -> tor
 
 
 def in_words(precision: Precision) -> str:
-    """A precision for people."""
+    """A precision as a text for people."""
     if precision == "float32":
         return precision
     return f"bfloat16 in neural operators of {BFLOAT16_CHANNELS} channels and more, float32 elsewhere"
 
 
 def precision_mistake(precision: Precision, *, device: str) -> str:
-    """What is wrong with a precision on a device, "cpu" or "cuda"; "" if nothing is.
+    """The sentence that refuses a precision on a device, "cpu" or "cuda"; "" if the device has it.
 
     What the device can do decides, not a timing, which other work on the machine would sway.
     """

@@ -1,6 +1,6 @@
-"""Samples from their plans: frame 0, forcing, simulation in batches, screening.
+"""Samples from their plans: the initial condition, forcing, simulation in batches, screening.
 
-All realizations of a sample start from the same frame 0; what makes them differ is the noise. Spread between
+All realizations of a sample start from the same initial condition; what makes them differ is the noise. Spread between
 realizations is then the system's own response to noise, not a difference of starts.
 
 Random streams are keyed by (seed, sample, "initial") and (seed, sample, realization, "noise"); a sample that is drawn
@@ -13,7 +13,6 @@ and in any order, on one machine with one thread count.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,12 +20,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
-from spinlock.core.rollout import Rollout
+from spinlock.core.rollout import Rollout, StepOperator, blanked
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import draw_fields
 from spinlock.dynamics.parameter_space import Columns
-from spinlock.dynamics.precision import Precision
-from spinlock.dynamics.screening import Fates, Screening, fates
+from spinlock.dynamics.screening import Outcomes, outcomes, wants_redraw
+from spinlock.dynamics.simulation import Precision, Simulation
 from spinlock.dynamics.space import SamplePlan, SystemSpace
 from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
@@ -35,85 +34,29 @@ WINDOW_BYTES = 192 * 2**20
 """States that `simulate` holds at a time, at most, beyond one sample."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Run:
-    """What all samples of one call share."""
-
-    num_realizations: int
-    num_timesteps: int
-    grid_size: int
-    seed: int
-    device: str
-    screening: Screening
-    spaces: Mapping[str, SystemSpace]
-    spatial_dimensions: int
-    precision: Precision
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the states."""
-        return (self.grid_size if self.spatial_dimensions == 2 else 1, self.grid_size)
-
-
-def simulate(  # noqa: PLR0913 - each names one fact of a data set
-    plans: Sequence[SamplePlan],
-    *,
-    num_realizations: int,
-    num_timesteps: int,
-    grid_size: int,
-    seed: int,
-    device: str = "cpu",
-    screening: Screening | None = None,
-    spaces: Mapping[str, SystemSpace] | None = None,
-    spatial_dimensions: int = 2,
-    precision: Precision = "float32",
+def simulate(
+    plans: Sequence[SamplePlan], simulation: Simulation, *, spaces: Mapping[str, SystemSpace] | None = None
 ) -> Iterator[Rollout]:
     """Rollouts of the plans, in their order, simulated in batches of one system, screened and where asked drawn again.
 
     Args:
         plans: any selection of a data set's plans.
-        num_realizations: stochastic runs of each sample, at least 1.
-        num_timesteps: saved states, frame 0 included, at least 2.
-        grid_size: cells along a side, even, at least 8.
-        seed: of the data set.
-        device: where states live.
-        screening: which samples are drawn again; None marks them and leaves them.
-        spaces: system → the space that a sample is drawn again from; needed where `screening` redraws, and for systems
+        simulation: what all its samples share; the step operator of a rollout is in the precision of its states.
+        spaces: system → the space that a sample is drawn again from; needed where screening redraws, and for systems
             that users brought.
-        spatial_dimensions: 2 for states of `grid_size` x `grid_size` cells, 1 for states of height 1.
-        precision: of the layers of neural operators; the step operator of a rollout is in that of its states.
 
     Raises:
-        InputError: for counts that are too small, an odd grid, a space that is missing, or a system that does not run in
-            so many dimensions.
+        InputError: for a space that is missing, or a system that does not run in so many dimensions.
     """
-    if num_realizations < 1 or num_timesteps < 2:
-        raise InputError(
-            "`num_realizations` must be at least 1 and `num_timesteps` at least 2; "
-            f"got {num_realizations} and {num_timesteps}."
-        )
-    if grid_size < 8 or grid_size % 2:
-        raise InputError(f"`grid_size` must be even and at least 8; got {grid_size}.")
-    screening, spaces = screening or Screening(), spaces or {}
-    if screening.redraw and (lacking := {plan.system for plan in plans} - set(spaces)):
+    spaces = spaces or {}
+    if simulation.screening.policy == "redraw" and (lacking := {plan.system for plan in plans} - set(spaces)):
         raise InputError(
             f"samples that are drawn again need the `spaces` of their systems; {listed(sorted(lacking))} lack."
         )
     for name in dict.fromkeys(plan.system for plan in plans):
-        if mistake := _system(name, spaces).dimension_mistake(spatial_dimensions):
+        if mistake := _system(name, spaces).dimension_mistake(simulation.spatial_dimensions):
             raise InputError(f"{mistake}.")
-    run = _Run(
-        num_realizations=num_realizations,
-        num_timesteps=num_timesteps,
-        grid_size=grid_size,
-        seed=seed,
-        device=device,
-        screening=screening,
-        spaces=spaces,
-        spatial_dimensions=spatial_dimensions,
-        precision=precision,
-    )
-    return _simulate(plans, run)
+    return _simulate(plans, simulation, spaces)
 
 
 def _system(name: str, spaces: Mapping[str, SystemSpace], *, precision: Precision = "float32") -> System:
@@ -121,71 +64,90 @@ def _system(name: str, spaces: Mapping[str, SystemSpace], *, precision: Precisio
     return spaces[name].built(precision=precision) if name in spaces else SYSTEMS[name](precision=precision)
 
 
-def _simulate(plans: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
+def _simulate(
+    plans: Sequence[SamplePlan], simulation: Simulation, spaces: Mapping[str, SystemSpace]
+) -> Iterator[Rollout]:
     window: list[SamplePlan] = []
     size = 0
     for plan in plans:
-        channels = len(_system(plan.system, run.spaces).channel_names)
-        sample_bytes = 4 * run.num_realizations * run.num_timesteps * channels * math.prod(run.size)
+        channels = len(_system(plan.system, spaces).channel_names)
+        sample_bytes = (
+            4 * simulation.num_realizations * simulation.num_timesteps * channels * math.prod(simulation.size)
+        )
         if window and size + sample_bytes > WINDOW_BYTES:
-            yield from _simulate_window(window, run)
+            yield from _simulate_window(window, simulation, spaces)
             window, size = [], 0
         window.append(plan)
         size += sample_bytes
-    yield from _simulate_window(window, run)
+    yield from _simulate_window(window, simulation, spaces)
 
 
-def _simulate_window(window: Sequence[SamplePlan], run: _Run) -> Iterator[Rollout]:
+def _simulate_window(
+    window: Sequence[SamplePlan], simulation: Simulation, spaces: Mapping[str, SystemSpace]
+) -> Iterator[Rollout]:
     """Rollouts of a few plans: system by system inside, in the order of the plans outside."""
     done: dict[int, Rollout] = {}
     for name in dict.fromkeys(plan.system for plan in window):
         places = [place for place, plan in enumerate(window) if plan.system == name]
-        system = _system(name, run.spaces, precision=run.precision)
-        rollouts = _simulate_system(system, [window[place] for place in places], run)
+        rollouts = _simulate_system([window[place] for place in places], simulation, spaces)
         done.update(zip(places, rollouts, strict=True))
     for place in range(len(window)):
         yield done.pop(place)
 
 
-def _simulate_system(system: System, plans: Sequence[SamplePlan], run: _Run) -> list[Rollout]:
+def _simulate_system(
+    plans: Sequence[SamplePlan], simulation: Simulation, spaces: Mapping[str, SystemSpace]
+) -> list[Rollout]:
     """Rollouts of plans of one system; those that screening rejects are simulated again, until none is left."""
+    name = plans[0].system
+    system = _system(name, spaces, precision=simulation.precision)
+    # Not in bfloat16, whose rounding is as large as the perturbations that features measure answers to.
+    exact = _system(name, spaces)
     done: dict[int, Rollout] = {}
     waiting = dict(enumerate(plans))
     while waiting:
         again: dict[int, SamplePlan] = {}
-        for (place, plan), states in zip(waiting.items(), _states(system, tuple(waiting.values()), run), strict=True):
-            found = fates(states, bound=system.bound)
-            if run.screening.wants_redraw(found, attempt=plan.attempt):
-                again[place] = run.spaces[system.name].redrawn(plan, seed=run.seed)
+        states = _states(system, tuple(waiting.values()), simulation)
+        for (place, plan), runs in zip(waiting.items(), states, strict=True):
+            found = outcomes(runs, bound=system.bound)
+            if wants_redraw(simulation.screening, found, attempt=plan.attempt):
+                again[place] = spaces[name].redrawn(plan, seed=simulation.seed)
             else:
-                done[place] = _rollout(system, plan, states, found, run)
+                step = exact.step_operator(plan.parameters)
+                done[place] = _rollout(system, plan, runs, found, simulation, step)
         waiting = again
     return [done[place] for place in range(len(plans))]
 
 
 def _states(
-    system: System, plans: Sequence[SamplePlan], run: _Run
+    system: System, plans: Sequence[SamplePlan], simulation: Simulation
 ) -> Float[Tensor, "sample realization time channel height width"]:
-    rows = [(plan, realization) for plan in plans for realization in range(run.num_realizations)]
-    frames = {plan.index: _frame_zero(system, plan, run) for plan in plans}
-    per_call = system.rows_per_call(run.grid_size, run.num_realizations, spatial_dimensions=run.spatial_dimensions)
+    rows = [(plan, realization) for plan in plans for realization in range(simulation.num_realizations)]
+    frames = {plan.index: _initial_condition(system, plan, simulation) for plan in plans}
+    per_call = system.rows_per_call(
+        simulation.grid_size, simulation.num_realizations, spatial_dimensions=simulation.spatial_dimensions
+    )
     states = torch.cat(
         [
-            _simulate_rows(system, rows[first : first + per_call], frames, per_call, run)
+            _simulate_rows(system, rows[first : first + per_call], frames, per_call, simulation)
             for first in range(0, len(rows), per_call)
         ]
     )
-    return states.view(len(plans), run.num_realizations, *states.shape[1:])
+    return states.view(len(plans), simulation.num_realizations, *states.shape[1:])
 
 
 def _simulate_rows(
-    system: System, rows: Sequence[tuple[SamplePlan, int]], frames: dict[int, Tensor], per_call: int, run: _Run
+    system: System,
+    rows: Sequence[tuple[SamplePlan, int]],
+    frames: dict[int, Tensor],
+    per_call: int,
+    simulation: Simulation,
 ) -> Float[Tensor, "row time channel height width"]:
     """States of a few rows, simulated in a call of `per_call` rows."""
     filled = [*rows, *[rows[-1]] * (per_call - len(rows))]
     initial = torch.cat([frames[plan.index] for plan, _ in filled])
     columns: Columns = {p.name: [plan.parameters[p.name] for plan, _ in filled] for p in system.parameters}
-    streams = [stream(run.seed, plan.index, realization, "noise", *_attempt(plan)) for plan, realization in rows]
+    streams = [stream(simulation.seed, plan.index, realization, "noise", *_attempt(plan)) for plan, realization in rows]
     shape = tuple(initial.shape[1:])
     buffer = np.empty((per_call, *shape), dtype=np.float32)
 
@@ -193,27 +155,29 @@ def _simulate_rows(
         for row, generator in enumerate(streams):
             generator.standard_normal(dtype=np.float32, out=buffer[row])
         buffer[len(streams) :] = buffer[len(streams) - 1]
-        return torch.from_numpy(buffer).to(run.device, copy=True)
+        return torch.from_numpy(buffer).to(simulation.device, copy=True)
 
     with torch.no_grad():
-        return system.simulate(initial, columns, num_timesteps=run.num_timesteps, white=white)[: len(rows)]
+        return system.simulate(initial, columns, num_timesteps=simulation.num_timesteps, white=white)[: len(rows)]
 
 
-def _frame_zero(system: System, plan: SamplePlan, run: _Run) -> Float[Tensor, "1 channel height width"]:
+def _initial_condition(
+    system: System, plan: SamplePlan, simulation: Simulation
+) -> Float[Tensor, "1 channel height width"]:
     fields = draw_fields(
         plan.initial_condition,
-        rng=stream(run.seed, plan.index, "initial", *_attempt(plan)),
+        rng=stream(simulation.seed, plan.index, "initial", *_attempt(plan)),
         num_channels=len(system.channel_names),
-        height=run.size[0],
-        width=run.size[1],
+        height=simulation.size[0],
+        width=simulation.size[1],
         parameters=plan.parameters,
     )
-    ready = torch.from_numpy(fields.astype(np.float32))[None].to(run.device)
-    return system.frame_zero(ready)
+    ready = torch.from_numpy(fields.astype(np.float32))[None].to(simulation.device)
+    return system.initial_condition(ready)
 
 
 def _attempt(plan: SamplePlan) -> tuple[int, ...]:
-    """What an attempt after the first adds to the key of a stream."""
+    """Further parts of the key of a sample's streams: the number of the attempt, after the first."""
     return (plan.attempt,) if plan.attempt else ()
 
 
@@ -221,29 +185,24 @@ def _rollout(
     system: System,
     plan: SamplePlan,
     states: Float[Tensor, "realization time channel height width"],
-    found: Fates,
-    run: _Run,
+    found: Outcomes,
+    simulation: Simulation,
+    step: StepOperator,
 ) -> Rollout:
     """The rollout of a sample; a realization is NaN from the time at which it diverged."""
-    if any(time >= 0 for time in found.diverged_at):
-        states = states.clone()
-        for realization, time in enumerate(found.diverged_at):
-            if time >= 0:
-                states[realization, time:] = float("nan")
     return Rollout(
-        states=states,
+        states=blanked(states, found.diverged_at),
         system=system.name,
         parameters=dict(plan.parameters),
         dt=system.dt,
-        dx=system.length(run.grid_size) / run.grid_size,
+        dx=system.length(simulation.grid_size) / simulation.grid_size,
         channel_names=system.channel_names,
-        seed=run.seed,
+        seed=simulation.seed,
         group=plan.group,
         diverged_at=found.diverged_at,
         dead_at=found.dead_at,
         frozen_at=found.frozen_at,
         redraws=plan.attempt,
         initial_condition=plan.initial_condition,
-        # Not in bfloat16, whose rounding is as large as the perturbations that features measure answers to.
-        step=_system(plan.system, run.spaces).step_operator(plan.parameters),
+        step=step,
     )

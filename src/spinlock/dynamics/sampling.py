@@ -1,7 +1,7 @@
 """Which samples are simulated: scrambled Sobol points in every system's parameter space, and a report on them.
 
 Every system has a sequence of its own whose scrambling is keyed by the seed and the system's name. Its dimensions are
-the system's parameters, the kind of frame 0, and the correlation length and the detail of frame 0. Systems take turns by
+the system's parameters, the kind of initial condition, and the correlation length and the detail of the initial condition. Systems take turns by
 their shares, so every stretch of samples has about the same mixture; in large data sets a turn is a run of up to four draws,
 because samples of one system are simulated faster together. A plan depends on the seed, on the number of samples and
 on its number alone: not on shards or workers.
@@ -62,8 +62,8 @@ def plan_samples(
         seed: of the data set.
         systems: names, for equal shares, or name → weight; where None, all that run in so many dimensions.
         parameters: system → parameter → one value, `[low, high]`, the choices that stay, or choices with weights.
-        initial_conditions: kind of frame 0 → weight, for every system; None for each system's own.
-        samples_per_group: samples that share one draw of parameters; frame 0 and noise differ.
+        initial_conditions: kind of initial condition → weight, for every system; None for each system's own.
+        samples_per_group: samples that share one draw of parameters; the initial condition and noise differ.
         spatial_dimensions: 1 or 2.
         own: name → a user's step; a name in `systems` that is here is not looked up in the table.
 

@@ -1,4 +1,4 @@
-"""Which runs left, died or froze, and when; and which samples are drawn again for it.
+"""Which runs diverged, died or froze, and when; and which samples are drawn again for it.
 
 Let e(t, c) be the extent of channel c at time t, its largest value over space less its smallest, and e(c) the largest
 extent that the channel has in the run.
@@ -12,66 +12,42 @@ A dead or frozen run is valid data, and is marked; a diverged one is not.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.core.errors import ConfigError
+from spinlock.dynamics.simulation import Screening
 
-Fate = Literal["diverged", "dead", "frozen"]
-FATES: tuple[Fate, ...] = ("diverged", "dead", "frozen")
 QUIET = 0.02
 """Share of a channel's extent below which a difference counts as none: what weak noise keeps up in a dead state."""
 LATEST_FREEZE = 0.75
 """Share of the run before which it must freeze; the last states of any slow run are alike."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Screening:
-    """What happens to samples that leave, die or freeze.
-
-    Attributes:
-        redraw: fates for which a sample is drawn again, with new parameters, frame 0 and noise; "diverged" counts where
-            any realization does, "dead" and "frozen" where all do. Empty: everything stays, marked.
-        max_redraws: attempts after the first; a sample of which none passes stays as its last attempt was, marked.
-    """
-
-    redraw: tuple[Fate, ...] = ()
-    max_redraws: int = 0
-
-    def __post_init__(self) -> None:
-        unknown = [fate for fate in self.redraw if fate not in FATES]
-        if unknown or self.max_redraws < 0:
-            raise ConfigError(
-                f"`redraw` takes some of {', '.join(FATES)} and `max_redraws` at least 0; "
-                f"got {', '.join(self.redraw) or 'none'} and {self.max_redraws}."
-            )
-
-    def wants_redraw(self, fates: "Fates", *, attempt: int) -> bool:
-        """Whether a sample that came out like this is drawn once more."""
-        if attempt >= self.max_redraws:
-            return False
-        counts = {"diverged": any, "dead": all, "frozen": all}
-        return any(counts[fate](time >= 0 for time in getattr(fates, f"{fate}_at")) for fate in self.redraw)
-
-
-class Fates(NamedTuple):
-    """For each realization the time index at which it left, died or froze; -1 where it did not."""
+class Outcomes(NamedTuple):
+    """For each realization the time index at which it diverged, died or froze; -1 where it did not."""
 
     diverged_at: tuple[int, ...]
     dead_at: tuple[int, ...]
     frozen_at: tuple[int, ...]
 
 
-def fates(
+def wants_redraw(screening: Screening, found: Outcomes, *, attempt: int) -> bool:
+    """Whether a sample with these outcomes is drawn once more, after so many attempts beyond the first."""
+    if screening.policy == "mark" or attempt >= screening.max_redraws:
+        return False
+    counts = {"diverged": any, "dead": all, "frozen": all}
+    return any(counts[outcome](time >= 0 for time in getattr(found, f"{outcome}_at")) for outcome in screening.redraw)
+
+
+def outcomes(
     states: Float[Tensor, "realization time channel height width"],
     *,
     bound: float = float("inf"),
     diverged_at: Sequence[int] = (),
-) -> Fates:
+) -> Outcomes:
     """When each realization diverged, died and froze; one that diverged does neither of the others.
 
     Args:
@@ -89,7 +65,7 @@ def fates(
     stays = [time < 0 for time in times]
     dead = [_settled((extent[run] <= limit[run]).all(dim=1)) if stays[run] else -1 for run in range(len(times))]
     frozen = [_frozen(states[run], limit[run]) if stays[run] else -1 for run in range(len(times))]
-    return Fates(times, tuple(dead), tuple(frozen))
+    return Outcomes(times, tuple(dead), tuple(frozen))
 
 
 def _first(marks: Tensor) -> int:

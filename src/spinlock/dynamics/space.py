@@ -1,4 +1,4 @@
-"""One system's space, and what a point in it says: parameters, the kind of frame 0, its correlation length and its detail."""
+"""One system's space; a point in it gives parameters, the kind of initial condition, its correlation length and its detail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from spinlock.core.seeds import stream
 from spinlock.dynamics.initial_conditions import INITIAL_CONDITIONS
 from spinlock.dynamics.parameter_space import Override, Parameter, Value, narrow
-from spinlock.dynamics.precision import Precision
+from spinlock.dynamics.simulation import Precision
 from spinlock.dynamics.system import System
 from spinlock.dynamics.systems import SYSTEMS
 from spinlock.dynamics.user_system import UserStep
@@ -17,14 +17,14 @@ from spinlock.dynamics.user_system import UserStep
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplePlan:
-    """What one sample is made of.
+    """One sample before it is simulated: its system, parameters and initial condition.
 
     Attributes:
         index: number in the data set; with the seed, the key of its random streams.
         system: name in `SYSTEMS`.
-        group: number of its parameter draw: samples of one group differ in frame 0 and noise only.
-        parameters: physical values by name, those of frame 0 among them (`initial_length` and others, by its kind).
-        initial_condition: kind of frame 0.
+        group: number of its parameter draw: samples of one group differ in the initial condition and noise only.
+        parameters: physical values by name, those of the initial condition among them (`initial_length` and others, by its kind).
+        initial_condition: kind of initial condition.
         attempt: how often it was drawn again after screening; part of the key of its random streams.
     """
 
@@ -38,12 +38,12 @@ class SamplePlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemSpace:
-    """One system's sampled dimensions: its parameters, then the kind of frame 0, its correlation length and its detail.
+    """One system's sampled dimensions: its parameters, then the kind of initial condition, its correlation length and its detail.
 
     Attributes:
         system: name in `SYSTEMS`, or of a user's step.
         parameters: with a configuration's overrides.
-        kind: of frame 0, as a choice.
+        kind: of the initial condition, as a choice.
         own: the user's step; None for a system of the table.
     """
 
@@ -66,7 +66,7 @@ class SystemSpace:
         Args:
             system: name in `SYSTEMS`.
             overrides: parameter → one value, `[low, high]`, the choices that stay, or choices with weights.
-            initial_conditions: kind of frame 0 → weight; None for the system's own.
+            initial_conditions: kind of initial condition → weight; None for the system's own.
             own: the user's step of that name; None for a system of the table.
 
         Raises:
@@ -81,7 +81,7 @@ class SystemSpace:
             kind="choice",
             choices=tuple(weights),
             weights=tuple(weights.values()),
-            description="Kind of frame 0.",
+            description="Kind of initial condition.",
         )
         return cls(system=system, parameters=narrow(built.parameters, overrides, whose=system), kind=kind, own=own)
 
@@ -95,7 +95,7 @@ class SystemSpace:
         return len(self.parameters) + 3
 
     def sampled_dimensions(self) -> list[int]:
-        """Dimensions with more than one value; length and detail count where a kind of frame 0 has them."""
+        """Dimensions with more than one value; length and detail count where a kind of initial condition has them."""
         kinds = [INITIAL_CONDITIONS[str(name)]() for name in self.kind.choices]
         shape = (any(kind.length is not None for kind in kinds), any(kind.detail is not None for kind in kinds))
         varied = [not parameter.is_fixed for parameter in (*self.parameters, self.kind)]
@@ -110,7 +110,7 @@ class SystemSpace:
             group: number of the parameter draw.
             repeat: number of the sample in its group.
         """
-        # Samples of one group go round the circle by the golden ratio, so their frames 0 spread as evenly as can be.
+        # Samples of one group go round the circle by the golden ratio, so their initial conditions spread as evenly as can be.
         turns = np.array([0.618033988749895, 0.754877666246693, 0.819172513396164])
         of_kind, of_length, of_detail = ((point[-3:] + repeat * turns) % 1.0).tolist()
         values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-3], strict=True)}

@@ -1,4 +1,4 @@
-"""What a system is: parameters as data, frame 0 from a normalised field, and a batched simulation."""
+"""The base class of all systems: parameters as data, the initial condition from a normalised field, a batched simulation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from spinlock.core.rollout import StepOperator
 from spinlock.dynamics.disturbances import Disturb, Disturbance
 from spinlock.dynamics.noise import NOISE_PARAMETERS, ColoredNoise, White
 from spinlock.dynamics.parameter_space import Columns, Parameter, Value
-from spinlock.dynamics.precision import Precision
+from spinlock.dynamics.simulation import Precision
 
 ROW_CELLS = 128 * 128
 """Cells that the rows of one call have together at most: 8 rows at 32 x 32, 4 at 64 x 64, 1 at 128 x 128."""
@@ -43,7 +43,7 @@ class System(ABC):
         noisy_channels: for each channel a factor of the noise, 0 where none acts; empty for 1 everywhere.
         shares_calls: whether rows of several samples run in one call.
         disturbance: noise of another form than an added coloured field; None for that.
-        initial_conditions: kind of frame 0 → weight with which it is drawn.
+        initial_conditions: kind of initial condition → weight with which it is drawn.
         width: choice of the number of channels of a neural operator's layers; empty where there are no layers.
         relative_cost: time of a sample on average, features included, over that of a typical equation.
         cost_powers: parameter → power with which the time of a step grows; empty where all samples take the same.
@@ -75,10 +75,10 @@ class System(ABC):
         return self.domain_length * (grid_size / REFERENCE_GRID if self.grows_with_grid else 1.0)
 
     @abstractmethod
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Frame 0 in the system's units, from fields with mean 0 and variance 1."""
+        """The initial condition in the system's units, from fields with mean 0 and variance 1."""
 
     @abstractmethod
     def flow(self, parameters: Columns, like: Float[Tensor, "batch channel height width"]) -> StepOperator:
@@ -97,10 +97,10 @@ class System(ABC):
         num_timesteps: int,
         white: White | None = None,
     ) -> Float[Tensor, "batch time channel height width"]:
-        """Every saved state, frame 0 first: flow, then one increment of the noise at that state, again and again.
+        """Every saved state, the initial one first: flow, then one increment of the noise at that state, again and again.
 
         Args:
-            initial: frame 0, in the system's units.
+            initial: condition, in the system's units.
             parameters: one value a row, by name.
             num_timesteps: number of saved states, at least 1.
             white: source of the noise; None runs without.
@@ -137,7 +137,7 @@ class System(ABC):
         return step
 
     def dimension_mistake(self, spatial_dimensions: int) -> str:
-        """What is wrong with running it in so many dimensions; "" if nothing is."""
+        """The sentence that refuses to run it in so many dimensions; "" if it runs."""
         if spatial_dimensions in self.dimensions:
             return ""
         allowed = " or ".join(str(number) for number in self.dimensions)

@@ -46,7 +46,7 @@ class UAFNO(System):
     a reference field. Where a side cannot be halved so often, the last levels are left out. One cell is one unit of length
     at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: labyrinths, woven stripes and speckle on the scale of cells beside bands and blobs as large as the domain that
     turn and slide; fine texture often rides on a large slow wave. About one draw in eight ends uniform or frozen.
@@ -100,7 +100,7 @@ class UAFNO(System):
         *noise_parameters(3e-3, 0.15, unit="1/√step"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

@@ -1,4 +1,4 @@
-"""A user's own step as a system: found by import path, with parameters that are sampled and frames 0 from the catalogue."""
+"""A user's own step as a system: found by import path, with parameters that are sampled and initial conditions from the catalogue."""
 
 import hashlib
 import importlib
@@ -26,12 +26,12 @@ Arrays = Literal["numpy", "torch"]
 OWN_NOISE = ("noise_scale", "noise_length", "noise_kind")
 """Parameters that are not given to the step."""
 NOISE_DEFAULTS: Mapping[str, Override] = {"noise_length": 0.1, "noise_kind": ("additive",)}
-"""What holds beside a "noise_scale" where nothing is said."""
+"""Parameters of the noise that hold beside a "noise_scale" where nothing is said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserStep:
-    """What a configuration says of a step.
+    """A step of the user's own, as a configuration describes it.
 
     Attributes:
         name: of the system.
@@ -41,7 +41,7 @@ class UserStep:
         channels: names, one a channel.
         dt: time of a step, > 0.
         dx: grid spacing, > 0.
-        offset, scale: frame 0 is offset + scale f, with f of mean 0 and variance 1.
+        offset, scale: the initial condition is offset + scale f, with f of mean 0 and variance 1.
         parameters: name → one value, (low, high), choices, or choices with weights. "noise_scale", "noise_length" and
             "noise_kind" are those of the noise that spinlock adds after each step; without the first there is none.
     """
@@ -71,7 +71,7 @@ class UserStep:
 
 
 class _UserSystem(System):
-    """What all systems made of a user's step share."""
+    """The base class of systems that are made of a user's step."""
 
     domain_length = 0.0
     grows_with_grid = True
@@ -85,7 +85,7 @@ class _UserSystem(System):
         """Side of the domain on a grid of `grid_size` cells, in the user's unit of length."""
         return self.user_step.dx * grid_size
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """offset + scale f."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.rollout import Rollout, StepOperator
+from spinlock.core.rollout import Rollout, StepOperator, blanked
 from spinlock.features.aggregate import aggregate
 from spinlock.features.channel_units import ChannelUnits, in_channel_units
 from spinlock.features.feature import Feature
@@ -83,13 +83,11 @@ def within_range(rollout: Rollout) -> Rollout:
     exploded = {run: int(beyond[run].nonzero()[0]) for run in beyond.any(dim=1).nonzero().flatten().tolist()}
     if not exploded:
         return rollout
-    states = rollout.states.clone()
-    for run, time in exploded.items():
-        states[run, time:] = torch.nan
+    diverged_at = tuple(exploded.get(run, time) for run, time in enumerate(rollout.diverged_at))
     return replace(
         rollout,
-        states=states,
-        diverged_at=tuple(exploded.get(run, time) for run, time in enumerate(rollout.diverged_at)),
+        states=blanked(rollout.states, diverged_at),
+        diverged_at=diverged_at,
         dead_at=tuple(-1 if run in exploded else time for run, time in enumerate(rollout.dead_at)),
         frozen_at=tuple(-1 if run in exploded else time for run, time in enumerate(rollout.frozen_at)),
     )

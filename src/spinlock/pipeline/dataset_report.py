@@ -13,11 +13,13 @@ from spinlock.config.generate import GenerateConfig
 from spinlock.core.rollout import Rollout
 from spinlock.core.seeds import stream
 from spinlock.core.threads import one_thread
-from spinlock.dynamics import SYSTEMS, SamplePlan, SystemSpace, simulate
 from spinlock.dynamics.precision import precision_mistake
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.space import SamplePlan, SystemSpace
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.pipeline.gallery import picture_of
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of, screening_of
+from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of
 from spinlock.plots.content import GalleryRollout
 from spinlock.plots.dataset_content import Coverage, DatasetContent, SamplingLine, SystemLine
 from spinlock.plots.dataset_page import render_dataset_page
@@ -124,20 +126,10 @@ def _chosen(systems: Sequence[str]) -> list[int]:
 
 
 def _simulated(config: GenerateConfig, samples: Sequence[int]) -> Iterator[Rollout]:
-    plan = plan_of(config)
+    plan, here = plan_of(config), config.model_copy(update={"device": "cpu"})
     chosen: list[SamplePlan] = [plan.plans[sample] for sample in samples]
     for sample in chosen:  # one by one, so that one rollout is held at a time
-        yield from simulate(
-            [sample],
-            num_realizations=config.num_realizations,
-            num_timesteps=config.num_timesteps,
-            grid_size=config.grid_size,
-            seed=config.seed,
-            screening=screening_of(config),
-            spaces=plan.spaces,
-            spatial_dimensions=config.spatial_dimensions,
-            precision=config.precision,
-        )
+        yield from simulate([sample], here, spaces=plan.spaces)
 
 
 def _caption(sample: int, rollout: Rollout) -> str:

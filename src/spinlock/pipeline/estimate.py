@@ -9,9 +9,8 @@ from spinlock.core.threads import one_thread
 from spinlock.dynamics.precision import in_words
 from spinlock.pipeline.memory import footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.recipe import plan_of, recipe_of
-from spinlock.pipeline.sample_block import BlockTask, make_block
-from spinlock.pipeline.workers import num_cores
+from spinlock.pipeline.recipe import prepare
+from spinlock.pipeline.sample_block import make_block
 from spinlock.pipeline.workload import seconds_by_system, timed_samples
 
 WORKER_EFFICIENCY = 0.9
@@ -22,7 +21,7 @@ LARGE_GRID = 128
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """What a run would cost.
+    """The cost of a run, said before it starts.
 
     Attributes:
         num_samples: of the data set.
@@ -53,18 +52,16 @@ def estimate(config: GenerateConfig, *, progress: Progress = silent) -> Estimate
     Raises:
         ResourceError: if the run needs more memory than there is.
     """
-    plan = plan_of(config)
-    recipe = recipe_of(config, plan)
-    workers = None if config.storage.workers == "auto" else config.storage.workers
-    memory = footprint(recipe, shard_size=config.storage.shard_size, num_workers=workers, cores=num_cores())
+    plan, recipe = prepare(config)
+    memory = footprint(recipe)
     groups = timed_samples(plan.plans, most_together=1 if config.grid_size >= LARGE_GRID else 4)
     timed = []
     with one_thread():
-        make_block(BlockTask(plans=groups[0][:1], recipe=recipe))  # the first call loads libraries
+        make_block(recipe, groups[0][:1])  # the first call loads libraries
         for number, group in enumerate(groups):
             progress("time samples", number, len(groups))
             start = time.perf_counter()
-            make_block(BlockTask(plans=group, recipe=recipe))
+            make_block(recipe, group)
             timed.append((group, time.perf_counter() - start))
     progress("time samples", len(groups), len(groups))
     counts = Counter(sample.system for sample in plan.plans)

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,19 +14,18 @@ from spinlock._version import __version__
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.core.software import software
-from spinlock.core.threads import one_thread
-from spinlock.dynamics import fates
+from spinlock.dynamics.screening import outcomes
 from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import block_of, consecutive_runs
-from spinlock.pipeline.workers import map_in_workers, num_cores
+from spinlock.pipeline.workers import InProcesses, InThisProcess, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.dataset_paths import EXTENT
-from spinlock.store.importers import Depth, Format, GroupBy, RolloutSource, open_rollouts, rollout_files
-from spinlock.store.merge import merge_shards
-from spinlock.store.shards import complete_shards, missing_samples, remove_shards, write_shard
+from spinlock.store.importers import ReadOptions, RolloutSource, open_files, rollout_files
+from spinlock.store.merge import write_dataset
+from spinlock.store.shards import Shard, complete_shards, missing_samples, remove_shards, write_shard
 
 log = logging.getLogger(__name__)
 
@@ -37,24 +36,15 @@ SHARDS_AT_LEAST = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Files of rollouts and how they are to be read, the arguments of `open_rollouts`; and the units of their channels."""
+    """Rollouts in files, how these are to be read, and the units of their channels."""
 
     path: Path | tuple[Path, ...]
-    format: Format = "auto"
-    axes: str | None = None
-    dataset_key: str | None = None
-    dt: float | None = None
-    dx: float | None = None
-    group_key: str | None = None
-    group_by: GroupBy = "sample"
-    periodic: bool | None = None
-    depth: Depth | None = None
-    fill_masked: bool = False
+    reading: ReadOptions = ReadOptions()
     channel_units: ChannelUnits = "shared"
 
     def settings(self) -> dict[str, object]:
-        """What was said of the files: everything but the path."""
-        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "path"}
+        """Everything but the path, as it is stored with the data set."""
+        return {**asdict(self.reading), "channel_units": self.channel_units}
 
     def files(self) -> tuple[Path, ...]:
         """The files that the path stands for."""
@@ -62,8 +52,7 @@ class Source:
 
     def open(self) -> RolloutSource:
         """The rollouts, read one by one."""
-        reading = {name: value for name, value in self.settings().items() if name != "channel_units"}
-        return open_rollouts(self.path, **reading)  # pyright: ignore[reportArgumentType]
+        return open_files(self.files(), self.reading)
 
     def fingerprint(self) -> str:
         """One word for the files as they are now, how they are read, and what is computed."""
@@ -74,19 +63,8 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExtractTask:
-    """Consecutive samples of a source that become one shard."""
-
-    source: Source
-    samples: tuple[int, ...]
-    columns: tuple[ParameterColumn, ...]
-    folder: Path
-    fingerprint: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Extracted:
-    """What was written.
+    """The data set that was written.
 
     Attributes:
         output: the data-set file.
@@ -132,7 +110,8 @@ def extract_features(
     if not output.exists():
         firsts = _first_samples(rollouts, channel_units=source.channel_units)
         columns, channel_names = _columns(firsts), _channel_names(firsts)
-        _write_shards(source, rollouts, columns, folder, fingerprint, workers or num_cores(), progress)
+        write = WriteExtracted(source=source, columns=columns, folder=folder, fingerprint=fingerprint)
+        shards = _write_shards(write, len(rollouts), workers=workers or num_cores(), progress=progress)
         description = DatasetDescription(
             registry=SDF,
             parameters=columns,
@@ -142,61 +121,59 @@ def extract_features(
             periodic=all(first.periodic for first in firsts),
             extra={"fingerprint": fingerprint},
         )
-        merge_shards(folder, output, description=description, num_samples=len(rollouts), fingerprint=fingerprint)
+        write_dataset(shards, output, description=description, num_samples=len(rollouts))
     elif _made_from(output) != fingerprint:
         raise InputError(f"{output} exists and was made from something else; remove it or choose another --output.")
     remove_shards(folder)
     return _described(output, format_read=rollouts.format, num_files=len(files))
 
 
-def _write_shards(
-    source: Source,
-    rollouts: RolloutSource,
-    columns: tuple[ParameterColumn, ...],
-    folder: Path,
-    fingerprint: str,
-    workers: int,
-    progress: Progress,
-) -> None:
-    """Every sample that no complete shard holds yet."""
-    missing = missing_samples(complete_shards(folder, fingerprint=fingerprint), len(rollouts))
-    finished = len(rollouts) - len(missing)
-    progress("extract features", finished, len(rollouts))
-    size = min(MOST_IN_SHARD, max(1, len(rollouts) // SHARDS_AT_LEAST))
-    tasks = [
-        ExtractTask(source=source, samples=part, columns=columns, folder=folder, fingerprint=fingerprint)
-        for part in consecutive_runs(missing, size=size)
-    ]
-    for count in _counts(tasks, workers):
-        finished += count
-        progress("extract features", finished, len(rollouts))
+def _write_shards(write: "WriteExtracted", num_samples: int, *, workers: int, progress: Progress) -> list[Shard]:
+    """Every complete shard, once those are written that were missing."""
+    shards = list(complete_shards(write.folder, fingerprint=write.fingerprint))
+    missing = missing_samples(shards, num_samples)
+    finished = num_samples - len(missing)
+    progress("extract features", finished, num_samples)
+    tasks = consecutive_runs(missing, size=min(MOST_IN_SHARD, max(1, num_samples // SHARDS_AT_LEAST)))
+    executor = InThisProcess() if min(workers, len(tasks)) <= 1 else InProcesses(num_workers=min(workers, len(tasks)))
+    for _, shard in executor.map_unordered(write, tasks):
+        shards.append(shard)
+        finished += shard.count
+        progress("extract features", finished, num_samples)
+    return shards
 
 
-def _counts(tasks: Sequence[ExtractTask], workers: int) -> Iterator[int]:
-    """Samples of each task as it is complete; one worker is this process itself, with the bits of any other."""
-    if workers == 1 or len(tasks) <= 1:
-        with one_thread():
-            yield from map(write_extracted, tasks)
-    else:
-        yield from (count for _, count in map_in_workers(write_extracted, tasks, num_workers=min(workers, len(tasks))))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteExtracted:
+    """Makes a shard of consecutive samples of a source.
 
+    Attributes:
+        source: the files and how they are read.
+        columns: parameters, as they are stored.
+        folder: of the shards.
+        fingerprint: of everything that the samples depend on.
+    """
 
-def write_extracted(task: ExtractTask) -> int:
-    """Read, describe and store some samples; their number."""
-    with _opened_once(task.source).opened() as read:
-        block = block_of(
-            (in_channel_units(_screened(read(sample)), task.source.channel_units) for sample in task.samples),
-            first=task.samples[0],
-            columns=task.columns,
-            keep_states="none",
-        )
-    write_shard(task.folder, block, fingerprint=task.fingerprint)
-    return len(block)
+    source: Source
+    columns: tuple[ParameterColumn, ...]
+    folder: Path
+    fingerprint: str
+
+    def __call__(self, samples: Sequence[int]) -> Shard:
+        """Read, describe and store some samples."""
+        with _opened_once(self.source).opened() as read:
+            block = block_of(
+                (in_channel_units(_screened(read(sample)), self.source.channel_units) for sample in samples),
+                first=samples[0],
+                columns=self.columns,
+                keep_states="none",
+            )
+        return write_shard(self.folder, block, fingerprint=self.fingerprint)
 
 
 def _screened(rollout: Rollout) -> Rollout:
     """The rollout with the times at which it died or froze; whoever read it marked where it diverged."""
-    found = fates(rollout.states, diverged_at=rollout.diverged_at)
+    found = outcomes(rollout.states, diverged_at=rollout.diverged_at)
     return replace(rollout, dead_at=found.dead_at, frozen_at=found.frozen_at)
 
 

@@ -1,27 +1,33 @@
 """`spinlock generate`: from a configuration to a data-set file, in shards that survive."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import InputError, UsageError
-from spinlock.dynamics import SamplingPlan
+from spinlock.dynamics.sampling import SamplingPlan
 from spinlock.pipeline.memory import Footprint, footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.recipe import data_configuration, description_of, plan_of, recipe_of
-from spinlock.pipeline.sample_block import BlockTask, Recipe, consecutive_runs, write_block
-from spinlock.pipeline.workers import map_in_workers, num_cores
+from spinlock.pipeline.recipe import Recipe, data_configuration, description_of, prepare
+from spinlock.pipeline.sample_block import consecutive_runs, write_block
+from spinlock.pipeline.workers import InProcesses
 from spinlock.pipeline.workload import relative_work, share_done
 from spinlock.store.atomic import check_free_space
 from spinlock.store.dataset import open_dataset
-from spinlock.store.merge import merge_shards
-from spinlock.store.shards import Origin, complete_shards, missing_samples, remove_shards, write_origin
+from spinlock.store.merge import write_dataset
+from spinlock.store.shards import Origin, Shard, complete_shards, missing_samples, remove_shards, write_origin
 
 log = logging.getLogger(__name__)
+
+Say = Callable[[Footprint], None]
+
+
+def _nothing(_: Footprint) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +80,7 @@ class MadePart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScreeningCounts:
-    """What became of the realizations of a data set.
+    """Realizations of a data set by what became of them.
 
     Attributes:
         realizations: of all samples.
@@ -89,35 +95,40 @@ class ScreeningCounts:
     redrawn_samples: int
 
 
-def generate(config: GenerateConfig, *, progress: Progress = silent) -> Path:
+def generate(config: GenerateConfig, *, progress: Progress = silent, say: Say = _nothing) -> Path:
     """Make the data set that `config` describes, or go on where an earlier run was stopped; returns its path.
+
+    Args:
+        config: of the data set.
+        progress: is told of the samples that are done.
+        say: is told what memory the run takes, before it starts.
 
     Raises:
         InputError: if the target, or shards beside it, were made from another configuration.
         ResourceError: out of disk or memory; complete shards are kept.
     """
-    target, plan = config.output_path, plan_of(config)
-    recipe = recipe_of(config, plan)
+    target = config.output_path
+    plan, recipe = prepare(config)
     if target.exists():
         check_target(target, recipe.fingerprint)
         log.info("%s is already complete.", target)
         return target
     for warning in plan.warnings:
         log.warning("%s", warning)
-    _make(config, plan, recipe, range(config.num_samples), progress=progress)
-    merge_shards(
-        recipe.folder,
-        target,
-        description=description_of(config, plan),
-        num_samples=config.num_samples,
-        fingerprint=recipe.fingerprint,
-    )
+    shards = _make(recipe, plan, range(config.num_samples), progress=progress, say=say)
+    write_dataset(shards, target, description=description_of(recipe, plan), num_samples=config.num_samples)
     remove_shards(recipe.folder)
     return target
 
 
-def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = silent) -> MadePart:
+def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = silent, say: Say = _nothing) -> MadePart:
     """Make the shards of one part of a data set, or go on with them; `spinlock merge` puts the parts together.
+
+    Args:
+        config: of the whole data set.
+        part: of it.
+        progress: is told of the samples that are done.
+        say: is told what memory the run takes, before it starts.
 
     Raises:
         InputError: if the target is there already, or shards beside it were made from another configuration.
@@ -129,20 +140,9 @@ def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = si
         )
     if part.out_of > config.num_samples:
         raise UsageError(f"{part.out_of} shards of {config.num_samples} samples would leave some empty; ask for fewer.")
-    plan = plan_of(config)
-    recipe = recipe_of(config, plan)
-    _make(config, plan, recipe, part.samples(config.num_samples), progress=progress)
-    made = sum(shard.count for shard in complete_shards(recipe.folder, fingerprint=recipe.fingerprint))
-    return MadePart(shards=recipe.folder, samples=made, out_of=config.num_samples)
-
-
-def footprint_of(config: GenerateConfig) -> Footprint:
-    """The memory of a run.
-
-    Raises:
-        ResourceError: if that is more than there is.
-    """
-    return _footprint(config, recipe_of(config, plan_of(config)))
+    plan, recipe = prepare(config)
+    shards = _make(recipe, plan, part.samples(config.num_samples), progress=progress, say=say)
+    return MadePart(shards=recipe.folder, samples=sum(shard.count for shard in shards), out_of=config.num_samples)
 
 
 def screening_counts(dataset: Path) -> ScreeningCounts:
@@ -168,18 +168,12 @@ def check_target(target: Path, fingerprint: str) -> None:
         )
 
 
-def _footprint(config: GenerateConfig, recipe: Recipe) -> Footprint:
-    workers = None if config.storage.workers == "auto" else config.storage.workers
-    return footprint(recipe, shard_size=config.storage.shard_size, num_workers=workers, cores=num_cores())
-
-
-def _make(
-    config: GenerateConfig, plan: SamplingPlan, recipe: Recipe, samples: Sequence[int], *, progress: Progress
-) -> None:
-    """Simulate, describe and store those of some samples that are not in a shard yet."""
-    num_workers = _footprint(config, recipe).num_workers
-    done = complete_shards(recipe.folder, fingerprint=recipe.fingerprint)
-    there = set(range(config.num_samples)) - set(missing_samples(done, config.num_samples))
+def _make(recipe: Recipe, plan: SamplingPlan, samples: Sequence[int], *, progress: Progress, say: Say) -> list[Shard]:
+    """Simulate, describe and store those of some samples that are not in a shard yet; every complete shard there is then."""
+    config, memory = recipe.config, footprint(recipe)
+    say(memory)
+    shards = list(complete_shards(recipe.folder, fingerprint=recipe.fingerprint))
+    there = set(range(config.num_samples)) - set(missing_samples(shards, config.num_samples))
     missing = [sample for sample in samples if sample not in there]
     finished = set(samples) & there
     if finished:
@@ -195,8 +189,11 @@ def _make(
     runs = consecutive_runs(missing, size=config.storage.shard_size)
     # The longest first, so that no worker is left alone with a long one at the end.
     runs.sort(key=lambda run: -sum(work[sample] for sample in run))
-    tasks = [BlockTask(plans=tuple(plan.plans[sample] for sample in run), recipe=recipe) for run in runs]
+    tasks = (tuple(plan.plans[sample] for sample in run) for run in runs)
     progress("generate", len(finished), len(samples), share_done(own, finished))
-    for task, _ in map_in_workers(write_block, tasks, num_workers=num_workers):
-        finished.update(sample.index for sample in task.plans)
+    workers = InProcesses(num_workers=memory.num_workers)
+    for _, shard in workers.map_unordered(partial(write_block, recipe), tasks):
+        shards.append(shard)
+        finished.update(shard.samples)
         progress("generate", len(finished), len(samples), share_done(own, finished))
+    return shards

@@ -4,6 +4,7 @@ The figures are bounds that were measured (peak resident size of workers, torch 
 and two channels): every case stayed below, most within a factor of two.
 """
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -12,15 +13,18 @@ from pathlib import Path
 from spinlock.core.errors import ResourceError
 from spinlock.dynamics.rollout import WINDOW_BYTES
 from spinlock.features.sdf import SDF
-from spinlock.pipeline.sample_block import Recipe
+from spinlock.pipeline.recipe import Recipe
+from spinlock.pipeline.workers import num_cores
 from spinlock.store.atomic import human_size
 
 SHARED_BYTES = 800 * 10**6
 """The command itself and the process that workers are forked from: Python, torch and their libraries, twice."""
 WORKER_BYTES = 150 * 10**6
-"""What a worker adds to the pages that it shares."""
+"""Pages that a worker adds to those that it shares."""
 CELL_BYTES = 4_000
 """Layers of a network and buffers of the features, for each cell of the grid."""
+STATE_BYTES = {"none": 0, "float16": 2, "float32": 4}
+"""A value of the states that are kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,33 +44,28 @@ class Footprint:
     available_bytes: int | None
 
     def in_words(self) -> str:
-        """The same for people."""
+        """The workers and the memory as a text for people."""
         workers = "1 worker" if self.num_workers == 1 else f"{self.num_workers} workers"
         free = "" if self.available_bytes is None else f", {human_size(self.available_bytes)} are available"
         return f"{workers}, at most {human_size(self.total_bytes)} of memory{free}"
 
 
-def footprint(recipe: Recipe, *, shard_size: int, num_workers: int | None, cores: int) -> Footprint:
+def footprint(recipe: Recipe) -> Footprint:
     """The memory of a run; it does not depend on the number of samples.
-
-    Args:
-        recipe: of the blocks.
-        shard_size: samples a block, at most.
-        num_workers: processes; None for as many as there are cores and memory for.
-        cores: that may be used.
 
     Raises:
         ResourceError: if that is more than there is.
     """
-    worker = worker_bytes(recipe, shard_size=shard_size)
+    storage = recipe.config.storage
+    worker = worker_bytes(recipe)
     available = available_bytes()
-    workers = cores if num_workers is None else num_workers
-    if num_workers is None and available is not None:
-        workers = max(1, min(cores, (available - SHARED_BYTES) // worker))
+    workers = num_cores() if storage.workers == "auto" else storage.workers
+    if storage.workers == "auto" and available is not None:
+        workers = max(1, min(workers, (available - SHARED_BYTES) // worker))
     total = SHARED_BYTES + workers * worker
     if available is not None and total > available:
         fewer = f"fewer workers than {workers}, " if workers > 1 else ""
-        kept = "smaller storage.shard_size, " if recipe.keep_states != "none" and shard_size > 1 else ""
+        kept = "smaller storage.shard_size, " if storage.keep_states != "none" and storage.shard_size > 1 else ""
         raise ResourceError(
             f"{workers} {'workers need' if workers > 1 else 'worker needs'} up to {human_size(total)} of memory "
             f"({human_size(worker)} each) and {human_size(available)} are available; use {fewer}{kept}a smaller grid, "
@@ -75,23 +74,25 @@ def footprint(recipe: Recipe, *, shard_size: int, num_workers: int | None, cores
     return Footprint(num_workers=workers, worker_bytes=worker, total_bytes=total, available_bytes=available)
 
 
-def worker_bytes(recipe: Recipe, *, shard_size: int) -> int:
+def worker_bytes(recipe: Recipe) -> int:
     """The most that one worker takes: states that are simulated together, features of one sample, states that are kept."""
-    channels = _most_channels(recipe)
-    cells = recipe.grid_size**recipe.spatial_dimensions
-    sample = 4 * recipe.num_realizations * recipe.num_timesteps * channels * cells
+    config, shard_size = recipe.config, recipe.config.storage.shard_size
+    cells = math.prod(config.size)
+    sample = 4 * config.num_realizations * config.num_timesteps * _most_channels(recipe) * cells
     window = min(max(WINDOW_BYTES, sample), shard_size * sample)
-    size = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
-    kept = 3 * shard_size * sample * size // 4  # as rows, as one array, as the image of the shard
+    kept = (
+        3 * shard_size * sample * STATE_BYTES[config.storage.keep_states] // 4
+    )  # as rows, as one array, as the image of the shard
     return WORKER_BYTES + 2 * window + 4 * sample + kept + CELL_BYTES * cells
 
 
 def sample_bytes(recipe: Recipe) -> int:
-    """What a sample takes on disk, in a shard or in the data set, without compression."""
-    cells = _most_channels(recipe) * recipe.grid_size**recipe.spatial_dimensions
-    states = {"none": 0, "float16": 2, "float32": 4}[recipe.keep_states]
+    """The bytes of a sample on disk, in a shard or in the data set, without compression."""
+    config = recipe.config
+    cells = _most_channels(recipe) * math.prod(config.size)
+    states = STATE_BYTES[config.storage.keep_states]
     per_timestep, per_trajectory = (len(SDF.with_scope(scope)) for scope in ("per_timestep", "per_trajectory"))
-    runs, times = recipe.num_realizations, recipe.num_timesteps
+    runs, times = config.num_realizations, config.num_timesteps
     features = per_timestep * times + per_trajectory * runs + len(SDF.aggregated())
     about = 8 * len(recipe.columns) + 13 * runs + 256  # parameters, screening, names and numbers
     return 4 * features + 4 * cells + states * runs * times * cells + about

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from spinlock.core.errors import InputError
 from spinlock.pipeline.generate import check_target
-from spinlock.pipeline.recipe import config_of_data, description_of, fingerprint_of, plan_of
+from spinlock.pipeline.recipe import config_of_data, description_of, fingerprint_of, plan_of, recipe_of
 from spinlock.store.merge import merge_shards
 from spinlock.store.shards import read_origin
 
@@ -46,10 +46,11 @@ def merge(folders: Sequence[Path], output: Path) -> Path:
         check_target(output, origin.fingerprint)
         log.info("%s is already complete.", output)
         return output
+    plan = plan_of(config)
     merge_shards(
         list(folders),
         output,
-        description=description_of(config, plan_of(config)),
+        description=description_of(recipe_of(config, plan), plan),
         num_samples=config.num_samples,
         fingerprint=origin.fingerprint,
     )

@@ -1,9 +1,9 @@
-"""From a generation file to what its samples depend on: the plan, the recipe of a block, the description of the file."""
+"""From a generation file to the plans of its samples, the recipe that they share, and the description of the data set."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,15 @@ from spinlock._version import __version__
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import ConfigError
 from spinlock.core.software import software
-from spinlock.dynamics import (
-    Parameter,
-    SamplingPlan,
-    Screening,
-    SystemSpace,
-    initial_parameters,
-    plan_samples,
-    simulate,
-)
+from spinlock.dynamics.initial_conditions import initial_parameters
+from spinlock.dynamics.parameter_space import Parameter
 from spinlock.dynamics.precision import in_words, precision_mistake
+from spinlock.dynamics.rollout import simulate
+from spinlock.dynamics.sampling import SamplingPlan, plan_samples
+from spinlock.dynamics.simulation import Simulation
+from spinlock.dynamics.space import SystemSpace
 from spinlock.dynamics.user_system import UserStep, step_digest
 from spinlock.features.sdf import SDF
-from spinlock.pipeline.sample_block import Recipe
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 
 NOT_DATA = ("output_path", "storage")
@@ -66,8 +62,31 @@ def own_steps(config: GenerateConfig) -> dict[str, UserStep]:
     }
 
 
-def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
-    """What all blocks of a data set share.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All that the samples of a data set share; with the plans of some, all that a worker needs.
+
+    Attributes:
+        config: of the data set.
+        spaces: system → the space that its samples are drawn from.
+        columns: parameters of all systems, as they are stored.
+        fingerprint: of everything that the samples depend on.
+    """
+
+    config: GenerateConfig
+    spaces: Mapping[str, SystemSpace]
+    columns: tuple[ParameterColumn, ...]
+    fingerprint: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the shards of the data set lie until it is whole."""
+        target = self.config.output_path
+        return target.with_name(f"{target.name}.shards")
+
+
+def prepare(config: GenerateConfig) -> tuple[SamplingPlan, Recipe]:
+    """The samples of a data set and what they share, once it is known that they can be made here.
 
     Raises:
         ConfigError: if the device is not there or lacks the units of the precision, or a user's step cannot be imported.
@@ -77,53 +96,34 @@ def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
         raise ConfigError("device is cuda, and torch sees no CUDA device here; use --device cpu.")
     if mistake := precision_mistake(config.precision, device=config.device):
         raise ConfigError(f"{mistake}.")
+    plan = plan_of(config)
     _try_own_steps(config, plan)
+    return plan, recipe_of(config, plan)
+
+
+def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
+    """The recipe of a data set, without a look at whether it can be made here."""
     return Recipe(
-        num_realizations=config.num_realizations,
-        num_timesteps=config.num_timesteps,
-        grid_size=config.grid_size,
-        seed=config.seed,
-        keep_states=config.storage.keep_states,
-        operator_sensitivity=config.features.operator_sensitivity,
-        columns=_parameter_columns(plan.spaces, config.initial_conditions),
-        folder=shards_folder(config.output_path),
-        fingerprint=fingerprint_of(config),
-        screening=screening_of(config),
+        config=config,
         spaces=plan.spaces,
-        device=config.device,
-        spatial_dimensions=config.spatial_dimensions,
-        precision=config.precision,
+        columns=_parameter_columns(plan.spaces, config.initial_conditions),
+        fingerprint=fingerprint_of(config),
     )
 
 
 def _try_own_steps(config: GenerateConfig, plan: SamplingPlan) -> None:
     """Take one step of every system that a user brought, so that its mistakes are told before anything is written."""
+    one_step = Simulation(
+        num_realizations=1,
+        num_timesteps=2,
+        grid_size=config.grid_size,
+        spatial_dimensions=config.spatial_dimensions,
+        seed=config.seed,
+    )
     for name in own_steps(config):
         first = next((sample for sample in plan.plans if sample.system == name), None)
         if first is not None:
-            next(
-                simulate(
-                    [first],
-                    num_realizations=1,
-                    num_timesteps=2,
-                    grid_size=config.grid_size,
-                    seed=config.seed,
-                    spaces=plan.spaces,
-                    spatial_dimensions=config.spatial_dimensions,
-                )
-            )
-
-
-def screening_of(config: GenerateConfig) -> Screening:
-    """Which samples are drawn again."""
-    if config.screening.policy == "mark":
-        return Screening()
-    return Screening(redraw=config.screening.redraw, max_redraws=config.screening.max_redraws)
-
-
-def shards_folder(target: Path) -> Path:
-    """Where the shards of a data set lie until it is whole."""
-    return target.with_name(f"{target.name}.shards")
+            next(simulate([first], one_step, spaces=plan.spaces))
 
 
 def fingerprint_of(config: GenerateConfig) -> str:
@@ -156,18 +156,19 @@ def config_of_data(stored: Mapping[str, Any], *, output_path: Path) -> GenerateC
     return GenerateConfig.model_validate({**settings, "storage": storage, "output_path": str(output_path)})
 
 
-def description_of(config: GenerateConfig, plan: SamplingPlan) -> DatasetDescription:
-    """What the data-set file says of itself."""
+def description_of(recipe: Recipe, plan: SamplingPlan) -> DatasetDescription:
+    """The words of the data-set file about itself."""
+    config = recipe.config
     return DatasetDescription(
         registry=SDF,
-        parameters=_parameter_columns(plan.spaces, config.initial_conditions),
+        parameters=recipe.columns,
         configuration=data_configuration(config),
         seed=config.seed,
         software=software(),
         sampling_report={name: _finite(asdict(report)) for name, report in plan.report.items()},
         channel_names={name: tuple(space.built().channel_names) for name, space in plan.spaces.items()},
         extra={
-            "fingerprint": fingerprint_of(config),
+            "fingerprint": recipe.fingerprint,
             "precision": in_words(config.precision),
             "sampling_warnings": list(plan.warnings),
         },
@@ -175,7 +176,7 @@ def description_of(config: GenerateConfig, plan: SamplingPlan) -> DatasetDescrip
 
 
 def _parameter_columns(spaces: Mapping[str, SystemSpace], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
-    """Every parameter of every system as a column `<system>.<parameter>`, with those of frame 0 at the end."""
+    """Every parameter of every system as a column `<system>.<parameter>`, with those of the initial condition at the end."""
     columns = []
     for name, space in spaces.items():
         system = space.built()
@@ -196,7 +197,7 @@ def _parameter_column(system: str, parameter: Parameter) -> ParameterColumn:
 
 
 def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with None for NaN, which JSON does not know."""
+    """Figures with None for NaN, which JSON does not know."""
     return {
         name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in figures.items()
     }

@@ -1,4 +1,4 @@
-"""A pool of worker processes of one thread each, which survives interrupts and does not outlive its parent.
+"""Where tasks are done: here, or in processes of one thread each, which survive interrupts and do not outlive their parent.
 
 One thread a worker: two workers of one thread are 1.7 to 1.9 times as fast as one, one process of two threads hardly
 faster, and float32 results change in their last bits with the number of threads. So the data do not depend on how
@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
 
 from spinlock.core.errors import ResourceError
+from spinlock.core.threads import one_thread
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,38 +44,71 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def map_in_workers(function: Callable[[T], R], tasks: Iterable[T], *, num_workers: int) -> Iterator[tuple[T, R]]:
-    """Each task with its result, as they complete; at most two tasks a worker are in flight.
+class Executor(Protocol):
+    """Where tasks are done: in this process, in several on this machine, or on other machines."""
 
-    When the caller stops early (an error, an interrupt) tasks in flight are finished, the others are never started.
+    def map_unordered(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
+        """Each task with its result, as they complete.
 
-    Args:
-        function: importable by name; so are its argument and result.
-        tasks: taken one by one.
+        When the caller stops early (an error, an interrupt) tasks in flight are finished, the others are never started.
+
+        Args:
+            function: what is shared by all tasks is bound to it: it is sent to a worker once.
+            tasks: small; taken one by one.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InThisProcess:
+    """One task after the other, on one thread: the bits of any other executor."""
+
+    def map_unordered(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
+        """Each task with its result, in order."""
+        with one_thread():
+            for task in tasks:
+                yield task, function(task)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InProcesses:
+    """Worker processes on this machine; at most two tasks a worker are in flight.
+
+    Attributes:
         num_workers: processes.
-
-    Raises:
-        ResourceError: if a worker was ended from outside, most often for lack of memory.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start, initargs=(os.getpid(),))
-    waiting: dict[Future[R], T] = {}
-    tasks = iter(tasks)
-    try:
-        for task in tasks:
-            waiting[pool.submit(function, task)] = task
-            if len(waiting) >= 2 * num_workers:
+
+    num_workers: int
+
+    def map_unordered(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
+        """Each task with its result, as they complete.
+
+        Args:
+            function: importable by name, or made of what is; so are its argument and result.
+            tasks: taken one by one.
+
+        Raises:
+            ResourceError: if a worker was ended from outside, most often for lack of memory.
+        """
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        told = (os.getpid(), function)
+        pool = ProcessPoolExecutor(self.num_workers, mp_context=context, initializer=_start, initargs=told)
+        waiting: dict[Future[R], T] = {}
+        try:
+            for task in tasks:
+                waiting[pool.submit(_apply, task)] = task
+                if len(waiting) >= 2 * self.num_workers:
+                    yield from _completed(waiting)
+            while waiting:
                 yield from _completed(waiting)
-        while waiting:
-            yield from _completed(waiting)
-    except BrokenProcessPool as error:
-        raise ResourceError(
-            "a worker process was ended from outside, most often for lack of memory; "
-            "run again with fewer workers: what is complete is kept."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        except BrokenProcessPool as error:
+            raise ResourceError(
+                "a worker process was ended from outside, most often for lack of memory; "
+                "run again with fewer workers: what is complete is kept."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _completed(waiting: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
@@ -82,8 +117,18 @@ def _completed(waiting: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
         yield waiting.pop(future), future.result()
 
 
-def _start(parent: int) -> None:
+_function: Callable[[Any], Any]
+"""The function that this process applies to every task, where it is a worker."""
+
+
+def _apply(task: Any) -> Any:
+    return _function(task)
+
+
+def _start(parent: int, function: Callable[[Any], Any]) -> None:
     """Prepare a worker: one thread, deaf to Ctrl-C (the parent decides), ended when the parent is gone."""
+    global _function  # noqa: PLW0603  a worker serves one function for as long as it lives
+    _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threadpool_limits(1)

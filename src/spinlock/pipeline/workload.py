@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spinlock.dynamics import SYSTEMS, SamplePlan
+from spinlock.dynamics.space import SamplePlan
+from spinlock.dynamics.systems import SYSTEMS
 
 
 def cost(plan: SamplePlan) -> float:
-    """What a step of a sample costs, up to a factor of its system: the product of powers that the system states."""
+    """The cost of a step of a sample, up to a factor of its system: the product of powers that the system states."""
     powers = SYSTEMS[plan.system]().cost_powers if plan.system in SYSTEMS else {}  # a user's step may cost anything
     return float(np.prod([float(plan.parameters[name]) ** power for name, power in powers.items()]))
 

@@ -16,7 +16,7 @@ from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
 from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset_layout import ParameterColumn
-from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, FORMAT, FORMAT_VERSION
+from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, FAMILY, FORMAT, FORMAT_VERSION, family_path
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
 from spinlock.store.registry_reader import read_registry, registry_of_columns
@@ -100,7 +100,7 @@ class Dataset:
 
     @cached_property
     def initial_conditions(self) -> tuple[str, ...]:
-        """What made frame 0 of each sample."""
+        """What made the initial condition of each sample."""
         return self._file.words(ARRAYS["initial_condition"].path)
 
     @cached_property
@@ -140,16 +140,16 @@ class Dataset:
             raise InputError(f"a data set has no array '{name}'. {did_you_mean(name, ARRAYS)}")
         return self._file.numbers(ARRAYS[name].path).read(*selection)
 
-    def registry(self, family: str = "sdf") -> FeatureRegistry:
+    def registry(self, family: str = FAMILY) -> FeatureRegistry:
         """The features of a family, as its attribute `feature_registry` has them.
 
         Raises:
             InputError: if the family or its registry is not there.
         """
-        registry = self._registry_of(f"/features/{family}")
+        registry = self._registry_of(family_path(family))
         if registry is None:
             raise InputError(
-                f"{self.path}: /features/{family} has no `feature_registry`. {did_you_mean(family, self.families)}"
+                f"{self.path}: {family_path(family)} has no `feature_registry`. {did_you_mean(family, self.families)}"
             )
         return registry
 
@@ -213,7 +213,7 @@ class Dataset:
         return self._fields("outputs", sample)
 
     def inputs(self, sample: int) -> Float[Tensor, "channel height width"]:
-        """Frame 0 of a sample, its own channels only."""
+        """The initial condition of a sample, its own channels only."""
         return self._fields("inputs", sample)
 
     def _fields(self, name: str, sample: int) -> Tensor:

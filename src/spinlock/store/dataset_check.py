@@ -7,7 +7,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError, listed
 from spinlock.store.dataset import Dataset
-from spinlock.store.dataset_paths import ARRAYS, FORMAT
+from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
 from spinlock.store.guarded_hdf5 import GuardedArray
 from spinlock.store.merge import array_digest
 
@@ -111,7 +111,7 @@ def _metadata_problems(dataset: Dataset) -> list[str]:
 
 def _name_problems(dataset: Dataset) -> list[str]:
     """Column names that are not those of the registry, in its order."""
-    registry = dataset.registry("sdf")
+    registry = dataset.registry()
     problems: list[str] = []
     for name, expected in (
         ("per_timestep", registry.with_scope("per_timestep")),
@@ -131,9 +131,9 @@ def _name_problems(dataset: Dataset) -> list[str]:
 
 
 def _link_problems(dataset: Dataset) -> list[str]:
-    if dataset.file.same_object("/features/sdf", "/features/summary"):
+    if dataset.file.same_object(family_path(), family_path(FAMILY_LINK)):
         return []
-    return ["/features/summary must be a hard link to /features/sdf."]
+    return [f"{family_path(FAMILY_LINK)} must be a hard link to {family_path()}."]
 
 
 def _value_problems(dataset: Dataset) -> list[str]:
@@ -167,7 +167,7 @@ def _quality_problems(dataset: Dataset) -> list[str]:
         problems.append("/quality/redraws must be at least 0.")
     per_trajectory = dataset.numbers("per_trajectory")
     if np.isfinite(per_trajectory[~quality.valid]).any():
-        problems.append("/features/sdf/per_trajectory/features must be NaN where a realization diverged.")
+        problems.append(f"{ARRAYS['per_trajectory'].path} must be NaN where a realization diverged.")
     return problems
 
 

@@ -1,8 +1,9 @@
-"""What goes into a data-set file: blocks of consecutive samples as arrays, and what the file says of itself."""
+"""The content of a data-set file: blocks of consecutive samples as arrays, and what the file says of itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -23,11 +24,11 @@ class DatasetBlock:
         group: parameter draw; a split keeps a draw on one side.
         params: physical values, a column `<system>.<parameter>` each; NaN where it belongs to another system; a choice is
             its place in the column's `choices`.
-        initial_condition: name of what made frame 0.
+        initial_condition: name of what made the initial condition.
         dt: time between saved states.
         dx: grid spacing.
         num_channels: channels that the sample really has; the rest of `inputs` and `outputs` is NaN.
-        inputs: frame 0.
+        inputs: the initial condition.
         per_timestep: features of each saved state, mean over the valid realizations.
         per_trajectory: features of each realization; NaN where it diverged.
         aggregated: mean, std and cv of those over realizations.
@@ -83,6 +84,15 @@ class DatasetBlock:
         if (np.maximum(self.dead_at, self.frozen_at)[~self.valid] >= 0).any():
             raise InputError("a realization that diverged must have -1 as `dead_at` and `frozen_at`.")
 
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, object]]) -> "DatasetBlock":
+        """The block of some samples.
+
+        Args:
+            rows: one a sample, in order: field → its word, number or array, all fields of the block that are kept.
+        """
+        return cls(**{name: _stacked(name, [row[name] for row in rows]) for name in rows[0]})
+
     @property
     def first(self) -> int:
         """Number of the first sample."""
@@ -104,6 +114,16 @@ class DatasetBlock:
                 half = name == "outputs" and value.dtype == np.float16
                 stored[name] = np.ascontiguousarray(value, dtype="<f2" if half else spec.stored_dtype())
         return stored
+
+
+def _stacked(name: str, values: Sequence[object]) -> Any:
+    """One field of several samples; arrays of other lengths are filled up to the longest."""
+    spec = ARRAYS[name]
+    if spec.dtype == "word":
+        return tuple(values)
+    arrays = [np.asarray(value) for value in values]
+    widest = tuple(max(lengths) for lengths in zip(*(array.shape for array in arrays), strict=True))
+    return np.concatenate([spec.widened(array[None], widest) for array in arrays])
 
 
 def check_words(words: tuple[str, ...], *, what: str) -> None:
@@ -143,7 +163,7 @@ class ParameterColumn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetDescription:
-    """What a data set says of itself beside its arrays.
+    """The words of a data set about itself, beside its arrays.
 
     Attributes:
         registry: the features (per time step and per trajectory); the aggregated columns follow from it.

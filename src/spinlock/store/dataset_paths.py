@@ -1,4 +1,4 @@
-"""What a data-set file holds: every path, its type and its axes; described for other languages in docs/data_format.md."""
+"""The layout of a data-set file: every path, its type and its axes; described for other languages in docs/data_format.md."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,21 @@ from spinlock.store.hdf5_image import word_dtype
 
 FORMAT = "spinlock dataset"
 FORMAT_VERSION = 1
-AGGREGATED = "/features/sdf/aggregated/features"
+FAMILY, FAMILY_LINK = "sdf", "summary"
+"""The family of features that every data set holds, and a second name under which a file has it too (a hard link)."""
+
+
+def family_path(family: str = FAMILY) -> str:
+    """The group of a family of features."""
+    return f"/features/{family}"
+
+
+def features_path(kind: str, family: str = FAMILY) -> str:
+    """The features of a family: "per_timestep", "per_trajectory" or "aggregated"."""
+    return f"{family_path(family)}/{kind}/features"
+
+
+AGGREGATED = features_path("aggregated")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,16 +32,28 @@ class ArraySpec:
     Attributes:
         path: inside the file.
         dtype: as stored, little-endian.
+        padded: axes that may be longer than a sample's own.
+        padding: what it holds there.
         optional: whether a file may lack it.
     """
 
     path: str
     dtype: str
+    padded: tuple[int, ...] = ()
+    padding: float | int = np.nan
     optional: bool = False
 
     def stored_dtype(self) -> np.dtype:
         """The numpy type; words are UTF-8 of 64 bytes."""
         return word_dtype() if self.dtype == "word" else np.dtype(self.dtype)
+
+    def widened(self, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Rows filled up to the shape that a row has in the data set."""
+        if rows.shape[1:] == shape:
+            return rows
+        wide = np.full((len(rows), *shape), self.padding, dtype=rows.dtype)
+        wide[tuple(slice(length) for length in rows.shape)] = rows
+        return wide
 
 
 ARRAYS: dict[str, ArraySpec] = {
@@ -40,38 +66,19 @@ ARRAYS: dict[str, ArraySpec] = {
     "dx": ArraySpec(path="/parameters/dx", dtype="<f8"),
     "num_channels": ArraySpec(path="/parameters/num_channels", dtype="<i4"),
     "extent": ArraySpec(path="/parameters/extent", dtype="<i4", optional=True),
-    "inputs": ArraySpec(path="/inputs/fields", dtype="<f4"),
-    "outputs": ArraySpec(path="/outputs/fields", dtype="<f4", optional=True),
-    "per_timestep": ArraySpec(path="/features/sdf/per_timestep/features", dtype="<f4"),
-    "per_trajectory": ArraySpec(path="/features/sdf/per_trajectory/features", dtype="<f4"),
+    "inputs": ArraySpec(path="/inputs/fields", dtype="<f4", padded=(1, 2, 3)),
+    "outputs": ArraySpec(path="/outputs/fields", dtype="<f4", padded=(1, 2, 3, 4, 5), optional=True),
+    "per_timestep": ArraySpec(path=features_path("per_timestep"), dtype="<f4", padded=(1,)),
+    "per_trajectory": ArraySpec(path=features_path("per_trajectory"), dtype="<f4", padded=(1,)),
     "aggregated": ArraySpec(path=AGGREGATED, dtype="<f4"),
-    "valid": ArraySpec(path="/quality/valid", dtype="|u1"),
-    "diverged_at": ArraySpec(path="/quality/diverged_at", dtype="<i4"),
-    "dead_at": ArraySpec(path="/quality/dead_at", dtype="<i4"),
-    "frozen_at": ArraySpec(path="/quality/frozen_at", dtype="<i4"),
+    # A realization that is not there counts as diverged at once.
+    "valid": ArraySpec(path="/quality/valid", dtype="|u1", padded=(1,), padding=0),
+    "diverged_at": ArraySpec(path="/quality/diverged_at", dtype="<i4", padded=(1,), padding=0),
+    "dead_at": ArraySpec(path="/quality/dead_at", dtype="<i4", padded=(1,), padding=-1),
+    "frozen_at": ArraySpec(path="/quality/frozen_at", dtype="<i4", padded=(1,), padding=-1),
     "redraws": ArraySpec(path="/quality/redraws", dtype="<i4"),
 }
 """Field of `DatasetBlock` → where and how it is stored."""
 
 EXTENT = ("realization", "time", "channel", "height", "width")
 """Axes of `extent`: what each sample really has of them."""
-
-PADDED_AXES = {
-    "inputs": (1, 2, 3),
-    "outputs": (1, 2, 3, 4, 5),
-    "per_timestep": (1,),
-    "per_trajectory": (1,),
-    "valid": (1,),
-    "diverged_at": (1,),
-    "dead_at": (1,),
-    "frozen_at": (1,),
-}
-"""Arrays → their axes that may be longer than a sample's own; beyond it they hold `padding`."""
-
-
-_PADDING = {"valid": 0, "diverged_at": 0, "dead_at": -1, "frozen_at": -1}
-
-
-def padding(name: str) -> float | int:
-    """What an array holds where a sample has nothing: NaN; a realization that is not there counts as diverged at once."""
-    return _PADDING.get(name, np.nan)

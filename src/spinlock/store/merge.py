@@ -9,7 +9,9 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,12 +21,14 @@ import numpy as np
 from spinlock.core.errors import InputError, ResourceError, SpinlockError
 from spinlock.store.atomic import AnyPath, check_free_space, disk_errors, sync_folder, temporary_name
 from spinlock.store.dataset_layout import DatasetDescription
-from spinlock.store.dataset_paths import ARRAYS, FORMAT, FORMAT_VERSION, PADDED_AXES, padding
+from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, family_path
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, rows_per_chunk
 from spinlock.store.shards import Shard, check_cover, complete_shards
 
 BUFFER_BYTES = 32 * 2**20
+MOST_OPEN = 128
+"""Shards that are open at a time; a process may often open 1024 files, and a second one its own."""
 
 
 def merge_shards(
@@ -53,57 +57,103 @@ def merge_shards(
         InputError: if samples are missing or twice, or the shards do not fit together or to the description.
         ResourceError: if the disk has no room.
     """
-    target = Path(target)
     several = [folders] if isinstance(folders, str | os.PathLike) else folders
     found = [shard for folder in several for shard in complete_shards(folder, fingerprint=fingerprint)]
     once = {(shard.first, shard.count, shard.sha256): shard for shard in found}
-    shards = check_cover(once.values(), num_samples)
-    plans = _plan(shards, num_samples)
-    description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
-    needed = _file_size(plans)
-    check_free_space(target, needed)
-    temporary = temporary_name(target)
-    with disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(target)
-        try:
-            content = _write(temporary, needed, shards, plans, description, compress_outputs)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(target.parent)
+    return write_dataset(
+        once.values(), target, description=description, num_samples=num_samples, compress_outputs=compress_outputs
+    )
+
+
+def write_dataset(
+    shards: Iterable[Shard],
+    target: AnyPath,
+    *,
+    description: DatasetDescription,
+    num_samples: int,
+    compress_outputs: bool = False,
+) -> str:
+    """Merges shards that are known to be complete into one data set, as `merge_shards` does those of folders."""
+    target = Path(target)
+    with _OpenShards(check_cover(shards, num_samples)) as opened:
+        plans = _plan(opened, num_samples)
+        description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
+        needed = _file_size(plans)
+        check_free_space(target, needed)
+        temporary = temporary_name(target)
+        with disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _remove_stale(target)
+            try:
+                content = _write(temporary, needed, opened, plans, description, compress_outputs)
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+            sync_folder(target.parent)
     return content
+
+
+class _OpenShards:
+    """Consecutive shards, of which the last that were opened stay open: where there are few, each is opened once.
+
+    Args:
+        shards: in order, without gaps.
+    """
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self.shards = shards
+        self._firsts = [shard.first for shard in shards]
+        self._open: dict[Path, tuple[AbstractContextManager[GuardedFile], GuardedFile]] = {}
+
+    def __enter__(self) -> "_OpenShards":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        while self._open:
+            self._close(next(iter(self._open)))
+
+    def holding(self, start: int, stop: int) -> Sequence[Shard]:
+        """The shards that hold some of the samples from `start` to before `stop`."""
+        return self.shards[bisect_right(self._firsts, start) - 1 : bisect_left(self._firsts, stop)]
+
+    def file(self, shard: Shard) -> GuardedFile:
+        """An open shard."""
+        if shard.path not in self._open:
+            if len(self._open) >= MOST_OPEN:
+                self._close(next(iter(self._open)))
+            context = open_guarded(shard.path, expected="a shard")
+            self._open[shard.path] = (context, context.__enter__())
+        return self._open[shard.path][1]
+
+    def _close(self, path: Path) -> None:
+        self._open.pop(path)[0].__exit__(None, None, None)
 
 
 Plans = dict[str, tuple[tuple[int, ...], np.dtype]]
 
 
-def _plan(shards: Sequence[Shard], num_samples: int) -> Plans:
+def _plan(opened: _OpenShards, num_samples: int) -> Plans:
     """Field → shape and type in the data set, from the shards, which must agree but for axes that are padded."""
     plans: Plans = {}
-    for shard in shards:
-        with open_guarded(shard.path, expected="a shard") as file:
-            for name, spec in ARRAYS.items():
-                if file.kind(spec.path) is None and spec.optional:
-                    if name in plans:
-                        raise InputError(f"{shard.path.name} lacks {spec.path}, which the shards before it have.")
-                    continue
-                shape, dtype = _stored(file, name)
-                if shard is not shards[0] and name not in plans:
-                    raise InputError(f"{shard.path.name} has {spec.path}, which the shards before it lack.")
-                before, dtype_before = plans.setdefault(name, (shape, dtype))
-                axes = PADDED_AXES.get(name, ())
-                widest = tuple(
-                    max(a, b) if i in axes else a for i, (a, b) in enumerate(zip(before, shape, strict=False))
+    for shard in opened.shards:
+        file = opened.file(shard)
+        for name, spec in ARRAYS.items():
+            if file.kind(spec.path) is None and spec.optional:
+                if name in plans:
+                    raise InputError(f"{shard.path.name} lacks {spec.path}, which the shards before it have.")
+                continue
+            shape, dtype = _stored(file, name)
+            if shard is not opened.shards[0] and name not in plans:
+                raise InputError(f"{shard.path.name} has {spec.path}, which the shards before it lack.")
+            before, dtype_before = plans.setdefault(name, (shape, dtype))
+            if _without(before, spec.padded) != _without(shape, spec.padded) or dtype != dtype_before:
+                raise InputError(
+                    f"{spec.path} of {shard.path.name} has the shape (n, {str(shape[1:])[1:-1]}) and type {dtype}; the shards "
+                    f"before it have (n, {str(before[1:])[1:-1]}) and {dtype_before}."
                 )
-                if _without(before, axes) != _without(shape, axes) or dtype != dtype_before:
-                    raise InputError(
-                        f"{spec.path} of {shard.path.name} has the shape (n, {str(shape[1:])[1:-1]}) and type {dtype}; the shards "
-                        f"before it have (n, {str(before[1:])[1:-1]}) and {dtype_before}."
-                    )
-                plans[name] = (widest, dtype)
+            plans[name] = (tuple(max(lengths) for lengths in zip(before, shape, strict=False)), dtype)
     return {name: ((num_samples, *shape[1:]), dtype) for name, (shape, dtype) in plans.items()}
 
 
@@ -129,7 +179,7 @@ def _file_size(plans: Plans) -> int:
 
 
 def _write(
-    path: Path, needed: int, shards: Sequence[Shard], plans: Plans, description: DatasetDescription, compressed: bool
+    path: Path, needed: int, opened: _OpenShards, plans: Plans, description: DatasetDescription, compressed: bool
 ) -> str:
     digest = hashlib.sha256()
     try:
@@ -141,7 +191,7 @@ def _write(
                 dataset = create_array(
                     file, ARRAYS[name].path, shape, dtype, compressed=compressed and name == "outputs"
                 )
-                digest.update(array_digest(ARRAYS[name].path, shape, dtype, _fill(dataset, name, shards)).encode())
+                digest.update(array_digest(ARRAYS[name].path, shape, dtype, _fill(dataset, name, opened)).encode())
             content = digest.hexdigest()
             _describe(file, description, shape_of={name: shape for name, (shape, _) in plans.items()}, content=content)
     except SpinlockError:
@@ -167,7 +217,7 @@ def _claim(path: Path, num_bytes: int) -> None:
         os.close(handle)
 
 
-def _fill(dataset: h5py.Dataset, name: str, shards: Sequence[Shard]) -> Iterator[np.ndarray]:
+def _fill(dataset: h5py.Dataset, name: str, opened: _OpenShards) -> Iterator[np.ndarray]:
     """Copies an array from the shards in whole chunks and yields each piece that was written."""
     shape: tuple[int, ...] = dataset.shape
     if not math.prod(shape):
@@ -178,30 +228,20 @@ def _fill(dataset: h5py.Dataset, name: str, shards: Sequence[Shard]) -> Iterator
     for start in range(0, shape[0], step):
         stop = min(start + step, shape[0])
         piece = np.empty((stop - start, *shape[1:]), dtype=dataset.dtype)
-        for shard in shards:
+        for shard in opened.holding(start, stop):
             first, last = max(start, shard.first), min(stop, shard.first + shard.count)
-            if first < last:
-                rows = _rows(shard, name, first - shard.first, last - shard.first)
-                piece[first - start : last - start] = _padded(rows, shape, name)
+            rows = _rows(opened.file(shard), name, first - shard.first, last - shard.first)
+            piece[first - start : last - start] = ARRAYS[name].widened(rows, shape[1:])
         dataset[start:stop] = piece
         yield piece
 
 
-def _rows(shard: Shard, name: str, start: int, stop: int) -> np.ndarray:
+def _rows(file: GuardedFile, name: str, start: int, stop: int) -> np.ndarray:
     spec = ARRAYS[name]
-    with open_guarded(shard.path, expected="a shard") as file:
-        if spec.dtype == "word":
-            words = file.words(spec.path)[start:stop]
-            return np.array([word.encode() for word in words], dtype=spec.stored_dtype())
-        return file.numbers(spec.path).read(slice(start, stop))
-
-
-def _padded(rows: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    if rows.shape[1:] == shape[1:]:
-        return rows
-    wide = np.full((len(rows), *shape[1:]), padding(name), dtype=rows.dtype)
-    wide[tuple(slice(length) for length in rows.shape)] = rows
-    return wide
+    if spec.dtype == "word":
+        words = file.words(spec.path)[start:stop]
+        return np.array([word.encode() for word in words], dtype=spec.stored_dtype())
+    return file.numbers(spec.path).read(slice(start, stop))
 
 
 def array_digest(path: str, shape: tuple[int, ...], dtype: np.dtype, pieces: Iterator[np.ndarray]) -> str:
@@ -220,12 +260,12 @@ def _describe(
     params["units"] = [column.unit for column in description.parameters] or h5py.Empty(h5py.string_dtype())
     params["ranges"] = np.array([[column.low, column.high] for column in description.parameters]).reshape(-1, 2)
     params["choices"] = description.choices_json()
-    family = file["/features/sdf"]
+    family = file[family_path()]
     family.attrs["feature_registry"] = description.registry.to_json()
     family.attrs["num_features"] = len(description.registry)
     for name, columns in description.column_names().items():
         file[ARRAYS[name].path].attrs["column_names"] = list(columns) or h5py.Empty(h5py.string_dtype())
-    file["/features/summary"] = family  # a second hard link: two names of this family are in use
+    file[family_path(FAMILY_LINK)] = family
     about = file.create_group("/metadata").attrs
     about["format"] = FORMAT
     about["format_version"] = FORMAT_VERSION

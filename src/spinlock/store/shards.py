@@ -23,7 +23,7 @@ from spinlock.store.json_file import read_json, write_json
 log = logging.getLogger(__name__)
 
 ORIGIN = "origin.json"
-"""What the shards of a folder are parts of."""
+"""The file that states what data set the shards of a folder belong to."""
 
 _NAME = re.compile(r"shard-(\d{9})-(\d{9})\.h5")
 
@@ -54,7 +54,7 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """What the shards of a folder are parts of.
+    """The data set that the shards of a folder are parts of.
 
     Attributes:
         configuration: of the data set; its description can be made from it.
@@ -81,7 +81,7 @@ def write_origin(folder: AnyPath, origin: Origin) -> None:
 
 
 def read_origin(folder: AnyPath) -> Origin:
-    """What the shards of a folder are parts of.
+    """The data set that the shards of a folder are parts of, as its file says.
 
     Raises:
         InputError: if the folder does not say so.

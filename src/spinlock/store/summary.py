@@ -8,7 +8,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError, listed
 from spinlock.store.atomic import AnyPath, human_size
-from spinlock.store.dataset_paths import ARRAYS, FORMAT
+from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json, read_json, read_text
 from spinlock.store.manifest import MANIFEST
@@ -91,12 +91,12 @@ def _dataset(file: GuardedFile) -> dict[str, Any]:
         about["groups"] = len(np.unique(groups.read()))
         valid = file.numbers(ARRAYS["valid"].path).read()
         about["realizations_diverged"] = int((valid == 0).sum())
-    about["features"] = {name: _family(file, name) for name in file.names("/features") if name != "summary"}
+    about["features"] = {name: _family(file, name) for name in file.names("/features") if name != FAMILY_LINK}
     return about
 
 
 def _family(file: GuardedFile, family: str) -> dict[str, Any]:
-    group = f"/features/{family}"
+    group = family_path(family)
     text = file.text(group, "feature_registry")
     registry = parse_json(text, path=file.path) if text is not None else {}
     entries = registry.get("features", []) if isinstance(registry, dict) else []

@@ -92,7 +92,7 @@ class _Candidate(NamedTuple):
     penalties: tuple[int | None, ...] | None = None
 
 
-def fit_tokenizer(
+def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the run is kept
     train: View,
     validation: View,
     *,

@@ -38,16 +38,16 @@ class ElementaryAutomaton(System):
         b⁺(x) = rule bit number 4 b(x − 1) + 2 b(x) + b(x + 1)
 
     On a line the state is one generation. On a square it is the window of the last generations, the newest in the last
-    row: a step moves every row up by one and writes the next generation below, so the picture scrolls, and frame 0 leaves
+    row: a step moves every row up by one and writes the next generation below, so the picture scrolls, and the start leaves
     through the top. Rules that make complex or chaotic pictures, with their mirror images and complements, are drawn 24
     times as often as those that end uniform or periodic, structured periodic ones 12 times.
 
     Between 0 and 1 the rule is its multilinear extension: the chance of a live cell if cells were alive with these chances.
     Noise inverts cells of the new generation.
 
-    Frame 0: 1 where the field is above 0.
+    Initial condition: 1 where the field is above 0.
 
-    Seen: frame 0 scrolls out at the top while triangles, woven diagonals, brick walls or slanting tracks of gliders fill the
+    Seen: the start scrolls out at the top while triangles, woven diagonals, brick walls or slanting tracks of gliders fill the
     picture from below; noise starts new trees of triangles. A sixth of the draws end uniform without noise.
 
     Source: Wolfram (1983), Rev. Mod. Phys. 55, 601; classes: Wolfram (2002), A New Kind of Science, chapter 6.
@@ -82,7 +82,7 @@ class ElementaryAutomaton(System):
         FLIP_PROBABILITY,
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """1 where f > 0, else 0."""

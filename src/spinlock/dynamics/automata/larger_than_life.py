@@ -24,7 +24,7 @@ class LargerThanLife(System):
 
     Between integers the tables of the count are Catmull-Rom splines. Noise inverts cells.
 
-    Frame 0: 1 where the field is above 0.
+    Initial condition: 1 where the field is above 0.
 
     Seen: after a few generations blinking foam, stripes and spots of the neighbourhood's size that flash, crawl or stand
     still; about an eighth of the draws die out or fill up without noise, few freeze.
@@ -66,7 +66,7 @@ class LargerThanLife(System):
         FLIP_PROBABILITY,
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """1 where f > 0, else 0."""

@@ -28,7 +28,7 @@ class Lenia(System):
 
     A saved step is two of these. One cell is one unit of length at every grid size.
 
-    Frame 0: clip(0.3 + 0.3 f, 0, 1). Noise is cut to [0, 1].
+    Initial condition: clip(0.3 + 0.3 f, 0, 1). Noise is cut to [0, 1].
 
     Seen: the start blurs within ten steps, then spots, labyrinths, chevrons and chessboards of the kernel's size grow and
     settle; some throb or flicker, and discs send out rings that break up.
@@ -74,7 +74,7 @@ class Lenia(System):
         *noise_parameters(1e-3, 0.03, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """clip(0.3 + 0.3 f, 0, 1)."""

@@ -69,7 +69,7 @@ class LifeLikeAutomaton(System):
     Cells beyond the edge are those at the other side. Between integers the tables of the count are Catmull-Rom splines.
     Noise inverts cells.
 
-    Frame 0: 1 where the field is above 0.
+    Initial condition: 1 where the field is above 0.
 
     Seen: soups that thin out to ash with a few seething spots (Life), islands that round off and shrink (Day & Night,
     Anneal), mazes and corals that freeze, copies of blocks that dissolve into even noise (Replicator), rings of fire.
@@ -105,7 +105,7 @@ class LifeLikeAutomaton(System):
         FLIP_PROBABILITY,
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """1 where f > 0, else 0."""

@@ -1,4 +1,4 @@
-"""What outer-totalistic automata share: counting neighbours, and tables of the count that are smooth between integers."""
+"""Parts of outer-totalistic automata: counting neighbours, and tables of the count that are smooth between integers."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""Kinds of frame 0: normalised fields, each with mean 0, variance 1 and the correlation length that it claims.
+"""Kinds of initial conditions: normalised fields, each with mean 0, variance 1 and the correlation length that it claims.
 
     random_fields.py   Gaussian, rough, heavy-tailed, white
     waves.py           plane, crossed, round, modulated
@@ -12,7 +12,7 @@ It is the length before the field is normalised; on a line, which holds few leng
 of every field shortens it by a tenth to a fifth where large scales are strong.
 
 A kind draws one field a channel. Mean and variance are exact for every field. A system maps the fields to states of
-its own units (`System.frame_zero`), so what a kind looks like is the same in every system.
+its own units (`System.initial_condition`), so what a kind looks like is the same in every system.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,11 +36,11 @@ INITIAL_CONDITIONS: Registry[InitialCondition] = Registry(
         for name, condition in (RANDOM_FIELDS | WAVES | STRUCTURES | DISCRETE).items()
     },
 )
-"""Kinds of frame 0 by name; `INITIAL_CONDITIONS[name]()` is the kind."""
+"""Kinds of initial conditions by name; `INITIAL_CONDITIONS[name]()` is the kind."""
 
 
 def initial_parameters(kinds: Iterable[str]) -> tuple[Parameter, ...]:
-    """What the kinds sample and store together, one parameter a name; ranges differ from kind to kind."""
+    """The parameters that some kinds of initial conditions sample and store together, one a name; ranges differ from kind to kind."""
     found = {parameter.name: parameter for kind in kinds for parameter in INITIAL_CONDITIONS[kind]().parameters}
     return tuple(found[name] for name in sorted(found))
 

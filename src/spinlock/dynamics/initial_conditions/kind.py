@@ -1,4 +1,4 @@
-"""What a kind of frame 0 is, and the canvas that it draws on."""
+"""The base class of all kinds of initial conditions, and the canvas that they draw on."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ _WAVES = {False: 1.3179, True: math.acos(LEVEL)}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Canvas:
-    """What one field is drawn from. Lengths are in units of the domain's width, which is its height too.
+    """Grid, random stream and parameters of one field. Lengths are in units of the domain's width, which is its height too.
 
     Attributes:
         rng: the stream.
@@ -94,7 +94,7 @@ Draw = Callable[[Canvas], Float[np.ndarray, "height width"]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InitialCondition:
-    """One kind of frame 0.
+    """One kind of initial condition.
 
     Attributes:
         draw: makes one field, not yet normalised.
@@ -121,12 +121,12 @@ class InitialCondition:
             unit="domain",
             low=self.low,
             high=self.high,
-            description="Correlation length of frame 0.",
+            description="Correlation length of the initial condition.",
         )
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What is sampled and stored for frame 0: the correlation length and the detail, where the kind has them."""
+        """Parameters that are sampled and stored for an initial condition of this kind: the correlation length and the detail, where the kind has them."""
         return tuple(parameter for parameter in (self.length, self.detail) if parameter is not None)
 
     def values(self, u_length: float, u_detail: float) -> dict[str, Value]:

@@ -21,7 +21,7 @@ class Advection(SpectralSystem):
     with the unit vector d. A mode k turns at the rate s k·d and keeps its size, exactly at any step. In one dimension the
     speed is s times the component of d along the width. The domain has side 1 at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: the starting pattern slides across the frame and comes back on the other side unchanged; where noise is
     strong, a grain grows over it.
@@ -54,7 +54,7 @@ class Advection(SpectralSystem):
         *noise_parameters(3e-3, 0.3, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

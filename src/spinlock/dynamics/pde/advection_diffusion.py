@@ -21,7 +21,7 @@ class AdvectionDiffusion(SpectralSystem):
     with the unit vector d. A mode k turns at the rate s k·d and decays at D k² + γ, exactly at any step. In one dimension
     the speed is s times the component of d along the width. The domain has side 1 at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: bars, stripes and clouds drift in one direction while their edges soften.
 
@@ -62,7 +62,7 @@ class AdvectionDiffusion(SpectralSystem):
         *noise_parameters(0.01, 0.5, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

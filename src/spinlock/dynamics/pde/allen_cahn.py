@@ -21,7 +21,7 @@ class AllenCahn(SpectralSystem):
     With b = 0 it lowers the free energy ∫ D|∇u|²/2 − u²/2 + u⁴/4; a straight wall is tanh(x/√(2D)), and a round domain of
     radius R shrinks at D/R. One cell is one unit of length at every grid size.
 
-    Frame 0: 0.3 f.
+    Initial condition: 0.3 f.
 
     Seen: two phases with sharp borders that round off and retreat; islands shrink and vanish, and often one phase
     takes the whole frame.
@@ -60,7 +60,7 @@ class AllenCahn(SpectralSystem):
         *noise_parameters(3e-3, 0.3, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """0.3 f."""

@@ -23,7 +23,7 @@ class Burgers(SpectralSystem):
 
     The term is computed as ∇|u|²/2 − u × (∇ × u), which is the same once aliases are removed.
 
-    Frame 0: uₓ = f₁, u_y = f₂, with independent fields.
+    Initial condition: uₓ = f₁, u_y = f₂, with independent fields.
 
     Seen: speckle becomes a few broad patches within some steps; bars lean over until one edge is sharp, then
     fade.
@@ -55,7 +55,7 @@ class Burgers(SpectralSystem):
         *noise_parameters(3e-3, 0.15, unit="length/time^1.5"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

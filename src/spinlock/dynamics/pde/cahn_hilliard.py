@@ -22,7 +22,7 @@ class CahnHilliard(SpectralSystem):
     noise. The state is φ, the deviation from the mean composition m; its mean is conserved by the equation and by the
     noise, which has none. One cell is one unit of length at every grid size.
 
-    Frame 0: 0.1 f.
+    Initial condition: 0.1 f.
 
     Seen: worms and droplets appear everywhere at once and grow slowly; small droplets dissolve, neighbours merge.
 
@@ -66,7 +66,7 @@ class CahnHilliard(SpectralSystem):
         *noise_parameters(1e-3, 0.05, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """0.1 f."""

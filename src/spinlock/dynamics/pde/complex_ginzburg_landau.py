@@ -21,7 +21,7 @@ class ComplexGinzburgLandau(SpectralSystem):
     A plane wave of wavenumber k has |A|² = 1 − D k² and turns at the rate c₁ D k² + c₃ |A|².
     One and a half units of length are one cell at every grid size. Channels: real and imaginary part of A.
 
-    Frame 0: A = 0.2 (f₁ + i f₂), with independent fields.
+    Initial condition: A = 0.2 (f₁ + i f₂), with independent fields.
 
     Seen: fine boiling grain, plane waves that bend, and broad smooth patches turning in phase.
 
@@ -54,7 +54,7 @@ class ComplexGinzburgLandau(SpectralSystem):
         *noise_parameters(3e-3, 0.1, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """0.2 f₁ and 0.2 f₂."""

@@ -19,7 +19,7 @@ class Diffusion(SpectralSystem):
 
     A mode k decays at the rate D k², exactly at any step. The domain has side 1 at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: spots widen and fade, speckle smooths into soft clouds, and slow draws hardly change at all.
 
@@ -48,7 +48,7 @@ class Diffusion(SpectralSystem):
         *noise_parameters(3e-3, 0.3, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

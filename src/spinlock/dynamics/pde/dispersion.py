@@ -21,7 +21,7 @@ class Dispersion(SpectralSystem):
     with the unit vector d; in one dimension ∂u/∂t = −ξ dₓ ∂³u/∂x³. A mode k turns at the rate −ξ (k·d) k² and keeps its
     size, exactly at any step. The domain has side 1 at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: an edge breaks into a comb of ripples that runs ahead of it; points smear into trails, smooth clouds
     stay much as they are.
@@ -54,7 +54,7 @@ class Dispersion(SpectralSystem):
         *noise_parameters(3e-3, 0.3, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

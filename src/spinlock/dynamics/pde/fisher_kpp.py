@@ -21,7 +21,7 @@ class FisherKPP(SpectralSystem):
     A front invades the empty state at 2 √(r D). Values below 0, which only noise can make, do not grow: there the logistic
     term would run away to −∞. One cell is one unit of length at every grid size.
 
-    Frame 0: u = 0.5 max(f − 0.8, 0), so that high places are colonies in empty ground.
+    Initial condition: u = 0.5 max(f − 0.8, 0), so that high places are colonies in empty ground.
 
     Seen: spots and bars swell with soft edges, meet and fill the frame; noise leaves a mottled plateau.
 
@@ -51,7 +51,7 @@ class FisherKPP(SpectralSystem):
         *noise_parameters(1e-4, 0.03, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """0.5 max(f − 0.8, 0)."""

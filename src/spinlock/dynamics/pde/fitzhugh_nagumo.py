@@ -21,7 +21,7 @@ class FitzHughNagumo(SpectralSystem):
 
     Two units of length are one cell at every grid size.
 
-    Frame 0: u = 0.4 f₁, v = 0.2 f₂, with independent fields.
+    Initial condition: u = 0.4 f₁, v = 0.2 f₂, with independent fields.
 
     Seen: patches and ribbons of the two states with sharp fronts that sweep around, or freeze into mazes.
 
@@ -56,7 +56,7 @@ class FitzHughNagumo(SpectralSystem):
         *noise_parameters(3e-3, 0.1, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """u = 0.4 f₁, v = 0.2 f₂."""

@@ -23,7 +23,7 @@ class GrayScott(SpectralSystem):
     v = 0. So k is sampled as the position p in the band:  k = √F/2 − F − 0.002 + (0.012 − 0.12 F) p.
     One cell is 1.5 units of length at every grid size: larger grids hold more spots.
 
-    Frame 0: v = 0.1 + 0.08 f, u = 1 − v, with f the field of the first channel, so that high places are seeds.
+    Initial condition: v = 0.1 + 0.08 f, u = 1 − v, with f the field of the first channel, so that high places are seeds.
 
     Seen: lone spots that drift or divide, rings that open into worms, mazes that fill the frame, and draws in
     which all but a spot dies out.
@@ -57,7 +57,7 @@ class GrayScott(SpectralSystem):
         *noise_parameters(1e-4, 3e-3, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """v = 0.1 + 0.08 f and u = 1 − v, with f the first field."""

@@ -22,7 +22,7 @@ class KortewegDeVries(SpectralSystem):
     A sech²(√(αA/(12β)) (x − c t)) moves at c = αA/3, and ∫u and ∫u² are conserved. One cell is one unit of length at every
     grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: bumps ride to one side and shed faint ripples behind them; stripes steepen and split into narrower ones,
     rough fields flow as a whole.
@@ -68,7 +68,7 @@ class KortewegDeVries(SpectralSystem):
         *noise_parameters(3e-3, 0.1, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

@@ -21,7 +21,7 @@ class KuramotoSivashinsky(SpectralSystem):
     A small mode k grows at the rate a k² − k⁴ − γ. The mean ⟨…⟩ is taken out, so the front does not drift away: the
     equation depends on gradients alone. One cell is one unit of length at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: any start turns into a foam of round cells that jostle, split and merge without end.
 
@@ -54,7 +54,7 @@ class KuramotoSivashinsky(SpectralSystem):
         *noise_parameters(0.01, 0.3, unit="length/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

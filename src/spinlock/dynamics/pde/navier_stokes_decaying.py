@@ -21,7 +21,7 @@ class NavierStokesDecaying(SpectralSystem):
     for the vorticity ω. Without ν the energy ⟨|u|²⟩/2 and the enstrophy ⟨ω²⟩/2 are conserved. The mean vorticity of a
     periodic flow is 0, and the noise has none. One cell is one unit of length at every grid size.
 
-    Frame 0: f.
+    Initial condition: f.
 
     Seen: stripes buckle and roll up, speckle winds into filaments around vortices; in the end one or two large
     swirls turn.
@@ -55,7 +55,7 @@ class NavierStokesDecaying(SpectralSystem):
         *noise_parameters(3e-3, 0.1, unit="1/time^1.5"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """f."""

@@ -23,7 +23,7 @@ class NavierStokesKolmogorov(SpectralSystem):
     for the vorticity ω on a domain of side H. Laminar flow has ω = F cos(2πny/H) / (ν (2πn/H)² + μ) and is unstable where
     it is fast; n must be below a third of the cells. The mean vorticity is 0, and the noise has none. One cell is one unit of length at every grid size.
 
-    Frame 0: 0.5 f.
+    Initial condition: 0.5 f.
 
     Seen: horizontal bands that undulate, tear into slanted filaments, or settle into calm waves, whatever the
     start.
@@ -76,7 +76,7 @@ class NavierStokesKolmogorov(SpectralSystem):
         *noise_parameters(3e-3, 0.1, unit="1/time^1.5"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """0.5 f."""

@@ -1,4 +1,4 @@
-"""What the equations share: the Fourier grid, and a saved step of it."""
+"""Parts of all equations: the Fourier grid, and a saved step of it."""
 
 import math
 from abc import abstractmethod

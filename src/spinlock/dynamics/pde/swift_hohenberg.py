@@ -21,7 +21,7 @@ class SwiftHohenberg(SpectralSystem):
     A small mode k grows at the rate ρ q⁴ − (q² − k²)². The drive ρ and the asymmetry γ are pure numbers: for ρ < 1 the
     uniform state is not among what grows first. One cell is one unit of length at every grid size.
 
-    Frame 0: 0.3 f.
+    Initial condition: 0.3 f.
 
     Seen: labyrinths, dots and concentric rings of one wavelength; a start with stripes or rings leaves its
     geometry in the pattern.
@@ -60,7 +60,7 @@ class SwiftHohenberg(SpectralSystem):
         *noise_parameters(3e-3, 0.1, unit="1/√time"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """0.3 f."""

@@ -1,4 +1,4 @@
-"""How a two-dimensional flow carries its own vorticity."""
+"""The transport of vorticity by the two-dimensional flow that it belongs to."""
 
 import torch
 from torch import Tensor

@@ -23,7 +23,7 @@ class Wave(System):
     stepped by the exponential of its 2 × 2 matrix, exactly at any step. Noise acts on the velocity w alone. The domain has
     side 1 at every grid size.
 
-    Frame 0: u = f₁, w = 2 f₂, with independent fields.
+    Initial condition: u = f₁, w = 2 f₂, with independent fields.
 
     Seen: bars split into two that cross and return, rings run outwards and make plaids with their images from
     beyond the edge; speckle turns into soft clouds that slosh.
@@ -57,7 +57,7 @@ class Wave(System):
         *noise_parameters(0.01, 1.0, unit="1/time^1.5"),
     )
 
-    def frame_zero(
+    def initial_condition(
         self, fields: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """u = f₁, w = 2 f₂."""

@@ -1,26 +1,24 @@
 """Rollouts from files of others and from spinlock's own data sets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
 
 from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import FORMAT
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.importers.arrays import ArrayLayout, open_array
-from spinlock.store.importers.joined import GroupBy, joined
+from spinlock.store.importers.arrays import open_array
+from spinlock.store.importers.joined import joined
 from spinlock.store.importers.lazy_arrays import array_names
+from spinlock.store.importers.options import OF_ARRAYS, OF_STATES, Format, GroupBy, ReadOptions
 from spinlock.store.importers.paths import rollout_files
 from spinlock.store.importers.pdebench import is_pdebench, open_pdebench
 from spinlock.store.importers.source import Reader, RolloutSource
 from spinlock.store.importers.volume import Depth
 from spinlock.store.importers.well import is_well, open_well
 from spinlock.store.importers.zarr_store import is_zarr
-
-Format = Literal["auto", "array", "well", "pdebench", "spinlock"]
 
 
 def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-features`
@@ -61,40 +59,43 @@ def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-feat
         InputError: if a file is none of these, saying what was found and what was expected.
         UsageError: if an argument does not belong to the format.
     """
-    for name, value in (("dt", dt), ("dx", dx)):
-        if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"`{name}` must be greater than 0; got {value}.")
-    files = rollout_files(path)
-    if group_by == "file" and group_key is not None:
-        raise UsageError("`group_by` = 'file' contradicts `group_key`; give one of them.")
-    of_array = {"axes": axes, "dataset_key": dataset_key, "group_key": group_key}
-    facts = {"dt": dt, "dx": dx, "periodic": periodic, "depth": depth, "fill_masked": fill_masked}
-    sources = [_open_file(file, format, of_array, facts) for file in files]
-    return sources[0] if len(sources) == 1 and group_by == "sample" else joined(sources, group_by=group_by)
-
-
-def _open_file(
-    path: Path, asked: Format, of_array: Mapping[str, str | None], facts: Mapping[str, Any]
-) -> RolloutSource:
-    given = [name for name, value in of_array.items() if value is not None]
-    found = _format_of(path, asked=asked, is_array=bool(given))
-    if found != "array" and given:
-        raise UsageError(f"{listed(given)} can be given for arrays only; {path} is read as '{found}'.")
-    if found == "well":
-        return open_well(path, **facts)
-    if found == "pdebench":
-        return open_pdebench(path, **facts)
-    if found == "spinlock":
-        if any(value not in (None, False) for value in facts.values()) or facts["periodic"] is False:
-            raise UsageError(f"{path} is a data set of spinlock and has its own dt, dx and periodic.")
-        return open_own(path)
-    axes = of_array["axes"]
-    if axes is None:
-        raise UsageError(f"`axes` must name the axes of the array in {path}, for example 'ntchw' or 'nt'.")
-    stated = {name: value for name, value in facts.items() if value is not None}
-    return open_array(
-        path, ArrayLayout(axes=axes, key=of_array["dataset_key"], group_key=of_array["group_key"], **stated)
+    options = ReadOptions(
+        format=format,
+        axes=axes,
+        dataset_key=dataset_key,
+        dt=dt,
+        dx=dx,
+        group_key=group_key,
+        group_by=group_by,
+        periodic=periodic,
+        depth=depth,
+        fill_masked=fill_masked,
     )
+    return open_files(rollout_files(path), options)
+
+
+def open_files(files: Sequence[Path], options: ReadOptions) -> RolloutSource:
+    """The rollouts of some files, as `open_rollouts` has them of a path."""
+    sources = [_open_file(file, options) for file in files]
+    if len(sources) == 1 and options.group_by == "sample":
+        return sources[0]
+    return joined(sources, group_by=options.group_by)
+
+
+def _open_file(path: Path, options: ReadOptions) -> RolloutSource:
+    of_array = options.given(*OF_ARRAYS)
+    found = _format_of(path, asked=options.format, is_array=bool(of_array))
+    if found != "array" and of_array:
+        raise UsageError(f"{listed(of_array)} can be given for arrays only; {path} is read as '{found}'.")
+    if found == "well":
+        return open_well(path, options)
+    if found == "pdebench":
+        return open_pdebench(path, options)
+    if found == "array":
+        return open_array(path, options)
+    if options.given(*OF_STATES):
+        raise UsageError(f"{path} is a data set of spinlock and has its own dt, dx and periodic.")
+    return open_own(path)
 
 
 def open_own(path: Path) -> RolloutSource:

@@ -3,79 +3,60 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, UsageError
 from spinlock.core.rollout import Rollout
 from spinlock.store.importers.lazy_arrays import LazyArray, opened_arrays
+from spinlock.store.importers.options import ReadOptions
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, rollout_of
 from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
 AXES = {"n": "sample", "m": "realization", "t": "time", "c": "channel", "d": "depth", "h": "height", "w": "width"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArrayLayout:
-    """How an array is to be read.
-
-    Attributes:
-        axes: a letter for each axis: n sample, m realization, t time, c channel, d depth, h height, w width; any order, t is
-            needed.
-        key: name of the array in its file, or with `*` of several that follow each other and may differ in shape; None
-            where there is only one.
-        group_key: name of an array of whole numbers, one a sample; None where each sample is on its own.
-        dt: time between saved states.
-        dx: grid spacing.
-        periodic: whether the domain wraps around.
-        depth: what is taken of the axis d; the middle plane when not given.
-        fill_masked: put the mean of the other cells into cells that have no value from the first state on.
-    """
-
-    axes: str
-    key: str | None = None
-    group_key: str | None = None
-    dt: float = 1.0
-    dx: float = 1.0
-    periodic: bool = True
-    depth: Depth | None = None
-    fill_masked: bool = False
-
-
-def open_array(path: Path, layout: ArrayLayout) -> RolloutSource:
+def open_array(path: Path, options: ReadOptions) -> RolloutSource:
     """The rollouts of the arrays in a file that a key names.
+
+    Args:
+        path: the file.
+        options: with `axes`, a letter for each axis in any order, of which t is needed; with `*` in `dataset_key` for arrays
+            that follow each other and may differ in shape.
 
     Raises:
         InputError: if there is no such array, it is not numbers, or its axes do not fit to it.
+        UsageError: if the options do not say what the axes are.
     """
-    _check_letters(layout.axes)
-    check_depth(layout.depth, is_needed="d" in layout.axes, where=f"`axes` = '{layout.axes}'")
-    with opened_arrays(path, layout.key) as arrays:
+    if options.axes is None:
+        raise UsageError(f"`axes` must name the axes of the array in {path}, for example 'ntchw' or 'nt'.")
+    axes, key = options.axes, options.dataset_key
+    _check_letters(axes)
+    depth = check_depth(options.depth, is_needed="d" in axes, where=f"`axes` = '{axes}'")
+    with opened_arrays(path, key) as arrays:
         for array in arrays:
-            _check_axes(layout, array)
-        counts = [_num_samples(layout.axes, array.shape) for array in arrays]
+            _check_axes(axes, array, depth)
+        counts = [_num_samples(axes, array.shape) for array in arrays]
     ends = tuple(accumulate(counts))
-    groups = _groups(path, layout.group_key, counts)
+    groups = _groups(path, options.group_key, counts)
 
     @contextmanager
     def opened() -> Iterator[Reader]:
-        with opened_arrays(path, layout.key) as arrays:
+        with opened_arrays(path, key) as arrays:
 
             def read(sample: int) -> Rollout:
                 place = bisect_right(ends, sample)
                 array, number = arrays[place], sample - (ends[place - 1] if place else 0)
                 facts = SampleFacts(
-                    dt=layout.dt,
-                    dx=layout.dx,
+                    dt=1.0 if options.dt is None else options.dt,
+                    dx=1.0 if options.dx is None else options.dx,
                     group=int(groups[sample]),
-                    periodic=layout.periodic,
+                    periodic=options.periodic is not False,
                     where=f"{array.name}, sample {number}",
-                    fill_masked=layout.fill_masked,
                 )
-                return rollout_of(_states(array, layout, number), facts)
+                return rollout_of(_states(array, axes, number, depth), facts, options)
 
             yield read
 
@@ -84,18 +65,17 @@ def open_array(path: Path, layout: ArrayLayout) -> RolloutSource:
         format="array",
         num_samples=ends[-1],
         opened=opened,
-        has_shared_groups=layout.group_key is not None,
+        has_shared_groups=options.group_key is not None,
     )
 
 
-def _states(array: LazyArray, layout: ArrayLayout, sample: int) -> np.ndarray:
+def _states(array: LazyArray, axes: str, sample: int, depth: Depth) -> np.ndarray:
     """States (realization, time, channel, height, width) of one sample."""
-    axes = layout.axes
     part = array.read(
         tuple(
             slice(sample, sample + 1)
             if letter == "n"
-            else planes("middle" if layout.depth is None else layout.depth, length, where=array.name)
+            else planes(depth, length, where=array.name)
             if letter == "d"
             else slice(0, length)
             for letter, length in zip(axes, array.shape, strict=True)
@@ -118,8 +98,7 @@ def _check_letters(axes: str) -> None:
         raise InputError(f"`axes` = '{axes}' names d, the third direction of space, without both h and w.")
 
 
-def _check_axes(layout: ArrayLayout, array: LazyArray) -> None:
-    axes = layout.axes
+def _check_axes(axes: str, array: LazyArray, depth: Depth) -> None:
     if len(axes) != len(array.shape):
         raise InputError(f"`axes` = '{axes}' names {len(axes)} axes; {array.name} has the shape {array.shape}.")
     if "t" not in axes:
@@ -127,7 +106,7 @@ def _check_axes(layout: ArrayLayout, array: LazyArray) -> None:
     if 0 in array.shape:
         raise InputError(f"{array.name} is empty: it has the shape {array.shape}.")
     if "d" in axes:
-        planes("middle" if layout.depth is None else layout.depth, array.shape[axes.index("d")], where=array.name)
+        planes(depth, array.shape[axes.index("d")], where=array.name)
 
 
 def _num_samples(axes: str, shape: tuple[int, ...]) -> int:

@@ -5,13 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import accumulate
-from typing import Literal
 
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
+from spinlock.store.importers.options import GroupBy
 from spinlock.store.importers.source import Reader, RolloutSource
-
-GroupBy = Literal["sample", "file"]
 
 _FILE_BITS = 32
 """A file's number stands above this bit of a group's number."""

@@ -24,6 +24,7 @@ import numpy as np
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.importers.options import ReadOptions
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
 from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
@@ -72,25 +73,14 @@ class _Layout:
         return tuple(entries[sample if len(entries) > 1 else 0] for entries in (self.parts, self.times, self.grids))  # pyright: ignore[reportReturnType]
 
 
-def open_pdebench(
-    path: Path,
-    *,
-    dt: float | None = None,
-    dx: float | None = None,
-    periodic: bool | None = None,
-    depth: Depth | None = None,
-    fill_masked: bool = False,
-) -> RolloutSource:
+def open_pdebench(path: Path, options: ReadOptions) -> RolloutSource:
     """The rollouts of a file of PDEBench.
 
     Args:
         path: the file.
-        dt: time between saved states; from the file when not given.
-        dx: grid spacing; from the file when not given.
-        periodic: whether the domain wraps around, which these files do not say. When not given: False in the layout of seeds and
-            in that of `velocity`, whose published sets have walls, and where the file's name holds "trans"; True else.
-        depth: what is taken of the third direction of space; the middle plane when not given.
-        fill_masked: put the mean of the other cells into cells that have no value from the first state on.
+        options: for what the file does not say, or says wrongly. These files do not say whether the domain wraps around; when
+            not given: False in the layout of seeds and in that of `velocity`, whose published sets have walls, and where
+            the file's name holds "trans"; True else.
 
     Raises:
         InputError: saying what was found and what the layouts ask for.
@@ -98,7 +88,7 @@ def open_pdebench(
     with open_guarded(path, expected="a file of PDEBench") as file:
         layout = _layout(file)
         parameters = _constants(file)
-        plane = check_depth(depth, is_needed=layout.num_directions == 3, where=str(path))
+        plane = check_depth(options.depth, is_needed=layout.num_directions == 3, where=str(path))
         walls = len(layout.parts) > 1 or _seeds(file) or "velocity" in file.names() or "trans" in path.name.lower()
 
     @contextmanager
@@ -108,17 +98,16 @@ def open_pdebench(
             def read(sample: int) -> Rollout:
                 _, time, grids = layout.of(sample)
                 facts = SampleFacts(
-                    dt=_time_step(file, time, sample) if dt is None else dt,
-                    dx=_grid_step(file, grids) if dx is None else dx,
+                    dt=_time_step(file, time, sample) if options.dt is None else options.dt,
+                    dx=_grid_step(file, grids) if options.dx is None else options.dx,
                     group=sample,
                     channel_names=layout.channel_names,
                     system="pdebench",
                     parameters=parameters,
-                    periodic=not walls if periodic is None else periodic,
+                    periodic=not walls if options.periodic is None else options.periodic,
                     where=f"{path}, sample {sample}",
-                    fill_masked=fill_masked,
                 )
-                return rollout_of(_states(file, layout, sample, plane), facts)
+                return rollout_of(_states(file, layout, sample, plane), facts, options)
 
             yield read
 

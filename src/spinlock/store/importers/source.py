@@ -1,15 +1,16 @@
 """Rollouts of a file, read one sample at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from spinlock.core.errors import InputError
-from spinlock.core.rollout import Rollout
+from spinlock.core.rollout import Rollout, blanked
+from spinlock.store.importers.options import ReadOptions
 
 Reader = Callable[[int], Rollout]
 """Reads one sample of a file that is open."""
@@ -49,20 +50,10 @@ class RolloutSource:
         with self.opened() as read:
             return read(sample % self.num_samples)
 
-    def with_channel_names(self, names: Sequence[str]) -> "RolloutSource":
-        """The same rollouts with other names for their channels."""
-
-        @contextmanager
-        def opened() -> Iterator[Reader]:
-            with self.opened() as read:
-                yield lambda sample: replace(read(sample), channel_names=tuple(names))
-
-        return replace(self, opened=opened)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleFacts:
-    """What is known of a sample beside its states.
+    """Facts of a sample beside its states.
 
     Attributes:
         dt: time between saved states.
@@ -73,7 +64,6 @@ class SampleFacts:
         parameters: physical values by name.
         periodic: whether the domain wraps around.
         where: the sample comes from, for messages.
-        fill_masked: put the mean of a channel's other cells into cells that have no value from the first state on.
     """
 
     dt: float
@@ -84,27 +74,28 @@ class SampleFacts:
     parameters: Mapping[str, float | int | str] | None = None
     periodic: bool = True
     where: str = "the sample"
-    fill_masked: bool = False
 
 
-def rollout_of(states: np.ndarray, facts: SampleFacts) -> Rollout:
+def rollout_of(states: np.ndarray, facts: SampleFacts, options: ReadOptions) -> Rollout:
     """A rollout from states (realization, time, channel, height, width): NaN from the first time that is not finite.
 
     Numbers become float32; those of 8 bytes stay float64 where float32 would keep less than four digits of what varies.
+
+    Args:
+        states: as they are stored.
+        facts: what is known beside them.
+        options: whether cells that have no value from the first state on are filled.
 
     Raises:
         InputError: if some cells of the first state have no value, which is a mask rather than a run that diverged.
     """
     with np.errstate(over="ignore"):  # a float64 beyond float32's range is infinite, and marked as diverged
         states = np.array(states, dtype=np.float64 if _needs_double(states) else np.float32)
-    _handle_mask(states, facts)
+    _handle_mask(states, where=facts.where, fill=options.fill_masked)
     broken = np.any(~np.isfinite(states), axis=(2, 3, 4))  # (realization, time)
-    diverged_at = np.where(np.any(broken, axis=1), np.argmax(broken, axis=1), -1)
-    for realization, time in enumerate(diverged_at):
-        if time >= 0:
-            states[realization, time:] = np.nan
+    diverged_at = tuple(np.where(np.any(broken, axis=1), np.argmax(broken, axis=1), -1).tolist())
     return Rollout(
-        states=torch.from_numpy(states),
+        states=blanked(torch.from_numpy(states), diverged_at),
         system=facts.system,
         parameters=facts.parameters or {},
         dt=facts.dt,
@@ -112,7 +103,7 @@ def rollout_of(states: np.ndarray, facts: SampleFacts) -> Rollout:
         channel_names=facts.channel_names or tuple(f"channel_{channel}" for channel in range(states.shape[2])),
         group=facts.group,
         periodic=facts.periodic,
-        diverged_at=tuple(diverged_at.tolist()),
+        diverged_at=diverged_at,
     )
 
 
@@ -128,21 +119,21 @@ def _needs_double(states: np.ndarray) -> bool:
     return bool(np.any((high > low) & (high - low < 1e4 * np.finfo(np.float32).eps * largest)))
 
 
-def _handle_mask(states: np.ndarray, facts: SampleFacts) -> None:
+def _handle_mask(states: np.ndarray, *, where: str, fill: bool) -> None:
     """Refuses or fills cells that are not finite in the first state, where others are; in place."""
     missing = ~np.isfinite(states[:, 0])  # (realization, channel, height, width)
     whole = missing.all(axis=(1, 2, 3), keepdims=True)  # a run without any first state has diverged at once
     missing &= ~whole
     if not missing.any():
         return
-    if not facts.fill_masked:
+    if not fill:
         raise InputError(
-            f"{facts.where}: {missing.mean():.1%} of the cells are not finite in the first state, as a mask leaves them; "
+            f"{where}: {missing.mean():.1%} of the cells are not finite in the first state, as a mask leaves them; "
             "cut them off, or fill them with the mean of the other cells (fill_masked=True, --fill-masked)."
         )
     empty = np.argwhere(missing.all(axis=(2, 3)))  # (realization, channel); a run without any value is not among them
     if len(empty):
-        raise InputError(f"{facts.where}: channel {empty[0, 1]} has no finite value in the first state.")
+        raise InputError(f"{where}: channel {empty[0, 1]} has no finite value in the first state.")
     masked = np.broadcast_to(missing[:, None], states.shape)
     held = np.isfinite(states) & ~masked
     total = np.sum(states, axis=(3, 4), where=held, keepdims=True, dtype=np.float64)

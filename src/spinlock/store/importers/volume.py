@@ -15,7 +15,7 @@ Depth = Literal["middle", "mean"] | int
 
 
 def parse_depth(text: str) -> Depth:
-    """What a word of the command line means.
+    """The choice that a word of the command line stands for.
 
     Raises:
         UsageError: if it is neither "middle", "mean" nor a whole number.

@@ -18,6 +18,7 @@ import numpy as np
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.importers.options import ReadOptions
 from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
 from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
@@ -54,32 +55,21 @@ class _Layout:
     depth: Depth
 
 
-def open_well(
-    path: Path,
-    *,
-    dt: float | None = None,
-    dx: float | None = None,
-    periodic: bool | None = None,
-    depth: Depth | None = None,
-    fill_masked: bool = False,
-) -> RolloutSource:
+def open_well(path: Path, options: ReadOptions) -> RolloutSource:
     """The rollouts of a file of The Well: its fields that vary in time are the channels.
 
     Args:
         path: the file.
-        dt: time between saved states; from `dimensions/time` when not given.
-        dx: grid spacing; from the coordinates when not given.
-        periodic: whether the domain wraps around; when not given, whether the boundary conditions say so along each
-            direction that is kept.
-        depth: what is taken of the third direction of space; the middle plane when not given.
-        fill_masked: put the mean of the other cells into cells that have no value from the first state on.
+        options: for what the file says wrongly. When not given, the time between saved states comes from `dimensions/time`,
+            the grid spacing from the coordinates, and the domain wraps around if the boundary conditions say so along
+            each direction that is kept.
 
     Raises:
         InputError: saying what was found and what the layout asks for.
     """
     with open_guarded(path, expected="a file of The Well") as file:
-        layout = _layout(file, depth)
-        step = common_spacing(_steps(file), where=f"{path}") if dx is None else dx
+        layout = _layout(file, options.depth)
+        step = common_spacing(_steps(file), where=f"{path}") if options.dx is None else options.dx
 
     @contextmanager
     def opened() -> Iterator[Reader]:
@@ -87,17 +77,16 @@ def open_well(
 
             def read(sample: int) -> Rollout:
                 facts = SampleFacts(
-                    dt=_time_step(file, sample) if dt is None else dt,
+                    dt=_time_step(file, sample) if options.dt is None else options.dt,
                     dx=step,
                     group=sample,
                     channel_names=tuple(itertools.chain(*(field.channel_names for field in layout.fields))),
                     system=layout.system,
                     parameters=_parameters(file, sample),
-                    periodic=layout.periodic if periodic is None else periodic,
+                    periodic=layout.periodic if options.periodic is None else options.periodic,
                     where=f"{path}, trajectory {sample}",
-                    fill_masked=fill_masked,
                 )
-                return rollout_of(_states(file, layout, sample), facts)
+                return rollout_of(_states(file, layout, sample), facts, options)
 
             yield read
 
