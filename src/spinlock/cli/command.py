@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from spinlock.cli.options import debug_option, json_option, manner, quiet_option, verbose_option
-from spinlock.cli.output import show, to_plain
+from spinlock.cli.output import show
+from spinlock.core.plain import to_plain
 
 Function = Callable[..., Any]
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from spinlock.categories.by_clustering import ClusteringResult, cluster_categories
 from spinlock.core.feature_table import FeatureTable
-from spinlock.plots.content import Tree
+from spinlock.core.plain import from_plain, to_plain
+from spinlock.core.report import ColumnTree
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,27 +25,20 @@ def cluster(train_rows: FeatureTable, *, bounds: ClusterBounds, seed: int) -> Cl
 
 
 def clustering_facts(found: ClusteringResult) -> dict[str, Any]:
-    """A clustering as JSON keeps it; `tree_of` reads it."""
+    """A clustering's tree as JSON keeps it; `tree_of` reads it."""
     group_of = {column: group for group, columns in enumerate(found.map.group_indices.values()) for column in columns}
     place = {name: column for column, name in enumerate(found.map.feature_names)}
-    return {
-        "linkage": found.linkage.tolist(),
-        "leaves": list(found.leaves),
-        "groups": [group_of[place[name]] for name in found.leaves],
-        "stability": found.stability,
-        "correlations": {str(number): value for number, value in found.correlations.items()},
-        "scores": {str(number): score for number, score in found.scores.items()},
-    }
-
-
-def tree_of(facts: Mapping[str, Any] | None) -> Tree | None:
-    """The tree for the report; None where the categories did not come from a clustering."""
-    if not facts:
-        return None
-    return Tree(
-        linkage=np.array(facts["linkage"], dtype=np.float64).reshape(-1, 4),
-        leaves=tuple(facts["leaves"]),
-        groups=tuple(facts["groups"]),
-        stability=float("nan") if facts["stability"] is None else float(facts["stability"]),
-        scores={int(number): float(score) for number, score in facts["scores"].items()},
+    tree = ColumnTree(
+        linkage=tuple(map(tuple, found.linkage.tolist())),
+        leaves=found.leaves,
+        groups=tuple(group_of[place[name]] for name in found.leaves),
+        stability=found.stability,
+        correlations=found.correlations,
+        scores=found.scores,
     )
+    return to_plain(tree)
+
+
+def tree_of(facts: Mapping[str, Any] | None) -> ColumnTree | None:
+    """The tree for the report; None where the categories did not come from a clustering."""
+    return from_plain(ColumnTree, facts) if facts else None

@@ -3,24 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from spinlock.core.errors import InputError
-from spinlock.core.tokens import TokenTable
-from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report, SplitFigures
-from spinlock.pipeline.artefact import Artefact, load_artefact
+from spinlock.pipeline.artefact import load_artefact
 from spinlock.pipeline.clustering import tree_of
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.threads import one_thread
-from spinlock.pipeline.verdict import notes
-from spinlock.plots.content import CoderLine, Doubts, GalleryRollout, GalleryToken, PageContent, ThresholdLine
-from spinlock.plots.page import render_page
+from spinlock.plots.page import Outside, Page, render_page
 from spinlock.store.atomic import write_text
 from spinlock.store.dataset import open_dataset
-
-SPLIT = "test"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,93 +60,18 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         if opened.has_states:
             gallery, sheet = token_gallery(tokens, opened), contact_rollouts(opened)
     progress("report", 2, 3)
-    content = page_content(artefact, artefact.report, gallery=gallery, sheet=sheet, tokens=tokens)
-    numbers = output.with_suffix(".json")
-    write_text(output, render_page(content))
-    write_text(numbers, artefact.report.to_json() + "\n")
-    progress("report", 3, 3)
-    return Written(report=output, numbers=numbers, tokens_shown=len(gallery))
-
-
-def page_content(
-    artefact: Artefact,
-    judged: Report,
-    *,
-    gallery: tuple[GalleryToken, ...] = (),
-    sheet: tuple[GalleryRollout, ...] = (),
-    tokens: TokenTable | None = None,
-) -> PageContent:
-    """What the page says, from a tokenizer's folder and the tokens of the page's data set."""
-    figures = judged.figures(SPLIT)
-    levels = len(judged.codebook_sizes[0])
-    shape = (len(judged.category_names), levels)
-    return PageContent(
+    outside = tokens.out_of_corpus
+    page = Page(
         title=f"Tokens of {Path(artefact.training['dataset']['path']).name}",
-        num_columns=len(artefact.tokenizer.registry),
-        split_sizes={name: split.num_samples for name, split in judged.splits.items()},
-        category_names=judged.category_names,
-        codebook_sizes=judged.codebook_sizes,
-        bits=judged.bits,
-        backend=judged.backend,
-        backend_errors=judged.backend_mse,
-        judged_split=SPLIT,
-        thresholds=_threshold_lines(judged),
-        mse_threshold=MSE_THRESHOLD,
-        utilization_threshold=UTILIZATION_THRESHOLD,
-        coders=_coder_lines(judged),
-        r2=figures.r2,
-        category_errors=np.array([figures.category_mse[name][1:] for name in judged.category_names]),
-        category_r2=figures.category_r2,
-        used_train=np.array([usage.used_train for usage in figures.usage]).reshape(shape),
-        used_corrected=np.array([usage.corrected for usage in figures.usage]).reshape(shape),
-        level_gains=figures.level_gains,
-        rate_curves={
-            f"{name} rows": tuple(zip(split.bits_by_level[1:], split.mse_by_level[1:], strict=True))
-            for name, split in sorted(judged.splits.items(), key=lambda item: item[0] != SPLIT)
-            if name in (SPLIT, "train")
-        },
-        doubts=_doubts(figures, shape=shape, tokens=tokens),
+        report=artefact.report,
+        outside=None if outside is None else Outside(int(outside.sum()), len(outside)),
         curves=artefact.curves,
         gallery=gallery,
         rollouts=sheet,
         tree=tree_of(artefact.training.get("clustering")),
-        notes=notes(figures),
-        provenance=judged.provenance,
     )
-
-
-def _doubts(figures: SplitFigures, *, shape: tuple[int, int], tokens: TokenTable | None) -> Doubts:
-    flags = None if tokens is None else tokens.out_of_corpus
-    measured = figures.agreements
-    return Doubts(
-        entropy_bits=figures.entropy_bits,
-        collisions=figures.collisions,
-        round_trip=figures.round_trip,
-        out_of_corpus=figures.out_of_corpus,
-        num_outside=None if flags is None else int(flags.sum()),
-        num_samples=0 if flags is None else len(flags),
-        within=np.array([entry.within for entry in measured]).reshape(shape) if measured else None,
-        between=np.array([entry.between for entry in measured]).reshape(shape) if measured else None,
-    )
-
-
-def _threshold_lines(judged: Report) -> tuple[ThresholdLine, ...]:
-    return tuple(
-        ThresholdLine(
-            name=check.name,
-            value=check.value,
-            threshold=check.threshold,
-            must_be=check.must_be,
-            passed=check.passed,
-            note=check.note,
-        )
-        for check in judged.checks(SPLIT)
-    )
-
-
-def _coder_lines(judged: Report) -> tuple[CoderLine, ...]:
-    ours = {name: split.mse for name, split in judged.splits.items()}
-    return (
-        CoderLine(name=f"this tokenizer ({judged.backend})", bits=judged.bits, errors=ours, is_ours=True),
-        *(CoderLine(name=b.name, bits=b.bits, errors=b.mse) for b in judged.baselines),
-    )
+    numbers = output.with_suffix(".json")
+    write_text(output, render_page(page))
+    write_text(numbers, artefact.report.to_json() + "\n")
+    progress("report", 3, 3)
+    return Written(report=output, numbers=numbers, tokens_shown=len(gallery))

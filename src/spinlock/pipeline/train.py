@@ -11,8 +11,8 @@ from spinlock.config.train import TrainConfig
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.report import Report
 from spinlock.core.tokens import Level, TokenizerConfig
-from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import save_artefact
 from spinlock.pipeline.clustering import ClusterBounds, cluster, clustering_facts
 from spinlock.pipeline.judge import judge

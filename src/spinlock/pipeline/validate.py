@@ -8,8 +8,10 @@ from typing import Any
 
 from spinlock.core.errors import UsageError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.report import Report
+from spinlock.core.views import View
 from spinlock.features.clean import Twin, degenerate_columns
-from spinlock.metrics.report import Report
+from spinlock.metrics.usage import row_digests
 from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.dataset_health import ColumnHealth, category_rows, column_health, frame_features
 from spinlock.pipeline.judge import judge
@@ -216,7 +218,7 @@ def _training_rows(artefact: Artefact, path: Path | None, *, names: tuple[str, s
     return rows_by_id(loaded.table, {"train": artefact.splits["train"]}, whose=str(source))["train"]
 
 
-def _num_shared(train: FeatureTable, judged: FeatureTable) -> int:
+def _num_shared(train: View, judged: View) -> int:
     """Rows that are judged and equal a training row in every column, to the last bit."""
-    seen = {row.tobytes() for row in train.values.numpy()}
-    return sum(row.tobytes() in seen for row in judged.values.numpy())
+    seen = {tuple(row) for block in train.blocks() for row in row_digests(block.values).tolist()}
+    return sum(tuple(row) in seen for block in judged.blocks() for row in row_digests(block.values).tolist())
