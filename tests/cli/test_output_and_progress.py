@@ -7,7 +7,7 @@ import pytest
 
 from spinlock.cli import progress as progress_module
 from spinlock.cli.command import command
-from spinlock.cli.options import manner
+from spinlock.cli.options import wanted_output
 from spinlock.cli.output import lines, table
 from spinlock.cli.progress import Lines, duration, progress
 
@@ -77,7 +77,7 @@ def test_a_command_knows_how_it_was_asked_to_talk(arguments, verbosity):
     @command()
     def something() -> None:
         """Listen."""
-        heard.append(manner().verbosity)
+        heard.append(wanted_output().verbosity)
 
     run(something, *arguments)
     assert heard == [verbosity]

@@ -1,4 +1,4 @@
-"""What every command has in common: how it talks, and how its result is printed."""
+"""A click command of a function: its common options, and its result printed."""
 
 import functools
 import logging
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spinlock.cli.options import debug_option, json_option, manner, quiet_option, verbose_option
+from spinlock.cli.options import debug_option, json_option, quiet_option, verbose_option, wanted_output
 from spinlock.cli.output import show
 from spinlock.core.plain import to_plain
 
@@ -26,10 +26,10 @@ def command(*, examples: str = "") -> Callable[[Function], click.Command]:
     def decorate(function: Function) -> click.Command:
         @functools.wraps(function)
         def run(**arguments: Any) -> None:
-            how = manner()
-            _start_logging(how.verbosity)
+            output = wanted_output()
+            _start_logging(output.verbosity)
             result = to_plain(function(**arguments))
-            show(result, as_json=how.as_json)
+            show(result, as_json=output.as_json)
             if isinstance(result, Mapping) and result.get("passed") is False:
                 raise click.exceptions.Exit(1)
 

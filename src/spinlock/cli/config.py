@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import manner, output_option, override_option
+from spinlock.cli.options import output_option, override_option, wanted_output
 
 KINDS = click.Choice(("generate", "train"))
 
@@ -21,7 +21,7 @@ def init(*, kind: str, output: Path | None) -> Any:
 
     text = starting_file(kind)
     if output is None:
-        return {"text": text} if manner().as_json else text.rstrip("\n")
+        return {"text": text} if wanted_output().as_json else text.rstrip("\n")
     if output.exists():
         raise UsageError(f"{output} exists; choose another --output or remove it.")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def show(*, path: Path, overrides: tuple[str, ...], kind: str | None) -> Any:
     from spinlock.config.load import load_config
 
     config = load_config(path, SECTIONS[kind or kind_of(path)], overrides=overrides)
-    return config.model_dump(mode="json") if manner().as_json else as_yaml(config).rstrip("\n")
+    return config.model_dump(mode="json") if wanted_output().as_json else as_yaml(config).rstrip("\n")
 
 
 @command(examples="spinlock config schema train > train.schema.json")
@@ -50,7 +50,7 @@ def schema(*, kind: str) -> Any:
 
     from spinlock.config.kinds import json_schema
 
-    return json_schema(kind) if manner().as_json else json.dumps(json_schema(kind), indent=1)
+    return json_schema(kind) if wanted_output().as_json else json.dumps(json_schema(kind), indent=1)
 
 
 @click.group()

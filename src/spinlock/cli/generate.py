@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import config_option, given, manner, output_option, override_option
+from spinlock.cli.options import config_option, given, output_option, override_option, wanted_output
 
 
 @command(
@@ -55,7 +55,7 @@ def generate(  # noqa: PLR0913  one argument an option
     with progress() as listener:
         if dry_run:
             return estimate(settings, progress=listener)
-        if manner().verbosity >= 0:
+        if wanted_output().verbosity >= 0:
             memory = footprint_of(settings).in_words()
             click.echo(f"generate: {memory}, {in_words(settings.precision)}", err=True)
         if part is not None:

@@ -1,4 +1,4 @@
-"""Options that commands share, and the manner in which a command was asked to talk."""
+"""Options that commands share, and the output that a command was asked for."""
 
 import glob
 from collections.abc import Callable
@@ -14,8 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Manner:
-    """How a command talks.
+class Output:
+    """Output that a command was asked for.
 
     Attributes:
         verbosity: -1 warnings and failures only, 0 progress too, 1 every step, 2 everything.
@@ -26,11 +26,11 @@ class Manner:
     as_json: bool
 
 
-def manner() -> Manner:
-    """How the running command was asked to talk; options before and after the command's name count alike."""
+def wanted_output() -> Output:
+    """Output that the running command was asked for; options before and after the command's name count alike."""
     meta = click.get_current_context().meta
     verbosity = meta.get("spinlock.verbosity", 0)
-    return Manner(verbosity=-1 if meta.get("spinlock.quiet") else verbosity, as_json=bool(meta.get("spinlock.json")))
+    return Output(verbosity=-1 if meta.get("spinlock.quiet") else verbosity, as_json=bool(meta.get("spinlock.json")))
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: int | bool) -> None:

@@ -1,4 +1,4 @@
-"""How far a stage is: a bar with rate and remaining time on a terminal, a line every ten seconds elsewhere."""
+"""Progress of a stage: a bar with rate and remaining time on a terminal, a line every ten seconds elsewhere."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from spinlock.cli.options import manner
+from spinlock.cli.options import wanted_output
 from spinlock.pipeline.progress import Progress, silent
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -20,7 +20,7 @@ WHOLE = 10_000
 @contextmanager
 def progress() -> Iterator[Progress]:
     """A listener for the running command: silent when quiet, a bar on a terminal, lines elsewhere."""
-    if manner().verbosity < 0:
+    if wanted_output().verbosity < 0:
         yield silent
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         with _bars() as listener:

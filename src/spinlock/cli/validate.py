@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile, dataset_option, manner
+from spinlock.cli.options import ExistingFile, dataset_option, wanted_output
 
 SPLITS = ("test", "validation", "train", "all")
 
@@ -45,7 +45,7 @@ def validate(*, tokenizer: Path | None, dataset: Path, split: str | None, traini
     with progress() as listener:
         if tokenizer is None:
             verdict = asdict(validate_dataset(dataset, progress=listener))
-            everything = manner().as_json or manner().verbosity > 0
+            everything = wanted_output().as_json or wanted_output().verbosity > 0
             return {
                 name: value for name, value in verdict.items() if everything or (name != "features" and value != {})
             }

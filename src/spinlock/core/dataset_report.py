@@ -29,7 +29,7 @@ class SystemFigures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemSampling:
-    """How evenly one system's space is filled; the defaults are for a file that does not say.
+    """Evenness of the points in one system's space; the defaults are for a file that does not say.
 
     Attributes:
         num_draws: points in it.
@@ -54,7 +54,7 @@ class SystemSampling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetReport:
-    """What a data set holds; what is not known is empty.
+    """Contents of a data set; what is not known is empty.
 
     Attributes:
         facts: label → number in words.

@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuantizerUsage:
-    """How one codebook (a category at a level) is used.
+    """Use of one codebook (a category at a level).
 
     Attributes:
         category, level, num_codes: which codebook, and its size K.
@@ -71,7 +71,7 @@ class QuantizerUsage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenAgreement:
-    """How often one codebook gives two independent descriptions of a sample the same code.
+    """Share of samples to which one codebook gives two independent descriptions the same code.
 
     Attributes:
         category, level: which codebook.
@@ -92,7 +92,7 @@ class TokenAgreement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CoderFigures:
-    """What one coder costs and achieves.
+    """Cost and error of one coder.
 
     Attributes:
         name: in words.
@@ -185,7 +185,7 @@ class SplitFigures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """How good a tokenizer is, with everything that is needed to doubt it.
+    """Figures of a tokenizer, with everything that is needed to doubt it.
 
     Attributes:
         splits: "train", "validation", "test" → figures.

@@ -161,7 +161,7 @@ def _lloyd_max(scores: Float[Tensor, " sample"], *, num_codes: int, seed: int) -
 
 
 class ResidualCodebooks(NamedTuple):
-    """What was fitted on training rows: their means, and for each category its columns and codebooks, coarse to fine."""
+    """Residual k-means fitted on training rows: their means and bits, and for each category its columns and codebooks, coarse to fine."""
 
     mean: Float[Tensor, " column"]
     columns: list[list[int]]

@@ -1,4 +1,4 @@
-"""How well tokens give the columns back: errors over the entries that are present, and nothing else.
+"""Errors of columns that tokens give back, over the entries that are present, and nothing else.
 
 `truth` and `prediction` are in the normalised space of a tokenizer unless said otherwise, where a column's training
 mean is 0 and its training variance 1, so that an MSE of 1 is what knowing nothing costs.

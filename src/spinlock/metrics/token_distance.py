@@ -1,4 +1,4 @@
-"""How far apart two samples are, by their tokens or by what the tokens stand for.
+"""Distance between two samples by their tokens or by what the tokens stand for.
 
 Counting differing tokens (Hamming) gets worse with every level: fine tokens of neighbours differ as often as those of
 strangers. So levels are weighted by the error that they take off, or decoded columns are compared.

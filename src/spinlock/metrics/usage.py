@@ -1,4 +1,4 @@
-"""How much of a codebook is used, said so that a small held-out set cannot make it look worse, nor dead codes better."""
+"""Use of a codebook, said so that a small held-out set cannot make it look worse, nor dead codes better."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from spinlock.core.tokens import TokenTable
 
 
 def code_counts(codes: Int[Tensor, " sample"], num_codes: int) -> Int[Tensor, " code"]:
-    """How often each code came; absent tokens (-1) are left out."""
+    """Number of times that each code came; absent tokens (-1) are left out."""
     return torch.bincount(codes[codes >= 0].long(), minlength=num_codes)
 
 
@@ -111,7 +111,7 @@ def row_digests(x: Float[Tensor, "sample column"]) -> Int64[Tensor, "sample 2"]:
 
 
 def level_gains(errors: Float[Tensor, " prefix"]) -> Float[Tensor, " level"]:
-    """What each level takes off the error that was left: 1 - e_l / e_(l-1).
+    """Share of the error that was left which each level takes off: 1 - e_l / e_(l-1).
 
     A level that gains under 1 % on held-out rows memorises; a negative gain makes them worse.
 

@@ -12,7 +12,7 @@ from spinlock.core.report import ColumnTree
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterBounds:
-    """What the groups of columns must keep to; see `cluster_categories`."""
+    """Bounds that the groups of columns must keep to; see `cluster_categories`."""
 
     max_clusters: int = 12
     min_features_per_category: int = 3

@@ -241,7 +241,7 @@ def _coverage(
 
 
 def _histogram(intervals: Sequence[tuple[float, float]]) -> np.ndarray:
-    """How many intervals lie in each part of [0, 1]; one that covers several is shared among them."""
+    """Number of intervals that lie in each part of [0, 1]; one that covers several is shared among them."""
     edges = np.linspace(0.0, 1.0, PARTS + 1)
     counts = np.zeros(PARTS)
     for start, end in intervals:

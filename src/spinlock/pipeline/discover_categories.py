@@ -9,8 +9,9 @@ from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.pipeline.clustering import ClusterBounds, cluster
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tables import AGGREGATED, load_table
+from spinlock.pipeline.tables import load_table
 from spinlock.store.category_file import save_category_map
+from spinlock.store.dataset_paths import AGGREGATED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,7 @@ class CategoryRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discovery:
-    """What was found and where it was written.
+    """Categories that were found, and where they were written.
 
     Attributes:
         output: the JSON file.

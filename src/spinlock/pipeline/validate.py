@@ -87,7 +87,7 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     found = degenerate_columns(table.values, table.names)
     progress("look at the columns", 1, 1)
     by_name = {column.column: column for column in columns}
-    missing = (*(name for name in found.missing if by_name[name].excuse is None), *frames.missing)
+    missing = (*(name for name in found.missing if by_name[name].reason_for_none is None), *frames.missing)
     agreeing = _agreeing(table, found.constant)
     constant = (*(name for name in found.constant if name not in agreeing), *frames.constant)
     undocumented = tuple(
@@ -98,7 +98,7 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         problems=problems,
         samples=len(table),
         columns=len(table.names),
-        missing_by_definition=dict(Counter(column.excuse for column in columns if column.excuse)),
+        missing_by_definition=dict(Counter(column.reason_for_none for column in columns if column.reason_for_none)),
         constant_by_definition={"all realizations agree": len(agreeing)} if agreeing else {},
         missing=missing,
         undocumented=undocumented,

@@ -44,7 +44,7 @@ class GalleryToken:
 
 
 class Outside(NamedTuple):
-    """How many samples of the page's data set are unlike the corpus, and of how many."""
+    """Samples of the page's data set that are unlike the corpus, and all of them."""
 
     num_outside: int
     num_samples: int
@@ -52,7 +52,7 @@ class Outside(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Page:
-    """What a page on a tokenizer shows; where something is not there, the page says so.
+    """A page on a tokenizer before it is drawn; where something is not there, the page says so.
 
     Attributes:
         title: of the page.
