@@ -135,12 +135,12 @@ def nearest_of_blocks(
 def _nearest_of_some(
     queries: Tensor, samples: Tensor, distance: Callable[[Tensor, Tensor], Tensor], num_neighbors: int
 ) -> Neighbors:
-    rows, distances = torch.empty((len(queries), 0), dtype=torch.long), None
+    rows = torch.empty((len(queries), 0), dtype=torch.long)
+    distances = torch.empty((len(queries), 0), dtype=torch.float64)
     first = 0
     for part in samples.split(_SAMPLES_AT_ONCE):
-        here = distance(queries, part)
         numbers = torch.arange(first, first + len(part)).expand(len(queries), -1)
-        known = here if distances is None else torch.cat([distances, here], dim=1)
+        known = torch.cat([distances, distance(queries, part)], dim=1)
         # What was kept before has smaller row numbers, so the first of equals stays the first.
         kept = nearest(known, num_neighbors=min(num_neighbors, known.shape[1]))
         rows, distances = torch.cat([rows, numbers], dim=1).gather(1, kept.rows), kept.distances
