@@ -26,9 +26,9 @@ from splits import SplitTable, coding_error, drawn, split_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.masked import masked_mse
 from spinlock.core.tokens import TokenizerConfig
 from spinlock.core.warp_names import WARP_CHOICES
-from spinlock.metrics.reconstruction import masked_mse
 from spinlock.store.dataset import open_dataset
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.settings import TrainingSettings

@@ -13,10 +13,9 @@ from vector_quantize_pytorch import ResidualVQ
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.masked import masked_mse
 from spinlock.core.tokens import Level, TokenizerConfig
-from spinlock.metrics.baselines import fit_baselines
-from spinlock.metrics.reconstruction import masked_mse
-from spinlock.metrics.residual_kmeans import ResidualKMeans, fit_residual_codebooks
+from spinlock.metrics.baselines import ResidualKMeans, fit_baselines, fit_residual_codebooks
 from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.codebook_sizes import codebook_sizes, most_bits

@@ -8,8 +8,8 @@ import torch
 
 import spinlock
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import stream
-from spinlock.metrics.reconstruction import masked_mse
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.store.atomic import sha256_of_bytes
 from spinlock.training.split import split_by_group

@@ -7,11 +7,12 @@ import io
 import sys
 from pathlib import Path
 
+from matplotlib import rc_context
 from PIL import Image, ImageChops
 
 from spinlock.pipeline.gallery import gallery_rollout
-from spinlock.plots.images import to_png
 from spinlock.plots.rollouts import contact_sheet
+from spinlock.plots.theme import STYLE
 from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 
@@ -40,7 +41,10 @@ def main(run: Path, output: Path) -> None:
             coarse = tokens.codes[tokens.ids.index(str(sample)), :, 0].tolist()
             frames.append(gallery_rollout(dataset, sample).frames)
             titles.append(f"{system.replace('_', ' ')}\n{' · '.join(map(str, coarse))}")
-    picture = Image.open(io.BytesIO(to_png(contact_sheet(frames, titles)))).convert("RGB")
+    drawn = io.BytesIO()
+    with rc_context(STYLE):
+        contact_sheet(frames, titles).savefig(drawn, format="png", dpi=144)
+    picture = Image.open(drawn).convert("RGB")
     paper = Image.new("RGB", picture.size, picture.getpixel((0, 0)))
     left = ImageChops.difference(picture, paper).getbbox()[0]
     picture.crop((max(0, left - 20), 0, *picture.size)).save(output, optimize=True)

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score
 
-from spinlock.categories import cluster_categories
+from spinlock.categories.by_clustering import cluster_categories
 from spinlock.categories.rank_correlation import centred_ranks, rank_correlation
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureTable

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from spinlock.categories import category_counts, semantic_categories
-from spinlock.core.errors import InputError, NamesDifferError
+from spinlock.categories.by_registry import semantic_categories
+from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureRegistry, FeatureSpec
 
 FEATURES = FeatureRegistry(
@@ -41,13 +41,8 @@ def test_columns_are_mapped_by_name_whatever_their_order():
     assert by_name == {spec.name: spec.category for spec in columns.specs}
 
 
-def test_counts_are_features_and_their_columns():
-    columns = FEATURES.aggregated()
-    assert category_counts(semantic_categories(columns), columns) == (("temporal", 2, 6), ("spatial", 1, 3))
-
-
 def test_plain_columns_are_one_a_feature():
-    assert category_counts(semantic_categories(FEATURES), FEATURES) == (("temporal", 2, 2), ("spatial", 1, 1))
+    assert semantic_categories(FEATURES).group_indices == {"temporal": (0, 2), "spatial": (1,)}
 
 
 def test_feature_without_one_of_its_aggregations_is_named():
@@ -73,8 +68,3 @@ def test_feature_torn_between_categories_is_named():
 def test_registry_without_features_is_refused():
     with pytest.raises(InputError, match="needs at least one feature"):
         semantic_categories(FeatureRegistry(specs=()))
-
-
-def test_counting_with_another_registry_is_refused():
-    with pytest.raises(NamesDifferError, match="the feature registry was made for other columns"):
-        category_counts(semantic_categories(FEATURES), FEATURES.aggregated())

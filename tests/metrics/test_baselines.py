@@ -5,11 +5,18 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.metrics.baselines import fit_baselines, judge_baselines
-from spinlock.metrics.coder import ColumnMean
-from spinlock.metrics.reconstruction import masked_mse
-from spinlock.metrics.residual_kmeans import ResidualKMeans, beam_search, fit_residual_codebooks
-from spinlock.metrics.transform_coding import PCAScalar, allot_bits
+from spinlock.core.masked import masked_mse
+from spinlock.metrics.baselines import (
+    FIT_ROWS,
+    ColumnMean,
+    PCAScalar,
+    ResidualKMeans,
+    allot_bits,
+    fit_baselines,
+    fit_residual_codebooks,
+    residual_search,
+    rows_to_fit,
+)
 
 LLOYD_MAX = {0: 1.0, 1: 1 - 2 / np.pi, 2: 0.11748, 3: 0.03454, 4: 0.009497}
 """Distortion of the best scalar quantiser of a unit Gaussian by bits (Max 1960, table I)."""
@@ -83,7 +90,7 @@ def test_wide_beam_finds_the_best_sum():
     x = torch.randn(40, 3, generator=generator)
     every = sum(b.reshape([1] * level + [4] + [1] * (2 - level) + [3]) for level, b in enumerate(books)).reshape(-1, 3)
     best = every[torch.cdist(x, every).argmin(1)]
-    torch.testing.assert_close(beam_search(x, books, beam=64)[:, 0], best)
+    torch.testing.assert_close(residual_search(x, books, beam=64)[:, 0], best)
 
 
 def test_narrow_beam_is_greedy():
@@ -93,7 +100,7 @@ def test_narrow_beam_is_greedy():
     left = x.clone()
     for book in books:
         left = left - book[torch.cdist(left, book).argmin(1)]
-    torch.testing.assert_close(beam_search(x, books, beam=1)[:, 0], x - left)
+    torch.testing.assert_close(residual_search(x, books, beam=1)[:, 0], x - left)
 
 
 def test_each_level_and_a_beam_lower_the_training_error():
@@ -119,8 +126,13 @@ def test_baselines_spend_the_tokenizers_bits_and_no_more():
 def test_baselines_are_judged_on_rows_they_were_not_fitted_on():
     train, test = rows(120), rows(80, seed=7)
     coders = fit_baselines(train, present(train), category_map=TWO, codebook_sizes=SIZES)
-    figures = judge_baselines(coders, {"train": (train, present(train)), "test": (test, present(test))})
-    by_name = {figure.name: figure.mse for figure in figures}
+    by_name = {
+        coder.name: {
+            name: masked_mse(x, coder.reconstruct(x, present(x)), present(x))
+            for name, x in (("train", train), ("test", test))
+        }
+        for coder in coders
+    }
     greedy = by_name["residual k-means, greedy"]
     assert greedy["train"] < greedy["test"] < by_name["column mean"]["test"]
     assert by_name["residual k-means, beam 8"]["train"] <= greedy["train"]
@@ -149,3 +161,12 @@ def test_columns_that_do_not_vary_come_back():
     x = torch.full((20, 5), 2.5)
     for coder in fit_baselines(x, present(x), category_map=TWO, codebook_sizes=SIZES):
         torch.testing.assert_close(coder.reconstruct(x, present(x)), x)
+
+
+def test_all_rows_are_fitted_to_and_of_more_a_choice_by_the_seed():
+    assert torch.equal(rows_to_fit(7, seed=0), torch.arange(7))
+    one, again, other = (rows_to_fit(FIT_ROWS + 100, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert len(one) == FIT_ROWS == len(set(one.tolist()))
+    assert one.tolist() == sorted(one.tolist())

@@ -7,10 +7,12 @@ import torch
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError
+from spinlock.core.masked import masked_mse
+from spinlock.core.report import Check, CoderFigures, Report
 from spinlock.core.tokens import TokenTable
-from spinlock.metrics import BaselineFigures, Check, Report, judge_split
-from spinlock.metrics.judge import ModelFigures
-from spinlock.metrics.reconstruction import masked_mse
+from spinlock.metrics import ModelFigures, judge_split
+from spinlock.metrics.reconstruction import ErrorSums
+from spinlock.metrics.usage import row_digests
 
 TWO = CategoryMap(group_indices={"a": (0, 2), "b": (1,)}, feature_names=("x", "y", "constant"))
 SIZES = torch.tensor([[2, 4], [2, 2]])
@@ -25,15 +27,14 @@ def figures(*, orthogonality=0.1, informativeness=0.2, noise=0.1):
     codes = torch.arange(64)[:, None, None] % SIZES
     tokens = TokenTable(codes=codes, category_names=("a", "b"), codebook_sizes=SIZES)
     judged = judge_split(
-        x,
-        mask,
-        prefixes,
+        ErrorSums.of(x, [torch.zeros_like(x), *prefixes], mask),
+        digests=row_digests(x),
         tokens=tokens,
         train_tokens=tokens,
         category_map=TWO,
-        model=ModelFigures(orthogonality=orthogonality, informativeness=informativeness),
+        model=ModelFigures(orthogonality=orthogonality),
     )
-    return judged, masked_mse(x, prefixes[-1], mask)
+    return replace(judged, informativeness=informativeness), masked_mse(x, prefixes[-1], mask)
 
 
 def report(**changes):
@@ -43,7 +44,7 @@ def report(**changes):
         category_names=("a", "b"),
         codebook_sizes=((2, 4), (2, 2)),
         bits=5.0,
-        baselines=(BaselineFigures(name="column mean", bits=0.0, mse={"train": 1.0, "test": math.nan}),),
+        baselines=(CoderFigures(name="column mean", bits=0.0, mse={"train": 1.0, "test": math.nan}),),
         backend="classical",
         backend_mse={"classical": 0.1, "vqvae": 0.2},
         provenance={"seed": "0"},
@@ -52,7 +53,7 @@ def report(**changes):
 
 def test_figures_of_a_split_agree_with_each_other():
     judged, mse = figures()
-    assert judged.mse == judged.mse_by_level[-1] == mse
+    assert judged.mse == judged.mse_by_level[-1] == pytest.approx(mse)
     assert len(judged.level_gains) == 2
     assert judged.level_gains[1] == pytest.approx(1 - judged.mse_by_level[2] / judged.mse_by_level[1])
     assert {name: len(errors) for name, errors in judged.category_mse.items()} == {"a": 3, "b": 3}

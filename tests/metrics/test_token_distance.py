@@ -4,7 +4,13 @@ import torch
 from scipy.spatial.distance import cdist
 
 from spinlock.core.errors import InputError
-from spinlock.metrics.token_distance import column_distances, level_weights, nearest, token_distances
+from spinlock.metrics.token_distance import (
+    column_distances,
+    level_weights,
+    nearest,
+    nearest_of_blocks,
+    token_distances,
+)
 
 
 def codes(rows, seed, *, num_codes=3):
@@ -69,3 +75,26 @@ def test_the_nearest_are_those_at_the_smallest_distances_and_the_unknown_come_la
     assert found.distances[0, :3].tolist() == pytest.approx([0.1, 0.3, 0.3])
     with pytest.raises(InputError, match="between 1 and 4; got 5"):
         nearest(torch.zeros(1, 4), num_neighbors=5)
+
+
+@pytest.mark.parametrize("num_neighbors", [1, 3, 40])
+def test_the_nearest_are_those_of_a_stable_sort_of_all_distances(num_neighbors):
+    d = torch.from_numpy(np.random.default_rng(0).integers(0, 5, size=(30, 40))).double()
+    d[d == 4] = torch.nan
+    order = torch.nan_to_num(d, nan=torch.inf).sort(dim=1, stable=True).indices[:, :num_neighbors]
+    assert torch.equal(nearest(d, num_neighbors=num_neighbors).rows, order)
+
+
+def test_blocks_of_queries_and_samples_have_the_nearest_of_all():
+    first, second = codes(300, 5), codes(9000, 6)
+    first[7], second[4000:4100] = -1, -1
+
+    def distance(some, others):
+        return token_distances(some, others, weights=(0.7, 0.3))
+
+    whole = nearest(distance(first, second), num_neighbors=7)
+    found = nearest_of_blocks(first, second, distance, num_neighbors=7)
+    assert torch.equal(found.rows, whole.rows)
+    torch.testing.assert_close(found.distances, whole.distances, rtol=0, atol=0, equal_nan=True)
+    with pytest.raises(InputError, match="between 1 and 9000; got 9001"):
+        nearest_of_blocks(first, second, distance, num_neighbors=9001)

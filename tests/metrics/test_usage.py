@@ -14,6 +14,7 @@ from spinlock.metrics.usage import (
     level_gains,
     perplexity,
     quantizer_usage,
+    row_digests,
 )
 
 SKEWED = torch.tensor([50, 30, 10, 5, 3, 1, 1, 0])
@@ -105,6 +106,15 @@ def test_collisions_are_distinct_rows_that_share_all_their_tokens():
     copies = torch.tensor([[0.0], [0.0], [1.0], [2.0], [0.0]])
     assert collisions(codes, copies) == 0.0
     assert collisions(codes, torch.tensor([[0.0], [0.0], [1.0], [2.0], [5.0]])) == 2 / 4
+
+
+def test_digests_tell_rows_apart_as_their_columns_do():
+    draw = torch.from_numpy(np.random.default_rng(0).integers(0, 2, size=(200, 5, 1)))
+    x = torch.from_numpy(np.random.default_rng(1).integers(0, 3, size=(200, 3))).float()
+    x[0], x[1] = 0.0, -0.0
+    assert torch.equal(row_digests(x)[0], row_digests(x)[1])
+    assert len(torch.unique(row_digests(x), dim=0)) == len(torch.unique(x, dim=0)) < 200
+    assert collisions(draw, row_digests(x)) == collisions(draw, x)
 
 
 def test_gain_of_a_level_is_its_share_of_the_error_that_was_left():

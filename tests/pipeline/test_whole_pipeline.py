@@ -10,9 +10,11 @@ import pytest
 import torch
 from pipeline_runs import generate_config, train_config
 
+from spinlock.categories.spec import ClusterSpec
 from spinlock.core.errors import ConfigError, InputError, NamesDifferError, UsageError
-from spinlock.pipeline.artefact import load_artefact
-from spinlock.pipeline.clustering import ClusterBounds
+from spinlock.core.plain import from_plain
+from spinlock.core.report import Report
+from spinlock.core.views import in_memory
 from spinlock.pipeline.discover_categories import discover_categories
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.generate import generate
@@ -25,6 +27,7 @@ from spinlock.pipeline.train import train
 from spinlock.pipeline.validate import validate, validate_dataset
 from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
+from spinlock.training.estimator import Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,18 @@ def tokenizer(dataset, categories, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "tokenizer"
     overrides = ("training.category_assignment=null", f"training.category_mapping_file={categories}")
     return train(train_config(dataset, folder, *overrides)).folder
+
+
+def fitted(folder):
+    return Tokenizer.from_pretrained(folder).tokenizer_
+
+
+def record_of(folder):
+    return Tokenizer.from_pretrained(folder).record_
+
+
+def report_of(folder) -> Report:
+    return from_plain(Report, record_of(folder).report)
 
 
 def test_the_data_set_keeps_to_its_format(dataset):
@@ -53,7 +68,7 @@ def test_the_semantic_map_has_the_columns_of_every_feature_in_its_category(datas
 
 
 def test_the_splits_hold_every_sample_once(dataset, tokenizer):
-    splits = load_artefact(tokenizer).splits
+    splits = record_of(tokenizer).splits
     ids = [name for rows in splits.values() for name in rows]
     assert sorted(splits) == ["test", "train", "validation"]
     assert sorted(ids) == sorted(load_table(dataset).table.ids)
@@ -61,16 +76,16 @@ def test_the_splits_hold_every_sample_once(dataset, tokenizer):
 
 def test_what_was_judged_at_training_is_what_the_folder_gives_again(dataset, tokenizer):
     again = validate(tokenizer, dataset, split="test")
-    report_then = load_artefact(tokenizer).report
+    report_then = report_of(tokenizer)
     now = {row["rows"]: row["mse"] for row in again["splits"]}
     assert {name: float(f"{split.mse:.4g}") for name, split in report_then.splits.items()} == now
 
 
 def test_the_backend_with_the_lower_validation_error_is_kept(tokenizer):
-    artefact = load_artefact(tokenizer)
-    kept = [score for score in artefact.training["comparison"] if score["is_kept"]]
+    record = record_of(tokenizer)
+    kept = [score for score in record.facts["comparison"] if score["is_kept"]]
     assert len(kept) == 1
-    assert kept[0]["validation_mse"] == min(artefact.backend_mse.values())
+    assert kept[0]["validation_mse"] == min(record.backend_mse.values())
 
 
 @pytest.mark.parametrize("ending", [".h5", ".csv", ".parquet"])
@@ -79,14 +94,14 @@ def test_token_files_hold_the_tokens_of_every_sample(dataset, tokenizer, tmp_pat
     tokens = load_tokens(written.output)
     table = load_table(dataset).table
     assert tokens.ids == table.ids
-    fresh = load_artefact(tokenizer).tokenizer.encode(table)
+    fresh = fitted(tokenizer).encode(table)
     assert torch.equal(tokens.codes, fresh.codes)
     assert torch.equal(tokens.distances, fresh.distances)
     assert written.out_of_corpus == int(tokens.out_of_corpus.sum())
 
 
 def test_a_sample_has_the_same_tokens_alone_and_among_others(dataset, tokenizer):
-    encoder, table = load_artefact(tokenizer).tokenizer, load_table(dataset).table
+    encoder, table = fitted(tokenizer), load_table(dataset).table
     together = encoder.encode(table).codes
     for row in (0, 7, 23):
         assert torch.equal(encoder.encode(table.rows([row])).codes[0], together[row])
@@ -97,7 +112,7 @@ def test_the_report_is_a_page_with_moving_pictures_and_its_numbers(dataset, toke
     page = written.report.read_text()
     assert "Content-Security-Policy" in page
     assert page.count("data:image/webp") >= written.tokens_shown > 0
-    assert json.loads(written.numbers.read_text())["bits"] == load_artefact(tokenizer).report.bits
+    assert json.loads(written.numbers.read_text())["bits"] == report_of(tokenizer).bits
 
 
 def test_every_file_says_what_it_is(dataset, tokenizer, categories, tmp_path):
@@ -108,7 +123,7 @@ def test_every_file_says_what_it_is(dataset, tokenizer, categories, tmp_path):
 
 def test_the_auto_mode_groups_every_column(dataset, tmp_path):
     trained = train(train_config(dataset, tmp_path / "auto", "model.backend=classical"))
-    found = load_artefact(trained.folder).tokenizer.category_map
+    found = fitted(trained.folder).category_map
     assert all(name.startswith("cluster_") for name in found.categories)
     assert found.feature_names == load_table(dataset).table.names
     page = report(trained.folder, dataset, tmp_path / "auto.html").report.read_text()
@@ -117,20 +132,23 @@ def test_the_auto_mode_groups_every_column(dataset, tmp_path):
 
 def test_bounds_of_the_clustering_reach_it(dataset, tmp_path):
     free = discover_categories(dataset, tmp_path / "free.json", method="auto")
-    bounds = ClusterBounds(max_clusters=1)
+    bounds = ClusterSpec(max_clusters=1)
     bounded = discover_categories(dataset, tmp_path / "bounded.json", method="auto", bounds=bounds)
     assert len(free.categories) > len(bounded.categories) == 1
     trained = train(train_config(dataset, tmp_path / "auto", "model.backend=classical", "training.max_clusters=1"))
-    assert load_artefact(trained.folder).tokenizer.category_map.categories == ("cluster_0",)
+    assert fitted(trained.folder).category_map.categories == ("cluster_0",)
 
 
 def test_the_maps_of_columns_are_told(dataset, tmp_path):
     overrides = ("model.backend=classical", "training.column_warp=signed_log")
-    told = load_artefact(train(train_config(dataset, tmp_path / "mapped", *overrides)).folder)
-    maps = told.tokenizer.transform.warp.names(told.tokenizer.registry.names)
-    assert told.tokenizer.provenance["column_warps"] == maps
+    folder = train(train_config(dataset, tmp_path / "mapped", *overrides)).folder
+    told = fitted(folder)
+    maps = told.normalizer.transform.warp.names(told.registry.names)
+    assert told.provenance["column_warps"] == maps
     assert maps["signed_log"]
-    assert f"signed_log {len(maps['signed_log'])}, rank_gauss {len(maps['rank_gauss'])}" in str(told.report.provenance)
+    assert f"signed_log {len(maps['signed_log'])}, rank_gauss {len(maps['rank_gauss'])}" in str(
+        report_of(folder).provenance
+    )
 
 
 def test_a_resumed_run_takes_the_categories_of_its_checkpoint(dataset, tokenizer, tmp_path):
@@ -139,8 +157,8 @@ def test_a_resumed_run_takes_the_categories_of_its_checkpoint(dataset, tokenizer
         "training.category_assignment=null",
         f"training.resume_from={tokenizer}",
     )
-    resumed = load_artefact(train(train_config(dataset, tmp_path / "resumed", *overrides)).folder)
-    assert resumed.tokenizer.category_map == load_artefact(tokenizer).tokenizer.category_map
+    resumed = fitted(train(train_config(dataset, tmp_path / "resumed", *overrides)).folder)
+    assert resumed.category_map == fitted(tokenizer).category_map
 
 
 @pytest.mark.parametrize(
@@ -227,13 +245,13 @@ def test_values_of_test_rows_change_nothing_in_the_tokenizer(dataset, tokenizer,
     """Byte for byte: the same run on a copy of the data set in which the test rows' features are reversed."""
     copy = tmp_path / dataset.name
     shutil.copy(dataset, copy)
-    test = [int(name) for name in load_artefact(tokenizer).splits["test"]]
+    test = [int(name) for name in record_of(tokenizer).splits["test"]]
     with h5py.File(copy, "r+") as file:
         values = file["/features/sdf/aggregated/features"]
         values[sorted(test)] = values[sorted(test)][:, ::-1]
     overrides = ("training.category_assignment=null", f"training.category_mapping_file={categories}")
     again = train(train_config(copy, tmp_path / "again", *overrides)).folder
-    assert load_artefact(again).report.figures("test") != load_artefact(tokenizer).report.figures("test")
+    assert report_of(again).figures("test") != report_of(tokenizer).figures("test")
     for name in ("weights.safetensors", "tokenizer.json"):
         assert (again / name).read_bytes() == (tokenizer / name).read_bytes(), name
 
@@ -256,3 +274,86 @@ def test_states_that_are_read_back_have_the_features_that_were_stored(dataset, t
     without_operator = [i for i, spec in enumerate(stored.registry.specs) if spec.category != "operator_sensitivity"]
     for column in without_operator:
         torch.testing.assert_close(again.values[:, column], stored.values[:, column], equal_nan=True, rtol=0, atol=0)
+
+
+def test_both_doors_make_the_same_tokenizer(dataset, tokenizer, categories):
+    """`train-vqvae` and `Tokenizer.fit` with the file's settings, on the same rows: the same weights and the same record."""
+    record, table = record_of(tokenizer), in_memory(load_table(dataset).table)
+    place = {name: row for row, name in enumerate(table.ids)}
+    rows = {name: table.rows([place[one] for one in ids]) for name, ids in record.splits.items()}
+    config = train_config(dataset, tokenizer)
+    settings = {**dict(config.model), **dict(config.families["summary"]), "num_epochs": 10}
+    python = Tokenizer(category_map=categories, **settings).fit(rows["train"], validation=rows["validation"])
+    ours, theirs = python.tokenizer_.state_dict(), fitted(tokenizer).state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert python.record_.facts["comparison"] == record.facts["comparison"]
+    assert python.record_.curves == record.curves
+
+
+def test_a_folder_saved_over_itself_keeps_every_byte_of_every_file(tokenizer, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(tokenizer, folder)
+    before = contents(folder)
+    assert {"report.json", "training.json", "category_mapping.json"} <= set(before)
+    Tokenizer.from_pretrained(folder).save_pretrained(folder)
+    assert contents(folder) == before
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def from_python(dataset, tmp_path_factory) -> Path:
+    """A tokenizer that was fitted in Python to most rows of the data set, with its checkpoints, and saved."""
+    folder = tmp_path_factory.mktemp("python") / "tokenizer"
+    table = in_memory(load_table(dataset).table)
+    python().fit(table.rows(range(18)), checkpoints=folder).save_pretrained(folder)
+    return folder
+
+
+def python(**changes) -> Tokenizer:
+    return Tokenizer(
+        [(8, 4), (4, 4)], backend="vqvae", num_epochs=10, group_embedding_dim=8, group_hidden_dim=16, **changes
+    )
+
+
+def test_a_folder_made_in_python_is_judged_by_the_rows_it_never_saw(dataset, from_python, foreign):
+    found = validate(from_python, dataset)
+    assert found["judged_on"] == "test rows"
+    assert {row["rows"]: row["samples"] for row in found["splits"]} == {"train": 18, "test": 6}
+    elsewhere = validate(from_python, foreign, training_dataset=dataset)
+    assert [row["rows"] for row in elsewhere["splits"]] == ["train", "unseen"]
+    with pytest.raises(UsageError, match="the file with them is not known; say where that data set is now"):
+        validate(from_python, foreign)
+
+
+def test_a_folder_made_in_python_has_a_page(dataset, from_python, tmp_path):
+    written = report(from_python, dataset, tmp_path / "page.html")
+    assert json.loads(written.numbers.read_text())["splits"]["test"]["num_samples"] == 6
+
+
+def test_a_folder_fitted_to_every_row_says_that_nothing_is_left_to_judge_it_by(dataset, tmp_path):
+    table = in_memory(load_table(dataset).table)
+    python().fit(table).save_pretrained(tmp_path / "whole")
+    with pytest.raises(UsageError, match="was fitted to every row of this data set, so nothing is left to judge it by"):
+        validate(tmp_path / "whole", dataset)
+    python(refit=False).fit(table).save_pretrained(tmp_path / "part")
+    assert validate(tmp_path / "part", dataset)["judged_on"] == "validation rows"
+
+
+def test_a_folder_made_in_python_goes_on_from_its_checkpoint(dataset, from_python):
+    table = in_memory(load_table(dataset).table)
+    again = python().fit(table.rows(range(18)), checkpoints=from_python, resume=True)
+    first, second = Tokenizer.from_pretrained(from_python).tokenizer_.state_dict(), again.tokenizer_.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_tokenizer_without_a_report_takes_the_place_of_another_with_one(dataset, tokenizer, from_python, tmp_path):
+    """The report of the tokenizer that is replaced would be a lie beside the new one."""
+    folder = tmp_path / "copy"
+    shutil.copytree(tokenizer, folder)
+    Tokenizer.from_pretrained(from_python).save_pretrained(folder)
+    assert not (folder / "report.json").exists()
+    assert (folder / "category_mapping.json").read_bytes() == (tokenizer / "category_mapping.json").read_bytes()
+    assert validate(folder, dataset)["judged_on"] == "test rows"

@@ -3,89 +3,73 @@ import re
 import numpy as np
 import pytest
 
+from spinlock.core.dataset_report import DatasetReport, SystemFigures, SystemSampling
 from spinlock.core.errors import InputError
-from spinlock.plots.content import GalleryRollout
+from spinlock.plots import GalleryRollout, render_dataset_page
 from spinlock.plots.coverage import coverage_strips
-from spinlock.plots.dataset_content import Coverage, DatasetContent, SamplingLine, SystemLine
-from spinlock.plots.dataset_page import render_dataset_page
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&<b>'
 FRAMES = np.sin(np.arange(5 * 8 * 8).reshape(5, 8, 8) / 7)
 
 
-def content(word="wave", **changes):
-    line = SystemLine(
-        name=word,
-        what=f"what {word} is",
-        samples=3,
-        realizations=8,
-        diverged=1,
-        dead=2,
-        frozen=0,
-        redrawn=1,
-        rollouts=(GalleryRollout(title=word, caption=f"sample {word}", frames=FRAMES),),
-    )
-    sampling = SamplingLine(
-        name=word,
-        draws=3,
-        dimensions=2,
-        discrepancy=0.5,
-        discrepancy_threshold=0.4,
-        correlation=float("nan"),
-        correlation_threshold=float("nan"),
-        is_balanced=False,
-        is_even=False,
-    )
+def page(word="wave", *, rollouts=True, max_bytes=5_000_000, **changes):
     values = {
-        "title": word,
         "facts": {word: word},
-        "systems": (line,),
-        "sampling": (sampling,),
+        "systems": (
+            SystemFigures(
+                name=word, what=f"what {word} is", samples=3, realizations=8, diverged=1, dead=2, frozen=0, redrawn=1
+            ),
+        ),
+        "sampling": {word: SystemSampling(num_draws=3, num_dimensions=2, discrepancy=0.5, random_discrepancy=0.4)},
         "warnings": (f"careful: {word}",),
         "policy": f"policy {word}",
-        "coverage": (Coverage(system=word, labels=(f"speed {word}",), counts=np.array([[1.0, 2.0]])),),
-        "kinds": (word,),
-        "kind_counts": np.array([[3]]),
-        "rollouts_note": word,
+        "coverage": {word: {f"speed {word}": (1.0, 2.0)}},
+        "initial_conditions": {word: {word: 3}},
         "provenance": {word: word},
     }
-    return DatasetContent(**(values | changes))
+    run = GalleryRollout(title=word, caption=f"sample {word}", frames=FRAMES)
+    return render_dataset_page(
+        DatasetReport(**(values | changes)),
+        title=word,
+        rollouts={word: (run,)} if rollouts else {},
+        rollouts_note=word,
+        max_bytes=max_bytes,
+    )
 
 
 def test_the_page_states_every_figure_and_holds_its_pictures():
-    page = render_dataset_page(content())
-    text = re.sub(r"<[^>]+>", " ", page)
+    html = page()
+    text = re.sub(r"<[^>]+>", " ", html)
     for words in ("1 (12.5%)", "2 (25.0%)", "careful: wave", "policy wave", "not met", "not measured", "what wave is"):
         assert words in text
-    assert page.count("data:image/webp") == 2
-    assert page.count("<svg") == 2
-    assert render_dataset_page(content()) == page
+    assert html.count("data:image/webp") == 2
+    assert html.count("<svg") == 2
+    assert page() == html
 
 
 def test_words_of_strangers_stay_words_and_nothing_is_loaded():
-    page = render_dataset_page(content(HOSTILE))
-    assert "<script" not in page
-    assert "onerror=alert(2)>" not in page
-    assert "default-src 'none'" in page
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    html = page(HOSTILE)
+    assert "<script" not in html
+    assert "onerror=alert(2)>" not in html
+    assert "default-src 'none'" in html
+    assert not re.search(r'(src|href)="(?!data:|#)', html)
 
 
 def test_what_is_not_there_is_said_to_be_missing():
-    bare = SystemLine(name="x", what="", samples=1, realizations=1, diverged=0, dead=0, frozen=0, redrawn=0)
-    nothing = {"systems": (bare,), "sampling": (), "coverage": (), "kinds": (), "kind_counts": np.empty((1, 0), int)}
-    page = render_dataset_page(content(**nothing))
+    html = page(rollouts=False, sampling={}, coverage={}, initial_conditions={"wave": {}}, provenance={})
     for words in (
         "No pictures of this system",
         "were not sampled by spinlock",
         "not known to this",
         "made frame 0 is not",
+        "No provenance was recorded",
     ):
-        assert words in page
+        assert words in html
 
 
 def test_a_page_that_is_too_large_is_refused():
     with pytest.raises(InputError, match="MB are allowed; show fewer rollouts"):
-        render_dataset_page(content(), max_bytes=1000)
+        page(max_bytes=1000)
 
 
 def test_strips_show_shares_of_an_even_draw():

@@ -9,7 +9,7 @@ from PIL import Image
 from spinlock.core.errors import InputError
 from spinlock.plots.coder_dots import coder_dots
 from spinlock.plots.dendrogram import dendrogram
-from spinlock.plots.images import data_uri, to_page_svg, to_png, to_svg
+from spinlock.plots.images import data_uri, to_page_svg, to_svg
 from spinlock.plots.reconstruction_bars import reconstruction_bars
 from spinlock.plots.rollouts import animation, chosen_frames, coloured, contact_sheet, still
 from spinlock.plots.theme import STYLE, VARIABLES, level_colours, nice_log_ticks
@@ -42,12 +42,6 @@ def texts(svg):
 def test_svg_is_the_same_text_on_every_run(kind):
     one, other = (to_svg(FIGURES[kind]("a"), name=kind) for _ in range(2))
     assert one == other
-
-
-def test_png_is_the_same_bytes_on_every_run():
-    one, other = (to_png(FIGURES["usage"]("a")) for _ in range(2))
-    assert one == other
-    assert Image.open(io.BytesIO(one)).format == "PNG"
 
 
 @pytest.mark.parametrize("kind", FIGURES)

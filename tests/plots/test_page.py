@@ -6,73 +6,113 @@ import numpy as np
 import pytest
 
 from spinlock.core.errors import InputError
-from spinlock.plots import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine, Tree, render_page
-from spinlock.plots.content import Doubts
-from spinlock.plots.page import MAX_BYTES, figure_text
+from spinlock.core.figures import SPLIT
+from spinlock.core.report import CoderFigures, ColumnTree, QuantizerUsage, Report, SplitFigures, TokenAgreement
+from spinlock.plots import GalleryRollout, GalleryToken, Outside, Page, render_page
+from spinlock.plots.static_page import MAX_BYTES, figure_text
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&<b>'
 WAVES = np.sin(np.linspace(0, 6, 8) + np.linspace(0, 3, 8)[:, None] + np.arange(6)[:, None, None] * 0.3)
 
-BARE = PageContent(
+
+def usage(category, level, used, corrected):
+    return QuantizerUsage(
+        category=category,
+        level=level,
+        num_codes=4,
+        rows_per_code=20.0,
+        dead_codes=0,
+        used_train=used,
+        perplexity=3.0,
+        used_held_out=0.5,
+        corrected=corrected,
+    )
+
+
+def agreement(category, level, within, between):
+    return TokenAgreement(
+        category=category, level=level, num_samples=9, within=within, between=between, corrected=within
+    )
+
+
+def figures(name, mse, **changes):
+    values = {
+        "num_samples": 5,
+        "mse": mse,
+        "r2": 0.8,
+        "mse_by_level": (1.0, 2 * mse, mse),
+        "level_gains": (0.5, 0.004),
+        "category_mse": {name: (1.0, 0.5, 0.3), "b": (1.0, 0.4, 0.1)},
+        "category_r2": {name: 0.7, "b": 0.9},
+        "column_r2": {"x": 0.7, "y": 0.9},
+        "usage": (
+            usage(name, 0, 1.0, 1.02),
+            usage(name, 1, 0.5, 0.4),
+            usage("b", 0, 0.75, np.nan),
+            usage("b", 1, 1.0, 0.9),
+        ),
+        "bits_by_level": (0.0, 3.0, 6.0),
+        "entropy_bits_by_level": (0.0, 2.5, 5.5),
+        "collisions": 0.25,
+        "code_length_bits": 5.9,
+    }
+    return SplitFigures(**(values | changes))
+
+
+BARE = Page(
     title="Bare",
-    num_columns=6,
-    split_sizes={"train": 7, "test": 3},
-    category_names=("a", "b"),
-    codebook_sizes=((4, 2), (4, 2)),
-    bits=6.0,
-    backend="classical",
+    report=Report(
+        splits={"test": figures("a", 0.2)},
+        category_names=("a", "b"),
+        codebook_sizes=((4, 2), (4, 2)),
+        bits=6.0,
+        backend="classical",
+    ),
 )
 
 
-def full(name="spatial"):
+def full(name="spatial", **changes):
     run = GalleryRollout(title=f"system_{name}", caption=f"sample {name}", frames=WAVES)
-    return replace(
-        BARE,
-        title=f"Tokens of {name}",
+    judged = figures(
+        name,
+        0.2,
+        orthogonality=float("nan"),
+        informativeness=0.4,
+        round_trip=0.875,
+        out_of_corpus=0.0625,
+        agreements=tuple(
+            agreement(category, level, *shares)
+            for category, level, *shares in (
+                (name, 0, 0.9, 0.3),
+                (name, 1, 0.5, 0.1),
+                ("b", 0, 0.8, 0.2),
+                ("b", 1, 0.4, np.nan),
+            )
+        ),
+    )
+    report = Report(
+        splits={"train": figures(name, 0.1), "validation": figures(name, 0.21), "test": replace(judged, **changes)},
         category_names=(name, "b"),
+        codebook_sizes=((4, 2), (4, 2)),
+        bits=6.0,
+        baselines=(
+            CoderFigures(name="column mean", bits=0.0, mse={"train": 1.0, "test": 1.1}),
+            CoderFigures(name=f"k-means {name}", bits=6.0, mse={"train": 0.2, "validation": 0.26, "test": 0.25}),
+        ),
         backend=name,
-        backend_errors={name: 0.21, f"other {name}": 0.25},
-        thresholds=(
-            ThresholdLine(
-                name="reconstruction MSE", value=0.2345, threshold=0.1, must_be="below", passed=False, note=name
-            ),
-            ThresholdLine(name="orthogonality", value=float("nan"), threshold=0.15, must_be="below", passed=False),
-            ThresholdLine(name="informativeness", value=0.4, threshold=0.5, must_be="below", passed=True),
-        ),
-        mse_threshold=0.1,
-        utilization_threshold=0.8,
-        coders=(
-            CoderLine(
-                name=f"tokenizer {name}", bits=6.0, errors={"train": 0.1, "validation": 0.21, "test": 0.2}, is_ours=True
-            ),
-            CoderLine(name="column mean", bits=0.0, errors={"train": 1.0, "test": 1.1}),
-            CoderLine(name=f"k-means {name}", bits=6.0, errors={"train": 0.2, "validation": 0.26, "test": 0.25}),
-        ),
-        r2=0.8,
-        category_errors=np.array([[0.5, 0.3], [0.4, 0.1]]),
-        category_r2={name: 0.7, "b": 0.9},
-        used_train=np.array([[1.0, 0.5], [0.75, 1.0]]),
-        used_corrected=np.array([[1.02, 0.4], [np.nan, 0.9]]),
-        level_gains=(0.5, 0.004),
-        rate_curves={"test rows": ((3.0, 0.4), (6.0, 0.2)), "train rows": ((3.0, 0.3), (6.0, 0.1))},
-        doubts=Doubts(
-            entropy_bits=5.5,
-            collisions=0.25,
-            round_trip=0.875,
-            out_of_corpus=0.0625,
-            num_outside=3,
-            num_samples=48,
-            within=np.array([[0.9, 0.5], [0.8, 0.4]]),
-            between=np.array([[0.3, 0.1], [0.2, np.nan]]),
-        ),
+        backend_mse={name: 0.21, f"other {name}": 0.25},
+        provenance={"seed": "7", name: name},
+    )
+    return Page(
+        title=f"Tokens of {name}",
+        report=report,
+        outside=Outside(3, 48),
         curves={f"train_{name}": [(0, 1.0), (1, 0.5)]},
         gallery=(GalleryToken(category=name, level=0, code=3, num_samples=4, out_of=10, rollouts=(run, run)),),
         rollouts=(run,),
-        tree=Tree(
-            linkage=np.array([[0.0, 1.0, 0.2, 2.0]]), leaves=(name, "b"), groups=(0, 1), stability=0.9, scores={2: 0.5}
+        tree=ColumnTree(
+            linkage=((0.0, 1.0, 0.2, 2.0),), leaves=(name, "b"), groups=(0, 1), stability=0.9, scores={2: 0.5}
         ),
-        notes=(f"A note on {name}.",),
-        provenance={"seed": "7", name: name},
     )
 
 
@@ -146,48 +186,46 @@ def test_every_picture_is_described(page):
 
 def test_verdict_names_what_is_not_met_with_its_figure(page):
     text = words(page)
-    assert "1 of 3 thresholds are met on test rows." in text
-    assert "Not met: reconstruction MSE (0.234), orthogonality (not measured)." in text
-    assert text.count("not met") == 2
+    assert "1 of 5 thresholds are met on test rows." in text
+    assert "reconstruction MSE (0.200), utilization on training rows, lowest codebook (0.500)" in text
+    assert "orthogonality (not measured)." in text
+    assert text.count(" not met ") == 4
+    assert "chance alone gives about 0.250" in text
 
 
-def test_what_tokens_do_not_say_is_counted(page):
+def test_every_figure_of_every_split_stands_with_its_meaning(page):
     text = words(page)
-    assert "share all their tokens 25.0%" in text
-    assert "survive decoding and encoding again 87.5%" in text
-    assert "Samples unlike the corpus 6.2%" in text
-    assert "in the data set of this page 3 of 48" in text
+    for figure in SPLIT:
+        assert f"{figure.title} " in text
+        assert figure.note in text
+    assert "share all their tokens 25.0% 25.0% 25.0% they cannot" in text
+    assert "survive decoding and encoding again 87.5% not measured not measured 100 %" in text
+    assert "Samples unlike the corpus 6.2% not measured" in text
+    assert "3 of 48 samples are unlike the corpus" in text
     assert "agreement between realizations was not measured" not in text
 
 
 def test_all_thresholds_met_is_said_plainly():
-    met = tuple(replace(line, passed=True) for line in full().thresholds)
-    assert "All 3 thresholds are met on test rows." in words(render_page(replace(full(), thresholds=met)))
+    good = {"mse": 0.05, "orthogonality": 0.1, "usage": (usage("b", 0, 1.0, 1.0),) * 4}
+    assert "All 5 thresholds are met on test rows." in words(render_page(full(**good)))
 
 
 def test_tokenizer_is_compared_with_the_best_baseline_on_test_rows(page):
     text = words(page)
     assert "the tokenizer's error is 0.200 ; the best baseline, k-means spatial, has 0.250" in text
     assert "That is 20.0% less." in text
+    assert "this tokenizer (spatial) 6.0 0.200 0.210 0.100" in text
     assert "Also fitted with the same bits, and not kept: other spatial, 0.250." in text
 
 
 def test_worse_tokenizer_is_called_worse():
-    ours, mean, rival = full().coders
-    coders = (replace(ours, errors={"test": 0.3}), mean, rival)
-    assert "The tokenizer is 20.0% worse." in words(render_page(replace(full(), coders=coders)))
+    assert "The tokenizer is 20.0% worse." in words(render_page(full(mse=0.3)))
 
 
 def test_panels_without_data_say_so():
     text = words(render_page(BARE))
     for sentence in (
-        "No thresholds were checked",
-        "No coder has a figure to draw",
-        "No errors by category were recorded",
-        "The use of the codebooks was not recorded",
         "No training curves",
-        "No curve of error against bits was recorded",
-        "Nothing of this was measured",
         "The agreement between realizations was not measured",
         "No gallery",
         "No states were kept",
@@ -196,7 +234,7 @@ def test_panels_without_data_say_so():
         "No other backend was compared",
     ):
         assert sentence in text
-    assert "<svg" not in render_page(BARE)
+    assert render_page(BARE).count("<svg") == 4
 
 
 def test_token_whose_states_were_not_kept_says_so():
@@ -212,8 +250,7 @@ def test_gallery_names_token_and_systems(page):
 
 
 def test_split_that_was_judged_is_named():
-    content = replace(full(), judged_split="validation")
-    assert "thresholds are met on validation rows" in words(render_page(content))
+    assert "thresholds are met on validation rows" in words(render_page(replace(full(), split="validation")))
 
 
 def test_page_above_the_limit_is_refused():

@@ -100,7 +100,7 @@ def edit_manifest(folder, **changes):
         (lambda f: edit_manifest(f, format="spinlock checkpoint"), "is not the manifest of a tokenizer"),
         (
             lambda f: edit_manifest(f, format_version=1),
-            "has format version 1; this spinlock reads version 2: make the tokenizer anew",
+            "has format version 1; this spinlock reads version 3: make the tokenizer anew by `spinlock train-vqvae --config",
         ),
         (lambda f: (f / "manifest.json").write_text("["), "manifest.json is not JSON"),
         (lambda f: (f / "manifest.json").write_text("[" * 100_000), "is nested too deeply"),

@@ -5,8 +5,8 @@ from training_samples import CATEGORIES, FIT, MODEL, changed, quick_fit, sample_
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, NamesDifferError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.masked import masked_mse
 from spinlock.core.views import choose_rows
-from spinlock.training.data import masked_mse
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.spec import FitSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
@@ -15,7 +15,7 @@ from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 def validation_error(tokenizer):
     table = sample_table(rows=60, seed=7)
     x, mask = tokenizer.normalize(table)
-    return masked_mse(tokenizer.decode_normalized(tokenizer.encode(table)), x, mask)
+    return masked_mse(x, tokenizer.decode_normalized(tokenizer.encode(table)), mask)
 
 
 def same(first, second):

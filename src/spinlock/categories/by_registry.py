@@ -1,18 +1,8 @@
 """The semantic map: every column in the category that its feature was defined in."""
 
-from typing import NamedTuple
-
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import AGGREGATIONS, FeatureRegistry
-
-
-class CategoryCount(NamedTuple):
-    """How many features, and how many columns of them, a category holds."""
-
-    category: str
-    num_features: int
-    num_columns: int
 
 
 def semantic_categories(registry: FeatureRegistry) -> CategoryMap:
@@ -30,19 +20,6 @@ def semantic_categories(registry: FeatureRegistry) -> CategoryMap:
         raise InputError("a category map needs at least one feature; the registry has none.")
     _check_aggregations(registry)
     return CategoryMap.from_registry(registry)
-
-
-def category_counts(category_map: CategoryMap, registry: FeatureRegistry) -> tuple[CategoryCount, ...]:
-    """Features and columns of each category, in the order of the map: what the discovery prints.
-
-    Raises:
-        NamesDifferError: if the map was made for other columns than the registry's.
-    """
-    category_map.check_names(registry.names, whose="the feature registry")
-    return tuple(
-        CategoryCount(category, len({registry.specs[column].feature for column in columns}), len(columns))
-        for category, columns in category_map.group_indices.items()
-    )
 
 
 def _check_aggregations(registry: FeatureRegistry) -> None:

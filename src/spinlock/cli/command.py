@@ -1,4 +1,4 @@
-"""What every command has in common: how it talks, and how its result is printed."""
+"""A click command of a function: its common options, and its result printed."""
 
 import functools
 import logging
@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from spinlock.cli.options import debug_option, json_option, output_form, quiet_option, verbose_option
-from spinlock.cli.output import show, to_plain
+from spinlock.cli.output import show
+from spinlock.core.plain import to_plain
 
 Function = Callable[..., Any]
 

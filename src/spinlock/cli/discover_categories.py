@@ -40,9 +40,9 @@ def discover_categories(
     *, dataset: Path, feature_path: str, output: Path, method: str, seed: int, **bounds: int | float | None
 ) -> Any:
     """Group the features of a data set into categories and write the map that training takes."""
-    from spinlock.pipeline.clustering import ClusterBounds
+    from spinlock.categories.spec import ClusterSpec
     from spinlock.pipeline.discover_categories import discover_categories as run
 
     given: dict[str, Any] = {name: value for name, value in bounds.items() if value is not None}
-    limits = ClusterBounds(**given) if given else None
+    limits = ClusterSpec(**given) if given else None
     return run(dataset, output, feature_path=feature_path, method=method, bounds=limits, seed=seed)

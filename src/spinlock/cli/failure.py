@@ -1,4 +1,4 @@
-"""How a command that failed says so: one sentence, one exit code, a traceback only when it was asked for."""
+"""Failure of a command, as it is told: one sentence, one exit code, a traceback only when it was asked for."""
 
 import errno
 import re

@@ -1,4 +1,4 @@
-"""How far a stage is: a bar with rate and remaining time on a terminal, a line every ten seconds elsewhere."""
+"""Progress of a stage: a bar with rate and remaining time on a terminal, a line every ten seconds elsewhere."""
 
 import os
 import sys

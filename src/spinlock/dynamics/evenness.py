@@ -7,39 +7,14 @@ most what it is for independent points in the median.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from spinlock.core.dataset_report import SystemSampling
 from spinlock.core.errors import listed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SystemSampling:
-    """How evenly one system's space is filled.
-
-    Attributes:
-        num_draws: points in it.
-        num_dimensions: dimensions that are really sampled.
-        discrepancy: centred L2 discrepancy of the points; NaN without dimensions or points.
-        random_discrepancy: what independent uniform points have in the mean of their squares: the threshold.
-        max_correlation: largest |Pearson correlation| between two dimensions; NaN below 2 dimensions or 3 points.
-        random_correlation: its median for independent points: the threshold; NaN below 2 dimensions or 4 points.
-        is_balanced: whether the number of points is a power of two, at which Sobol points are balanced.
-        is_even: whether no figure is above its threshold; a figure that there is not counts as met.
-    """
-
-    num_draws: int
-    num_dimensions: int
-    discrepancy: float
-    random_discrepancy: float
-    max_correlation: float
-    random_correlation: float
-    is_balanced: bool
-    is_even: bool
 
 
 def evenness(points: Float[np.ndarray, "point dimension"]) -> SystemSampling:

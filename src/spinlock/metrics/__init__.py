@@ -1,27 +1,16 @@
 """Judge: pure functions of tensors, checked against independent references; one module an idea.
 
-reconstruction   errors and R² over present entries: per column, category, level prefix
+reconstruction   sums of errors over blocks of rows, and errors and R² from them: all columns, a category, a column
 usage            how much of every codebook is used, corrected for the number of rows; collisions
 stability        whether two realizations of one draw get the same tokens
 token_distance   how far apart two samples are, by tokens or by what they stand for
 rate             nominal bits, entropy, code length, level by level
-baselines        textbook coders at equal bits (coder, transform_coding, residual_kmeans)
+baselines        textbook coders at equal bits
+column_health    tails, halves that disagree, and noise of the columns of a feature table
 judge            all figures of one split
-report           the figures of all splits as one value, and the thresholds
 """
 
-from spinlock.metrics.baselines import BaselineFigures, fit_baselines, judge_baselines
-from spinlock.metrics.judge import judge_split
-from spinlock.metrics.report import Check, Report, SplitFigures
-from spinlock.metrics.usage import QuantizerUsage
+from spinlock.metrics.baselines import fit_baselines
+from spinlock.metrics.judge import ModelFigures, judge_split
 
-__all__ = [
-    "BaselineFigures",
-    "Check",
-    "QuantizerUsage",
-    "Report",
-    "SplitFigures",
-    "fit_baselines",
-    "judge_baselines",
-    "judge_split",
-]
+__all__ = ["ModelFigures", "fit_baselines", "judge_split"]

@@ -1,4 +1,4 @@
-"""How well the columns of a feature table behave: tails, halves that disagree, and noise against signal."""
+"""Health of the columns of a feature table: tails, halves that disagree, and noise against signal."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ FEWEST_ROWS = 20
 
 
 def tail_weights(values: Float[Tensor, "row column"]) -> Float64[np.ndarray, " column"]:
-    """How much of a column's spread the hundredth of its values that lies farthest out carries.
+    """Share of a column's spread that the hundredth of its values carries that lies farthest out.
 
     Σ (x - median)² over the most distant 1 % of the values (at least one of them) over the sum over all; in (0, 1]: .08 for a
     Gaussian, near 1 where a few values make the column. Above `HEAVY_TAIL` a mean or a standard deviation is about those few.

@@ -1,18 +1,19 @@
-"""All figures of one split from its rows, their reconstructions and their tokens."""
+"""All figures of one split from the sums of its errors and its tokens."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
+from spinlock.core.report import SplitFigures, TokenAgreement
 from spinlock.core.tokens import TokenTable
 from spinlock.metrics.rate import code_length_bits, entropy_bits_by_level, nominal_bits_by_level
-from spinlock.metrics.reconstruction import category_mse, category_r2, column_r2, masked_mse, pooled_r2, prefix_mse
-from spinlock.metrics.report import SplitFigures
-from spinlock.metrics.stability import TokenAgreement
+from spinlock.metrics.reconstruction import ErrorSums
 from spinlock.metrics.usage import collisions, level_gains, quantizer_usage
 
 
@@ -22,22 +23,19 @@ class ModelFigures:
 
     Attributes:
         orthogonality: correlation between categories.
-        informativeness: reconstruction error of the partial decoders.
         round_trip: share of tokens that re-encoding the decoded columns gives again.
         agreements: of tokens between realizations.
     """
 
     orthogonality: float = math.nan
-    informativeness: float = math.nan
     round_trip: float = math.nan
-    agreements: tuple[TokenAgreement, ...] = ()
+    agreements: Sequence[TokenAgreement] = ()
 
 
 def judge_split(
-    x: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-    prefixes: Sequence[Float[Tensor, "sample column"]],
+    errors: ErrorSums,
     *,
+    digests: Int64[Tensor, "sample 2"],
     tokens: TokenTable,
     train_tokens: TokenTable,
     category_map: CategoryMap,
@@ -46,38 +44,32 @@ def judge_split(
     """The figures of one split.
 
     Args:
-        x: normalised rows; what stands where `mask` is False is not looked at.
-        mask: True where a value is present.
-        prefixes: reconstructions of `x` from the first level, the first two, …, all levels.
+        errors: of the normalised rows, decoded from 0, 1, 2, …, all levels.
+        digests: `row_digests` of the normalised rows.
         tokens: of these rows.
-        train_tokens: of the training rows, whose code frequencies are the yardstick of use and code length.
+        train_tokens: of the training rows, whose code frequencies use and code length are held against.
         category_map: of the tokenizer.
         model: what only the caller can measure.
-        informativeness: likewise.
-        round_trip: share of tokens that re-encoding the decoded columns gives again; likewise.
-        agreements: of tokens between realizations; empty for not measured.
     """
-    nothing, complete = x.new_zeros(()).expand_as(x), prefixes[-1]
-    by_level = [category_mse(x, p, mask, category_map) for p in (nothing, *prefixes)]
-    errors = prefix_mse(x, prefixes, mask)
-    r2 = column_r2(x, complete, mask)
+    by_level, r2 = errors.mse(), errors.column_r2()
+    groups = {name: list(columns) for name, columns in category_map.group_indices.items()}
     return SplitFigures(
-        num_samples=len(x),
-        mse=masked_mse(x, complete, mask),
-        r2=pooled_r2(x, complete, mask),
-        mse_by_level=tuple(errors.tolist()),
-        level_gains=tuple(level_gains(errors).tolist()),
-        category_mse={name: tuple(level[name] for level in by_level) for name in category_map.categories},
-        category_r2=category_r2(x, complete, mask, category_map),
+        num_samples=errors.num_rows,
+        mse=by_level[-1],
+        r2=errors.r2(),
+        mse_by_level=by_level,
+        level_gains=tuple(level_gains(torch.tensor(by_level, dtype=torch.float64)).tolist()),
+        category_mse={name: errors.mse(columns) for name, columns in groups.items()},
+        category_r2={name: errors.r2(columns) for name, columns in groups.items()},
         column_r2=dict(zip(category_map.feature_names, r2.tolist(), strict=True)),
         usage=quantizer_usage(train_tokens, tokens),
         bits_by_level=nominal_bits_by_level(tokens.codebook_sizes),
         entropy_bits_by_level=entropy_bits_by_level(tokens),
-        collisions=collisions(tokens.codes, x),
+        collisions=collisions(tokens.codes, digests),
         code_length_bits=code_length_bits(train_tokens, tokens),
         orthogonality=model.orthogonality,
-        informativeness=model.informativeness,
+        informativeness=fmean(by_level[1:-1]) if len(by_level) > 2 else 0.0,
         out_of_corpus=math.nan if tokens.out_of_corpus is None else float(tokens.out_of_corpus.double().mean()),
         round_trip=model.round_trip,
-        agreements=model.agreements,
+        agreements=tuple(model.agreements),
     )

@@ -1,4 +1,4 @@
-"""What the tokens cost: bits by the size of the codebooks, and by how often each code comes."""
+"""Cost of tokens in bits: by the size of the codebooks, and by how often each code comes."""
 
 import math
 from dataclasses import replace

@@ -1,92 +1,94 @@
-"""How well tokens give the columns back: errors over the entries that are present, and nothing else.
+"""Errors of columns that tokens give back, over the entries that are present, and nothing else.
 
 `truth` and `prediction` are in the normalised space of a tokenizer unless said otherwise, where a column's training
 mean is 0 and its training variance 1, so that an MSE of 1 is what knowing nothing costs.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from spinlock.core.category_map import CategoryMap
+from spinlock.core.masked import masked_mse, squared_errors
 
 
-def squared_errors(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-) -> Float[Tensor, "sample column"]:
-    """(truth - prediction)² in float64, exactly 0 where `mask` is False, whatever stands there."""
-    return torch.where(mask, truth.double() - prediction.double(), 0.0).square()
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ErrorSums:
+    """Sums over rows that errors and explained shares are made of; those of blocks of rows add up to those of all.
 
-
-def masked_mse(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-) -> float:
-    """Mean squared error over the present entries; NaN where none is present."""
-    return float(squared_errors(truth, prediction, mask).sum() / mask.sum())
-
-
-def column_mse(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-) -> Float[Tensor, " column"]:
-    """Mean squared error of each column over its present entries; NaN for a column without any."""
-    return squared_errors(truth, prediction, mask).sum(0) / mask.sum(0)
-
-
-def column_r2(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-) -> Float[Tensor, " column"]:
-    """Explained share of each column's variance: 1 - Σ(x - x̂)² / Σ(x - x̄)², with x̄ the mean of these very rows.
-
-    1 is perfect, 0 as good as the mean of the rows that are judged, negative worse. NaN where the column does not vary.
+    Attributes:
+        num_rows: that were summed over.
+        count: present entries of each column.
+        mean: of each column.
+        spread: Σ(x - x̄)² of each column.
+        errors: Σ(x - x̂)² of each column, one row a prediction.
     """
-    total = _spread(truth, mask)
-    return torch.where(total > 0, 1.0 - squared_errors(truth, prediction, mask).sum(0) / total, torch.nan)
 
+    num_rows: int
+    count: Int[Tensor, " column"]
+    mean: Float64[Tensor, " column"]
+    spread: Float64[Tensor, " column"]
+    errors: Float64[Tensor, "prediction column"]
 
-def pooled_r2(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-) -> float:
-    """Explained share of the summed variance of all columns: 1 - ΣΣ(x - x̂)² / ΣΣ(x - x̄)²; NaN where nothing varies."""
-    total = float(_spread(truth, mask).sum())
-    return 1.0 - float(squared_errors(truth, prediction, mask).sum()) / total if total > 0 else float("nan")
+    @classmethod
+    def of(
+        cls,
+        truth: Float[Tensor, "sample column"],
+        predictions: Sequence[Float[Tensor, "sample column"]],
+        mask: Bool[Tensor, "sample column"],
+    ) -> "ErrorSums":
+        """The sums over some rows; what stands where `mask` is False is not looked at."""
+        x = torch.where(mask, truth.double(), 0.0)
+        count = mask.sum(0)
+        mean = x.sum(0) / count.clamp(min=1)
+        return cls(
+            num_rows=len(x),
+            count=count,
+            mean=mean,
+            spread=torch.where(mask, x - mean, 0.0).square().sum(0),
+            errors=torch.stack([squared_errors(truth, prediction, mask).sum(0) for prediction in predictions]),
+        )
 
+    def __add__(self, other: "ErrorSums") -> "ErrorSums":
+        """The sums over the rows of both.
 
-def category_mse(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-    category_map: CategoryMap,
-) -> dict[str, float]:
-    """Mean squared error over the present entries of each category's columns."""
-    return {
-        category: masked_mse(truth[:, list(columns)], prediction[:, list(columns)], mask[:, list(columns)])
-        for category, columns in category_map.group_indices.items()
-    }
+        Source: Chan, Golub & LeVeque 1983, Am. Stat. 37, 242, for the spread about the common mean.
+        """
+        count = self.count + other.count
+        share, shift = other.count / count.clamp(min=1), other.mean - self.mean
+        return ErrorSums(
+            num_rows=self.num_rows + other.num_rows,
+            count=count,
+            mean=self.mean + share * shift,
+            spread=self.spread + other.spread + self.count * share * shift.square(),
+            errors=self.errors + other.errors,
+        )
 
+    def mse(self, columns: list[int] | slice = slice(None)) -> tuple[float, ...]:
+        """Mean squared error over the present entries of some columns, one a prediction; NaN where none is present."""
+        return tuple((self.errors[:, columns].sum(1) / self.count[columns].sum()).tolist())
 
-def category_r2(
-    truth: Float[Tensor, "sample column"],
-    prediction: Float[Tensor, "sample column"],
-    mask: Bool[Tensor, "sample column"],
-    category_map: CategoryMap,
-) -> dict[str, float]:
-    """Pooled R² of each category's columns."""
-    return {
-        category: pooled_r2(truth[:, list(columns)], prediction[:, list(columns)], mask[:, list(columns)])
-        for category, columns in category_map.group_indices.items()
-    }
+    def r2(self, columns: list[int] | slice = slice(None)) -> float:
+        """Explained share of the summed variance of some columns by the last prediction; NaN where nothing varies.
+
+        1 - ΣΣ(x - x̂)² / ΣΣ(x - x̄)².
+        """
+        total = float(self._variation()[columns].sum())
+        return 1.0 - float(self.errors[-1, columns].sum()) / total if total > 0 else float("nan")
+
+    def column_r2(self) -> Float64[Tensor, " column"]:
+        """Explained share of each column's variance by the last prediction: 1 - Σ(x - x̂)² / Σ(x - x̄)².
+
+        1 is perfect, 0 as good as the mean of the rows that are judged, negative worse. NaN where the column does not vary.
+        """
+        total = self._variation()
+        return torch.where(total > 0, 1.0 - self.errors[-1] / total, torch.nan)
+
+    def _variation(self) -> Float64[Tensor, " column"]:
+        """The spread, where the round-off of a constant column counts as 0."""
+        return torch.where(self.spread > 1e-20 * self.count.clamp(min=1) * self.mean.square(), self.spread, 0.0)
 
 
 def prefix_mse(
@@ -103,12 +105,3 @@ def prefix_mse(
     """
     nothing = torch.zeros_like(truth)
     return torch.tensor([masked_mse(truth, p, mask) for p in (nothing, *prefixes)], dtype=torch.float64)
-
-
-def _spread(truth: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]) -> Float[Tensor, " column"]:
-    """Σ(x - x̄)² of each column over its present entries; round-off of a constant column counts as 0."""
-    x = torch.where(mask, truth.double(), 0.0)
-    count = mask.sum(0).clamp(min=1)
-    mean = x.sum(0) / count
-    spread = torch.where(mask, x - mean, 0.0).square().sum(0)
-    return torch.where(spread > 1e-20 * count * mean.square(), spread, 0.0)

@@ -1,34 +1,13 @@
-"""Do tokens say something about the system, or about one of its runs?"""
+"""Agreement of tokens between runs: whether they say something about the system, or about one of its runs."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 
 from spinlock.core.errors import InputError
+from spinlock.core.report import TokenAgreement
 from spinlock.core.tokens import TokenTable
 from spinlock.metrics.usage import code_counts
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenAgreement:
-    """How often one codebook gives two independent descriptions of a sample the same code.
-
-    Attributes:
-        category, level: which codebook.
-        num_samples: that have the category in both descriptions.
-        within: share of these samples whose two codes are equal.
-        between: the same for descriptions of two different samples: what chance gives.
-        corrected: (within - between) / (1 - between): 1 where a sample's codes always agree, 0 where they agree no more
-            often than those of two different samples (Cohen 1960, Educ. Psychol. Meas. 20, 37: kappa).
-    """
-
-    category: str
-    level: int
-    num_samples: int
-    within: float
-    between: float
-    corrected: float
 
 
 def token_agreements(first: TokenTable, second: TokenTable) -> tuple[TokenAgreement, ...]:

@@ -1,10 +1,10 @@
-"""How far apart two samples are, by their tokens or by what the tokens stand for.
+"""Distance between two samples by their tokens or by what the tokens stand for.
 
 Counting differing tokens (Hamming) gets worse with every level: fine tokens of neighbours differ as often as those of
 strangers. So levels are weighted by the error that they take off, or decoded columns are compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.core.tokens import MISSING
+
+_QUERIES_AT_ONCE, _SAMPLES_AT_ONCE = 256, 4096
 
 
 class Neighbors(NamedTuple):
@@ -100,8 +102,52 @@ def nearest(distances: Float[Tensor, "query sample"], *, num_neighbors: int) -> 
     Raises:
         InputError: if there are not that many samples.
     """
-    if not 1 <= num_neighbors <= distances.shape[1]:
-        raise InputError(f"`num_neighbors` must be between 1 and {distances.shape[1]}; got {num_neighbors}.")
-    ordered = torch.nan_to_num(distances, nan=torch.inf).sort(dim=1, stable=True)
-    rows = ordered.indices[:, :num_neighbors]
+    _check_count(num_neighbors, distances.shape[1])
+    known = torch.nan_to_num(distances, nan=torch.inf)
+    last = known.topk(num_neighbors, dim=1, largest=False).values.amax(1, keepdim=True)
+    # Of the samples at the last distance, as many as are still wanted, in their order.
+    closer, as_far = known < last, known == last
+    chosen = closer | (as_far & (as_far.cumsum(1) <= num_neighbors - closer.sum(1, keepdim=True)))
+    rows = chosen.nonzero()[:, 1].view(len(known), num_neighbors)
+    rows = rows.gather(1, known.gather(1, rows).sort(dim=1, stable=True).indices)
     return Neighbors(rows, distances.gather(1, rows))
+
+
+def nearest_of_blocks(
+    queries: Tensor, samples: Tensor, distance: Callable[[Tensor, Tensor], Tensor], *, num_neighbors: int
+) -> Neighbors:
+    """The `nearest` samples of each query, a block of both at a time: memory grows with neither.
+
+    Args:
+        queries: one a row.
+        samples: likewise.
+        distance: of some queries to some samples, (query, sample).
+        num_neighbors: of each query.
+
+    Raises:
+        InputError: if there are not that many samples.
+    """
+    _check_count(num_neighbors, len(samples))
+    found = [_nearest_of_some(part, samples, distance, num_neighbors) for part in queries.split(_QUERIES_AT_ONCE)]
+    return Neighbors(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def _nearest_of_some(
+    queries: Tensor, samples: Tensor, distance: Callable[[Tensor, Tensor], Tensor], num_neighbors: int
+) -> Neighbors:
+    rows = torch.empty((len(queries), 0), dtype=torch.long)
+    distances = torch.empty((len(queries), 0), dtype=torch.float64)
+    first = 0
+    for part in samples.split(_SAMPLES_AT_ONCE):
+        numbers = torch.arange(first, first + len(part)).expand(len(queries), -1)
+        known = torch.cat([distances, distance(queries, part)], dim=1)
+        # What was kept before has smaller row numbers, so the first of equals stays the first.
+        kept = nearest(known, num_neighbors=min(num_neighbors, known.shape[1]))
+        rows, distances = torch.cat([rows, numbers], dim=1).gather(1, kept.rows), kept.distances
+        first += len(part)
+    return Neighbors(rows, distances)
+
+
+def _check_count(num_neighbors: int, num_samples: int) -> None:
+    if not 1 <= num_neighbors <= num_samples:
+        raise InputError(f"`num_neighbors` must be between 1 and {num_samples}; got {num_neighbors}.")

@@ -1,48 +1,19 @@
-"""How much of a codebook is used, said so that a small held-out set cannot make it look worse, nor dead codes better."""
+"""Use of a codebook, said so that a small held-out set cannot make it look worse, nor dead codes better."""
 
+import hashlib
 import math
-from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int64, Shaped
 from torch import Tensor
 
+from spinlock.core.report import QuantizerUsage
 from spinlock.core.tokens import TokenTable
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuantizerUsage:
-    """How one codebook (a category at a level) is used.
-
-    Attributes:
-        category, level, num_codes: which codebook, and its size K.
-        rows_per_code: training rows that have this category, over K; below about 16 a codebook memorises.
-        dead_codes: codes that no training row uses.
-        used_train: fraction of the K codes that the training rows use.
-        perplexity: exp(entropy) of the code frequencies on the training rows, between 1 and K.
-        used_held_out: fraction of the K codes that the split's rows use.
-        corrected: distinct codes used by the split's rows over the number to expect of so many rows drawn with the
-            training frequencies (`corrected_utilization`); about 1 where the tokens of both are distributed alike.
-    """
-
-    category: str
-    level: int
-    num_codes: int
-    rows_per_code: float
-    dead_codes: int
-    used_train: float
-    perplexity: float
-    used_held_out: float
-    corrected: float
-
-    @property
-    def perplexity_share(self) -> float:
-        """Perplexity / K: 1 where all codes are equally frequent."""
-        return self.perplexity / self.num_codes
-
-
 def code_counts(codes: Int[Tensor, " sample"], num_codes: int) -> Int[Tensor, " code"]:
-    """How often each code came; absent tokens (-1) are left out."""
+    """Number of times that each code came; absent tokens (-1) are left out."""
     return torch.bincount(codes[codes >= 0].long(), minlength=num_codes)
 
 
@@ -89,7 +60,7 @@ def quantizer_usage(train: TokenTable, held_out: TokenTable) -> tuple[QuantizerU
     """The use of every codebook, category by category, coarse to fine.
 
     Args:
-        train: tokens of the training rows, whose frequencies are the yardstick.
+        train: tokens of the training rows, whose frequencies say what to expect.
         held_out: tokens of the rows that are judged; may be the training rows themselves.
     """
     usages = []
@@ -115,14 +86,14 @@ def quantizer_usage(train: TokenTable, held_out: TokenTable) -> tuple[QuantizerU
     return tuple(usages)
 
 
-def collisions(codes: Int[Tensor, "sample category level"], x: Float[Tensor, "sample column"]) -> float:
+def collisions(codes: Int[Tensor, "sample category level"], x: Shaped[Tensor, "sample column"]) -> float:
     """Share of distinct rows whose whole tuple of tokens is also that of a row with other columns; NaN without rows.
 
     Copies of a row must share their tokens, so only one of them is counted.
 
     Args:
         codes: tokens of the rows.
-        x: the rows themselves, the same value wherever one is missing.
+        x: the rows themselves, the same value wherever one is missing, or their `row_digests`.
     """
     if not len(codes):
         return math.nan
@@ -132,8 +103,15 @@ def collisions(codes: Int[Tensor, "sample category level"], x: Float[Tensor, "sa
     return int(counts[counts > 1].sum()) / len(firsts)
 
 
+def row_digests(x: Float[Tensor, "sample column"]) -> Int64[Tensor, "sample 2"]:
+    """128 bits that tell rows apart in place of their columns: equal for equal rows, different for others."""
+    rows = (x + 0.0).numpy()  # -0 equals 0
+    digests = b"".join(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    return torch.from_numpy(np.frombuffer(digests, dtype=np.int64).reshape(len(rows), 2).copy())
+
+
 def level_gains(errors: Float[Tensor, " prefix"]) -> Float[Tensor, " level"]:
-    """What each level takes off the error that was left: 1 - e_l / e_(l-1).
+    """Share of the error that was left which each level takes off: 1 - e_l / e_(l-1).
 
     A level that gains under 1 % on held-out rows memorises; a negative gain makes them worse.
 

@@ -1,4 +1,4 @@
-"""How the features of a data set are: which have no value and why, how noisy, heavy-tailed and stable they are."""
+"""Health of the features of a data set: which have no value and why, how noisy, heavy-tailed and stable they are."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class ColumnHealth:
     spread_ratio: float
 
     @property
-    def excuse(self) -> str | None:
+    def reason_for_none(self) -> str | None:
         """Why the column has no value at all, where that is by documentation and not by the states alone."""
         structural = {reason: count for reason, count in self.because.items() if reason != BY_VALUE}
         if self.missing < 1 or self.undocumented or not structural:
@@ -128,21 +128,21 @@ def frame_features(dataset: Dataset) -> FrameFeatures:
         count += (~np.isnan(flat)).sum(0)
         low, high = np.fmin(low, np.nanmin(flat, 0, initial=np.inf)), np.fmax(high, np.nanmax(flat, 0, initial=-np.inf))
     about = circumstances(dataset, has_operator=np.zeros(len(dataset), dtype=bool))
-    excused: Counter[str] = Counter()
+    by_definition: Counter[str] = Counter()
     missing, constant = [], []
     features = {feature.name: feature for feature in PER_TIMESTEP}
     for name, number, least, most in zip(names, count, low, high, strict=True):
         if number == 0:
             because = {r: held for r, held in reasons(dataset.registry()[name], about).items() if r != BY_VALUE}
             reason = next((reason for reason, holds in because.items() if holds.all()), None)
-            excused.update([reason] if reason else [])
+            by_definition.update([reason] if reason else [])
             missing += [] if reason else [name]
         elif most - least <= 1e-6 * max(abs(most), abs(least)):
             in_one_dimension = (
                 bool(about.is_narrow.all()) and name in features and is_fixed_in_one_dimension(features[name])
             )
             constant += [] if in_one_dimension else [name]
-    return FrameFeatures(tuple(missing), tuple(constant), excused)
+    return FrameFeatures(tuple(missing), tuple(constant), by_definition)
 
 
 def _rows(dataset: Dataset) -> Iterator[np.ndarray]:

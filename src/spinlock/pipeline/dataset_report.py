@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from spinlock.config.generate import GenerateConfig
+from spinlock.core.dataset_report import DatasetReport, SystemFigures, SystemSampling
+from spinlock.core.figures import SAMPLING
+from spinlock.core.plain import from_plain, to_plain
 from spinlock.core.rollout import Rollout
 from spinlock.core.seeds import stream
 from spinlock.core.threads import one_thread
@@ -20,9 +23,8 @@ from spinlock.dynamics.systems import SYSTEMS
 from spinlock.pipeline.gallery import picture_of
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of
-from spinlock.plots.content import GalleryRollout
-from spinlock.plots.dataset_content import Coverage, DatasetContent, SamplingLine, SystemLine
 from spinlock.plots.dataset_page import render_dataset_page
+from spinlock.plots.rollouts import GalleryRollout
 from spinlock.store.atomic import write_text
 from spinlock.store.dataset import Dataset, open_dataset
 
@@ -66,10 +68,10 @@ def dataset_report(dataset: Path, output: Path, *, progress: Progress = silent) 
     with open_dataset(dataset) as opened:
         config, difference = _made_from(opened)
         pictures, note = _pictures(opened, config, difference, progress)
-        content = _content(opened, config, title=dataset.name, pictures=pictures, note=note)
+        report = _report(opened, config)
     numbers = output.with_suffix(".json")
-    write_text(output, render_dataset_page(content))
-    write_text(numbers, json.dumps(_numbers(content), indent=1) + "\n")
+    write_text(output, render_dataset_page(report, title=dataset.name, rollouts=pictures, rollouts_note=note))
+    write_text(numbers, json.dumps(_numbers(report), indent=1) + "\n")
     shown = sum(map(len, pictures.values()))
     return WrittenDatasetReport(report=output, numbers=numbers, rollouts_shown=shown, rollouts_note=note)
 
@@ -140,40 +142,28 @@ def _caption(sample: int, rollout: Rollout) -> str:
     return " · ".join(words)
 
 
-def _content(
-    dataset: Dataset,
-    config: GenerateConfig | None,
-    *,
-    title: str,
-    pictures: Mapping[str, tuple[GalleryRollout, ...]],
-    note: str,
-) -> DatasetContent:
+def _report(dataset: Dataset, config: GenerateConfig | None) -> DatasetReport:
     about, quality = dataset.metadata, dataset.quality
-    names = tuple(dict.fromkeys(dataset.systems))
-    systems = np.array(dataset.systems)
-    starts = np.array(dataset.initial_conditions)
-    kinds = tuple(sorted({kind for kind in dataset.initial_conditions if kind}))
-    rows = {name: systems == name for name in names}
-    return DatasetContent(
-        title=title,
+    systems, starts = np.array(dataset.systems), np.array(dataset.initial_conditions)
+    rows = {name: systems == name for name in dict.fromkeys(dataset.systems)}
+    kinds = sorted({kind for kind in dataset.initial_conditions if kind})
+    return DatasetReport(
         facts={
             "samples": str(len(dataset)),
-            "systems": str(len(names)),
+            "systems": str(len(rows)),
             "realizations a sample": str(quality.valid.shape[1]),
             "saved states a realization": str(about.get("num_timesteps", "unknown")),
             "cells": " × ".join(map(str, dataset.numbers("inputs", 0).shape[-2:])),
             "realizations that diverged": str(int((~quality.valid & _present(dataset)).sum())),
         },
-        systems=tuple(_system_line(dataset, name, rows[name], pictures.get(name, ())) for name in names),
-        sampling=tuple(_sampling_lines(about.get("sampling_report") or {}, names)),
+        systems=tuple(_system_figures(dataset, name, chosen) for name, chosen in rows.items()),
+        sampling=_sampling(about.get("sampling_report") or {}, list(rows)),
         warnings=tuple(about.get("extra", {}).get("sampling_warnings", ())),
         policy=_policy(config),
-        coverage=tuple(_coverage(dataset, plan_of(config).spaces, rows)) if config else (),
-        kinds=kinds,
-        kind_counts=np.array([[np.sum(rows[name] & (starts == kind)) for kind in kinds] for name in names]).reshape(
-            len(names), len(kinds)
-        ),
-        rollouts_note=note,
+        coverage=dict(_coverage(dataset, plan_of(config).spaces, rows)) if config else {},
+        initial_conditions={
+            name: {kind: int(np.sum(chosen & (starts == kind))) for kind in kinds} for name, chosen in rows.items()
+        },
         provenance={
             "seed": str(about.get("seed", "unknown")),
             "made": str(about.get("created", "unknown")),
@@ -189,10 +179,10 @@ def _present(dataset: Dataset) -> np.ndarray:
     return np.arange(dataset.quality.valid.shape[1]) < dataset.numbers("extent")[:, :1]
 
 
-def _system_line(dataset: Dataset, name: str, rows: np.ndarray, pictures: tuple[GalleryRollout, ...]) -> SystemLine:
+def _system_figures(dataset: Dataset, name: str, rows: np.ndarray) -> SystemFigures:
     quality, present = dataset.quality, _present(dataset)[rows]
     documented = (type(SYSTEMS[name]()).__doc__ or "") if name in SYSTEMS else ""
-    return SystemLine(
+    return SystemFigures(
         name=name,
         what=documented.strip().partition("\n")[0],
         samples=int(rows.sum()),
@@ -201,29 +191,13 @@ def _system_line(dataset: Dataset, name: str, rows: np.ndarray, pictures: tuple[
         dead=int((quality.dead_at[rows] >= 0).sum()),
         frozen=int((quality.frozen_at[rows] >= 0).sum()),
         redrawn=int(np.count_nonzero(quality.redraws[rows])),
-        rollouts=pictures,
     )
 
 
-def _sampling_lines(report: Mapping[str, Any], systems: Sequence[str]) -> Iterator[SamplingLine]:
-    def number(figures: Mapping[str, Any], name: str) -> float:
-        value = figures.get(name)
-        return float("nan") if value is None else float(value)
-
-    for name in (*(name for name in systems if name in report), *(name for name in report if name not in systems)):
-        figures = report[name]
-        if isinstance(figures, Mapping):
-            yield SamplingLine(
-                name=name,
-                draws=int(figures.get("num_draws", 0)),
-                dimensions=int(figures.get("num_dimensions", 0)),
-                discrepancy=number(figures, "discrepancy"),
-                discrepancy_threshold=number(figures, "random_discrepancy"),
-                correlation=number(figures, "max_correlation"),
-                correlation_threshold=number(figures, "random_correlation"),
-                is_balanced=bool(figures.get("is_balanced")),
-                is_even=bool(figures.get("is_even")),
-            )
+def _sampling(stored: Mapping[str, Any], systems: Sequence[str]) -> dict[str, SystemSampling]:
+    """The stored figures, systems of the data set first; what this version does not read is left out."""
+    names = (*(name for name in systems if name in stored), *(name for name in stored if name not in systems))
+    return {name: from_plain(SystemSampling, stored[name]) for name in names if isinstance(stored[name], Mapping)}
 
 
 def _policy(config: GenerateConfig | None) -> str:
@@ -237,12 +211,12 @@ def _policy(config: GenerateConfig | None) -> str:
 
 def _coverage(
     dataset: Dataset, spaces: Mapping[str, SystemSpace], rows: Mapping[str, np.ndarray]
-) -> Iterator[Coverage]:
+) -> Iterator[tuple[str, dict[str, tuple[float, ...]]]]:
     """For every system the samples in each part of the range of each parameter, in the measure it was drawn in."""
     table = dataset.parameters
     places = {column.name: place for place, column in enumerate(table.columns)}
     for name, space in spaces.items():
-        labels, counts = [], []
+        counts: dict[str, tuple[float, ...]] = {}
         for parameter in space.parameters:
             place = places.get(f"{name}.{parameter.name}")
             if parameter.is_fixed or place is None or name not in rows:
@@ -252,14 +226,14 @@ def _coverage(
             values = [by_word[words[int(value)]] if words else value for value in stored.tolist()]
             if parameter.kind == "boolean":
                 values = [bool(value) for value in values]
-            counts.append(_histogram([parameter.interval(value) for value in values]))
-            labels.append(f"{parameter.name}  {_ends(parameter.low, parameter.high, parameter.choices)}")
-        if labels:
-            yield Coverage(system=name, labels=tuple(labels), counts=np.array(counts, dtype=float))
+            label = f"{parameter.name}  {_ends(parameter.low, parameter.high, parameter.choices)}"
+            counts[label] = tuple(_histogram([parameter.interval(value) for value in values]).tolist())
+        if counts:
+            yield name, counts
 
 
 def _histogram(intervals: Sequence[tuple[float, float]]) -> np.ndarray:
-    """How many intervals lie in each part of [0, 1]; one that covers several is shared among them."""
+    """Number of intervals that lie in each part of [0, 1]; one that covers several is shared among them."""
     edges = np.linspace(0.0, 1.0, PARTS + 1)
     counts = np.zeros(PARTS)
     for start, end in intervals:
@@ -274,28 +248,14 @@ def _ends(low: float | int, high: float | int, choices: Sequence[object]) -> str
     return " | ".join(map(str, choices)) if choices else f"{low:g} – {high:g}"
 
 
-def _numbers(content: DatasetContent) -> dict[str, Any]:
-    """The page's figures, without its pictures, as JSON has them."""
-
-    def plain(line: Any) -> dict[str, Any]:
-        return {
-            name: None if isinstance(value, float) and not np.isfinite(value) else value
-            for name, value in asdict(line).items()
-            if name != "rollouts"
-        }
-
-    return {
-        "facts": dict(content.facts),
-        "systems": [plain(line) for line in content.systems],
-        "sampling": [plain(line) for line in content.sampling],
-        "warnings": list(content.warnings),
-        "coverage": {
-            entry.system: dict(zip(entry.labels, entry.counts.round(3).tolist(), strict=True))
-            for entry in content.coverage
-        },
-        "initial_conditions": {
-            line.name: dict(zip(content.kinds, counts, strict=True))
-            for line, counts in zip(content.systems, content.kind_counts.tolist(), strict=True)
-        },
-        "provenance": dict(content.provenance),
+def _numbers(report: DatasetReport) -> dict[str, Any]:
+    """The report as JSON has it, sampling figures under the names that the page's table has."""
+    sampling = [
+        {"name": name} | {figure.name: getattr(figures, figure.attribute) for figure in SAMPLING}
+        for name, figures in report.sampling.items()
+    ]
+    coverage = {
+        name: {label: [round(count, 3) for count in counts] for label, counts in parts.items()}
+        for name, parts in report.coverage.items()
     }
+    return to_plain(report) | to_plain({"sampling": sampling, "coverage": coverage})

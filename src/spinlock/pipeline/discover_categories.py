@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from spinlock.categories.by_clustering import cluster_categories
 from spinlock.categories.by_registry import semantic_categories
+from spinlock.categories.spec import ClusterSpec
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureTable
-from spinlock.pipeline.clustering import ClusterBounds, cluster
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
 from spinlock.store.category_file import save_category_map
@@ -26,7 +27,7 @@ class CategoryRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discovery:
-    """What was found and where it was written.
+    """Categories that were found, and where they were written.
 
     Attributes:
         output: the JSON file.
@@ -49,7 +50,7 @@ def discover_categories(
     *,
     feature_path: str = AGGREGATED,
     method: str = "semantic",
-    bounds: ClusterBounds | None = None,
+    bounds: ClusterSpec | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Discovery:
@@ -70,14 +71,14 @@ def discover_categories(
         UsageError: if bounds are given for the semantic map.
     """
     if bounds is not None and method == "semantic":
-        names = listed(ClusterBounds.__dataclass_fields__)
+        names = listed(ClusterSpec.model_fields)
         raise UsageError(f"the method 'semantic' takes none of {names}; remove them, or choose the method 'auto'.")
     progress("discover categories", 0, 1)
     table = load_table(dataset, feature_path).table
     if method == "semantic":
         category_map, stability = semantic_categories(table.registry), None
     else:
-        found = cluster(table, bounds=bounds or ClusterBounds(), seed=seed)
+        found = cluster_categories(table, **(bounds or ClusterSpec()).model_dump(), seed=seed)
         category_map, stability = found.map, found.stability
     save_category_map(category_map, output)
     progress("discover categories", 1, 1)

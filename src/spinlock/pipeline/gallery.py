@@ -4,7 +4,8 @@ import torch
 
 from spinlock.core.rollout import Rollout
 from spinlock.core.tokens import TokenTable
-from spinlock.plots.content import GalleryRollout, GalleryToken
+from spinlock.plots.page import GalleryToken
+from spinlock.plots.rollouts import GalleryRollout
 from spinlock.store.dataset import Dataset
 
 ROLLOUTS_A_TOKEN = 6

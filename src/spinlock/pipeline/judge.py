@@ -1,103 +1,161 @@
 """All figures of a tokenizer on every split, beside baselines at equal bits: the `Report`."""
 
 import math
-from collections.abc import Mapping
-from statistics import fmean
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import chain
+from operator import add
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.report import CoderFigures, Report
 from spinlock.core.tokens import TokenTable
-from spinlock.metrics.baselines import fit_baselines, judge_baselines
+from spinlock.core.views import View
+from spinlock.metrics.baselines import Coder, fit_baselines, rows_to_fit
 from spinlock.metrics.judge import ModelFigures, judge_split
-from spinlock.metrics.reconstruction import masked_mse
-from spinlock.metrics.report import Report, SplitFigures
+from spinlock.metrics.reconstruction import ErrorSums
 from spinlock.metrics.stability import token_agreements
+from spinlock.metrics.usage import row_digests
 from spinlock.pipeline.realizations import Halves
 from spinlock.vqvae.losses import orthogonality
-from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
 def judge(
     tokenizer: FittedTokenizer,
-    tables: Mapping[str, FeatureTable],
+    tables: Mapping[str, View],
     *,
     backend_mse: Mapping[str, float],
     provenance: Mapping[str, str],
     seed: int,
     halves: Halves | None = None,
 ) -> Report:
-    """The report on a tokenizer.
+    """The report on a tokenizer, from rows that are gone through block by block.
+
+    Baselines are fitted to all training rows or, of more, to the 50 000 of `rows_to_fit`; orthogonality is measured on as many.
 
     Args:
         tokenizer: fitted on the rows of `tables["train"]`.
-        tables: split → rows; "train" is needed, as the yardstick of codebook use and to fit the baselines.
+        tables: split → rows; "train" is needed, for the frequencies of its codes and to fit the baselines.
         backend_mse: backend → validation error at equal bits.
         provenance: in words.
-        seed: of the baselines' starts.
+        seed: of the baselines' starts and, of many rows, of their choice.
         halves: descriptions of all samples but the training rows by halves of their realizations, where there are any.
     """
-    normalized = {name: tokenizer.normalize(table) for name, table in tables.items()}
-    tokens = {name: tokenizer.encode(table) for name, table in tables.items()}
     sizes = tokenizer.codebook_sizes
-    coders = fit_baselines(*normalized["train"], category_map=tokenizer.category_map, codebook_sizes=sizes, seed=seed)
+    train = tables["train"]
+    coders = fit_baselines(
+        *tokenizer.normalize(train.rows(rows_to_fit(len(train), seed=seed))),
+        category_map=tokenizer.category_map,
+        codebook_sizes=sizes,
+        seed=seed,
+    )
+    found = {
+        name: _gone_through(
+            tokenizer, view, coders, is_held_out=name != "train", halves=halves if name != "train" else None
+        )
+        for name, view in tables.items()
+    }
     return Report(
         splits={
-            name: figures_of(
-                tokenizer,
-                table,
-                tokens=tokens[name],
-                train_tokens=tokens["train"],
-                halves=None if halves is None or name == "train" else halves.of(tables[name].ids),
+            name: judge_split(
+                split.errors,
+                digests=split.digests,
+                tokens=split.tokens,
+                train_tokens=found["train"].tokens,
+                category_map=tokenizer.category_map,
+                model=ModelFigures(
+                    orthogonality=_orthogonality(tokenizer, split.tokens, seed=seed),
+                    round_trip=split.survived,
+                    agreements=token_agreements(*split.described) if split.described else (),
+                ),
             )
-            for name, table in normalized.items()
+            for name, split in found.items()
         },
         category_names=tokenizer.category_map.categories,
         codebook_sizes=tuple(tuple(int(size) for size in row) for row in sizes),
         bits=float(torch.log2(sizes.double()).sum()),
-        baselines=judge_baselines(coders, {name: (table.x, table.mask) for name, table in normalized.items()}),
+        baselines=tuple(
+            CoderFigures(
+                name=coder.name,
+                bits=coder.bits,
+                mse={name: split.coder_errors.mse()[number] for name, split in found.items()},
+            )
+            for number, coder in enumerate(coders)
+        ),
         backend=tokenizer.coder.name,
         backend_mse=dict(backend_mse),
         provenance=dict(provenance),
     )
 
 
-def figures_of(
-    tokenizer: FittedTokenizer,
-    table: Rows,
-    *,
-    tokens: TokenTable,
-    train_tokens: TokenTable,
-    halves: Halves | None = None,
-) -> SplitFigures:
-    """The figures of some rows and their tokens; the training rows' tokens are the yardstick of codebook use.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _GoneThrough:
+    """The part of a split that stays in memory once its rows were gone through.
 
-    What a second encoding costs is not spent on the training rows: their round trip and stability are not measured.
+    Attributes:
+        tokens: of all rows.
+        errors: of the tokenizer with 0, 1, 2, …, all levels.
+        coder_errors: of the baselines.
+        digests: of the normalised rows.
+        survived: share of the tokens that decoding and encoding again leaves the same; NaN where it was not measured.
+        described: tokens of both halves of the realizations; empty likewise.
     """
-    x, mask = table
-    levels = range(1, tokens.codes.shape[2] + 1)
-    prefixes = [tokenizer.decode_normalized(tokens, num_levels=level) for level in levels]
-    is_held_out = tokens is not train_tokens
-    partial = [masked_mse(x, prefix, mask) for prefix in prefixes[:-1]]
-    return judge_split(
-        x,
-        mask,
-        prefixes,
-        tokens=tokens,
-        train_tokens=train_tokens,
-        category_map=tokenizer.category_map,
-        model=ModelFigures(
-            orthogonality=float(orthogonality(tokenizer.embed(tokens))),
-            informativeness=fmean(partial) if partial else 0.0,
-            round_trip=_round_trip(tokenizer, tokens) if is_held_out else math.nan,
-            agreements=token_agreements(*map(tokenizer.encode, halves)) if halves and is_held_out else (),
-        ),
+
+    tokens: TokenTable
+    errors: ErrorSums
+    coder_errors: ErrorSums
+    digests: Int64[Tensor, "sample 2"]
+    survived: float
+    described: tuple[TokenTable, ...]
+
+
+def _gone_through(
+    tokenizer: FittedTokenizer, view: View, coders: Sequence[Coder], *, is_held_out: bool, halves: Halves | None
+) -> _GoneThrough:
+    """A split, block by block. A second encoding is not spent on the training rows."""
+    tokens, errors, coder_errors, digests = [], [], [], []
+    survived = present = 0
+    described: tuple[list[TokenTable], ...] = ([], [])
+    for block in view.blocks():
+        x, mask = tokenizer.normalize(block)
+        once = tokenizer.encode(block)
+        levels = range(1, once.codes.shape[2] + 1)
+        prefixes = [tokenizer.decode_normalized(once, num_levels=level) for level in levels]
+        tokens.append(once)
+        errors.append(ErrorSums.of(x, [torch.zeros_like(x), *prefixes], mask))
+        coder_errors.append(ErrorSums.of(x, [coder.reconstruct(x, mask) for coder in coders], mask))
+        digests.append(row_digests(x))
+        if is_held_out:
+            again = tokenizer.encode(tokenizer.decode(once))
+            survived += int(((again.codes == once.codes) & (once.codes >= 0)).sum())
+            present += int((once.codes >= 0).sum())
+        for parts, half in zip(described, halves.of(block.ids) if halves else (), strict=False):
+            parts.append(tokenizer.encode(half))
+    return _GoneThrough(
+        tokens=_one_table(tokens),
+        errors=reduce(add, errors),
+        coder_errors=reduce(add, coder_errors),
+        digests=torch.cat(digests),
+        survived=survived / present if present else math.nan,
+        described=tuple(_one_table(parts) for parts in described if parts),
     )
 
 
-def _round_trip(tokenizer: FittedTokenizer, tokens: TokenTable) -> float:
-    """Share of the tokens that come back when what they stand for is encoded; absent ones are not counted."""
-    again = tokenizer.encode(tokenizer.decode(tokens)).codes
-    present = tokens.codes >= 0
-    return float((again == tokens.codes)[present].double().mean())
+def _orthogonality(tokenizer: FittedTokenizer, tokens: TokenTable, *, seed: int) -> float:
+    chosen = tokens.codes[rows_to_fit(len(tokens.codes), seed=seed)]
+    some = TokenTable(codes=chosen, category_names=tokens.category_names, codebook_sizes=tokens.codebook_sizes)
+    return float(orthogonality(tokenizer.embed(some)))
+
+
+def _one_table(parts: Sequence[TokenTable]) -> TokenTable:
+    """The tokens of blocks, one after another."""
+    columns = {
+        name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
+        for name in ("codes", "distances", "out_of_corpus")
+    }
+    rows = {name: tuple(chain.from_iterable(getattr(part, name) for part in parts)) for name in ("ids", "groups")}
+    return replace(parts[0], **columns, **rows)

@@ -1,4 +1,4 @@
-"""How a stage says how far it is, without knowing who listens."""
+"""Progress of a stage, told without knowing who listens."""
 
 from typing import Protocol, runtime_checkable
 

@@ -12,7 +12,7 @@ from spinlock.store.dataset_paths import ARRAYS
 
 
 class Halves(NamedTuple):
-    """The same samples, row by row, described by disjoint realizations.
+    """Samples described twice, row by row, by disjoint realizations.
 
     Attributes:
         first: mean, std and cv of the first ⌊M / 2⌋ of M realizations; std and cv are missing where that is one.

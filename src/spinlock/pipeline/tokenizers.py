@@ -6,8 +6,13 @@ from pathlib import Path
 import torch
 
 from spinlock.core.errors import InputError, UsageError
+from spinlock.core.masked import squared_errors
+from spinlock.core.report import Report
 from spinlock.core.views import Selection, View
+from spinlock.pipeline.judge import judge
+from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import AGGREGATED, LoadedTable, load_table
+from spinlock.training.estimator import Tokenizer
 from spinlock.training.record import TrainingRecord, fingerprint
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
@@ -111,7 +116,50 @@ def mse_of(tokenizer: FittedTokenizer, view: View) -> float:
     total = count = 0.0
     for block in view.blocks():
         x, mask = tokenizer.normalize(block)
-        decoded = tokenizer.decode_normalized(tokenizer.encode(block))
-        total += float(torch.where(mask, decoded.double() - x.double(), 0.0).square().sum())
+        total += float(squared_errors(x, tokenizer.decode_normalized(tokenizer.encode(block)), mask).sum())
         count += float(mask.sum())
-    return total / max(count, 1.0)
+    return total / count
+
+
+def judged_again(
+    tokenizer: Tokenizer, loaded: LoadedTable, *, whose: str, split: str | None = None
+) -> tuple[Report, str]:
+    """The report on a tokenizer, made anew from rows, and the split that it is to be judged by.
+
+    Args:
+        tokenizer: fitted.
+        loaded: the data set that it was fitted to.
+        whose: its folder, for messages.
+        split: "train", "validation", "test" or "all"; the rows that are left to judge by when not given.
+
+    Raises:
+        UsageError: if the data set is another one, or has no rows of the split.
+    """
+    record = tokenizer.record_
+    if not is_own_data(loaded, record):
+        raise UsageError(
+            f"{loaded.path} is not the data set that {whose} was fitted to (their checksums differ), so it cannot be judged by it."
+        )
+    views = own_rows(loaded, record)
+    judged = split or judged_split(views, whose=whose)
+    if judged == "all":
+        views["all"] = loaded.table
+    if judged not in views:
+        raise UsageError(
+            f"{whose} has no {judged} rows to be judged by: {' and '.join(record.fitted_splits)} rows are those that it was "
+            f"fitted to; choose among {', '.join(views)} and all."
+        )
+    return report_on(tokenizer, views, loaded), judged
+
+
+def report_on(tokenizer: Tokenizer, views: Mapping[str, View], loaded: LoadedTable) -> Report:
+    """The report on a tokenizer, made anew from rows."""
+    record = tokenizer.record_
+    return judge(
+        tokenizer.tokenizer_,
+        views,
+        backend_mse=record.backend_mse,
+        provenance=provenance_of(record),
+        seed=record.seed,
+        halves=load_halves(loaded.path, loaded.table),
+    )

@@ -1,6 +1,5 @@
 """`spinlock train-vqvae`: from a data set and a configuration to a judged tokenizer in a folder."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,9 +8,10 @@ from typing import Any
 
 from spinlock.config.train import TrainConfig
 from spinlock.core.errors import InputError
+from spinlock.core.plain import to_plain
+from spinlock.core.report import Report
 from spinlock.core.threads import one_thread
-from spinlock.core.views import Selection, View, in_memory
-from spinlock.metrics.report import Report
+from spinlock.core.views import Selection, View
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import load_halves
@@ -84,14 +84,14 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     tokenizer.tokenizer_ = replace(fitted, provenance={**fitted.provenance, **kept})
     report = judge(
         tokenizer.tokenizer_,
-        {name: in_memory(rows) for name, rows in fitted_rows(views, record).items()},
+        fitted_rows(views, record),
         backend_mse=record.backend_mse,
         provenance=told | {"maps of columns": _maps(tokenizer)},
         seed=config.training.seed,
         halves=load_halves(loaded.path, loaded.table),
     )
     progress("judge", 1, 1)
-    tokenizer.record_ = replace(record, report=json.loads(report.to_json()))
+    tokenizer.record_ = replace(record, report=to_plain(report))
     tokenizer.save_pretrained(folder)
     return Trained(folder=folder, report=report)
 

@@ -9,15 +9,13 @@ from typing import Any
 from spinlock.core.errors import UsageError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.threads import one_thread
-from spinlock.core.views import View, in_memory
+from spinlock.core.views import View
 from spinlock.features.clean import Twin, degenerate_columns
-from spinlock.metrics.report import Report
+from spinlock.metrics.usage import row_digests
 from spinlock.pipeline.dataset_health import ColumnHealth, category_rows, column_health, frame_features
-from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.realizations import load_halves
-from spinlock.pipeline.tables import LoadedTable, load_table
-from spinlock.pipeline.tokenizers import is_own_data, judged_split, load_rows, own_rows, provenance_of
+from spinlock.pipeline.tables import load_table
+from spinlock.pipeline.tokenizers import is_own_data, judged_again, load_rows, own_rows, report_on
 from spinlock.pipeline.verdict import UNSEEN, verdict
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
@@ -88,7 +86,7 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     found = degenerate_columns(table.values, table.names)
     progress("look at the columns", 1, 1)
     by_name = {column.column: column for column in columns}
-    missing = (*(name for name in found.missing if by_name[name].excuse is None), *frames.missing)
+    missing = (*(name for name in found.missing if by_name[name].reason_for_none is None), *frames.missing)
     agreeing = _agreeing(table, found.constant)
     constant = (*(name for name in found.constant if name not in agreeing), *frames.constant)
     undocumented = tuple(
@@ -99,7 +97,7 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         problems=problems,
         samples=len(table),
         columns=len(table.names),
-        missing_by_definition=dict(Counter(column.excuse for column in columns if column.excuse)),
+        missing_by_definition=dict(Counter(column.reason_for_none for column in columns if column.reason_for_none)),
         constant_by_definition={"all realizations agree": len(agreeing)} if agreeing else {},
         missing=missing,
         undocumented=undocumented,
@@ -163,41 +161,20 @@ def validate(
     fitted = Tokenizer.from_pretrained(tokenizer)
     loaded = load_rows(dataset, fitted.record_)
     if is_own_data(loaded, fitted.record_):
-        views = own_rows(loaded, fitted.record_)
-        judged = split or judged_split(views, whose=str(tokenizer))
-        if judged == "all":
-            views["all"] = loaded.table
-        if judged not in views:
-            raise UsageError(
-                f"{tokenizer} has no {judged} rows to be judged by: {' and '.join(fitted.record_.fitted_splits)} rows are those "
-                f"that it was fitted to; choose among {', '.join(views)} and all."
-            )
-        return verdict(_judge_again(fitted, views, loaded, progress=progress), split=judged)
+        progress("judge", 0, 1)
+        report, judged = judged_again(fitted, loaded, whose=str(tokenizer), split=split)
+        progress("judge", 1, 1)
+        return verdict(report, split=judged)
     if split is not None:
         raise UsageError(
             f"{dataset} is not the data set that {tokenizer} was fitted to (their checksums differ), so it has no {split} "
             "rows; leave --split out to judge all of its rows, none of which were seen."
         )
     train = _training_rows(fitted.record_, training_dataset, names=(str(tokenizer), str(dataset)))
-    views = {"train": train, UNSEEN: loaded.table}
-    found = verdict(_judge_again(fitted, views, loaded, progress=progress), split=UNSEEN)
-    return {**found, "rows_equal_to_training_rows": _num_shared(train, loaded.table)}
-
-
-def _judge_again(tokenizer: Tokenizer, views: dict[str, View], loaded: LoadedTable, *, progress: Progress) -> Report:
-    """The report on a tokenizer, made anew from rows."""
     progress("judge", 0, 1)
-    record = tokenizer.record_
-    report = judge(
-        tokenizer.tokenizer_,
-        {name: in_memory(rows) for name, rows in views.items()},
-        backend_mse=record.backend_mse,
-        provenance=provenance_of(record),
-        seed=record.seed,
-        halves=load_halves(loaded.path, loaded.table),
-    )
+    report = report_on(fitted, {"train": train, UNSEEN: loaded.table}, loaded)
     progress("judge", 1, 1)
-    return report
+    return {**verdict(report, split=UNSEEN), "rows_equal_to_training_rows": _num_shared(train, loaded.table)}
 
 
 def _training_rows(record: TrainingRecord, path: Path | None, *, names: tuple[str, str]) -> View:
@@ -207,7 +184,7 @@ def _training_rows(record: TrainingRecord, path: Path | None, *, names: tuple[st
         raise UsageError(
             f"judging {names[0]} on {names[1]} needs the rows it was fitted to, for baselines and the use of codes, and "
             f"{'the file with them is not known' if source == Path() else f'{source} is not there'}; say where that data set is "
-            "by --training-dataset."
+            "now by --training-dataset."
         )
     loaded = load_rows(source, record)
     if not is_own_data(loaded, record):
@@ -220,5 +197,5 @@ def _training_rows(record: TrainingRecord, path: Path | None, *, names: tuple[st
 
 def _num_shared(train: View, judged: View) -> int:
     """Rows that are judged and equal a training row in every column, to the last bit."""
-    seen = {hash(row.tobytes()) for block in train.blocks() for row in block.values.numpy()}
-    return sum(hash(row.tobytes()) in seen for block in judged.blocks() for row in block.values.numpy())
+    seen = {tuple(row) for block in train.blocks() for row in row_digests(block.values).tolist()}
+    return sum(tuple(row) in seen for block in judged.blocks() for row in row_digests(block.values).tolist())

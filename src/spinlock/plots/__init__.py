@@ -1,14 +1,14 @@
-"""Show: figures from plain values, and the report page; knows no file and no model.
+"""Show: figures from plain values, and the report pages; knows no file and no model.
 
-theme, images            the look; figures as SVG, PNG and addresses that hold them
-training_curves, usage_heatmap, reconstruction_bars, coder_dots, dendrogram, rollouts
+theme, images            the look; figures as SVG and addresses that hold pictures
+training_curves, usage_heatmap, reconstruction_bars, coder_dots, rate_curve, dendrogram, coverage, rollouts
                          one figure each
-content, page            what a report says, and the static page that says it
-coverage, dataset_content, dataset_page
-                         the same for a data set without a tokenizer
+static_page              what every page keeps to
+page, dataset_page       a tokenizer's report and a data set's as pages
 """
 
-from spinlock.plots.content import CoderLine, GalleryRollout, GalleryToken, PageContent, ThresholdLine, Tree
-from spinlock.plots.page import render_page
+from spinlock.plots.dataset_page import render_dataset_page
+from spinlock.plots.page import GalleryToken, Outside, Page, render_page
+from spinlock.plots.rollouts import GalleryRollout
 
-__all__ = ["CoderLine", "GalleryRollout", "GalleryToken", "PageContent", "ThresholdLine", "Tree", "render_page"]
+__all__ = ["GalleryRollout", "GalleryToken", "Outside", "Page", "render_dataset_page", "render_page"]

@@ -1,60 +1,60 @@
-"""The page on a data set: no script, nothing loaded from elsewhere, the same bytes on every run."""
+"""The page on a data set without a tokenizer: its report drawn and put into words, with rollouts of every system."""
 
-import math
+from collections.abc import Mapping
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+import numpy as np
 
-from spinlock.core.errors import InputError
+from spinlock.core import figures
+from spinlock.core.dataset_report import DatasetReport
 from spinlock.plots.coverage import coverage_strips, kind_heatmap
-from spinlock.plots.dataset_content import DatasetContent
-from spinlock.plots.images import to_page_svg
-from spinlock.plots.page import MAX_BYTES, breakable, figure_text, picture
+from spinlock.plots.rollouts import GalleryRollout
+from spinlock.plots.static_page import MAX_BYTES, drawing, render
 
 
-def render_dataset_page(content: DatasetContent, *, max_bytes: int = MAX_BYTES) -> str:
-    """The page as HTML; every word that comes from data is escaped.
+def render_dataset_page(
+    report: DatasetReport,
+    *,
+    title: str,
+    rollouts: Mapping[str, tuple[GalleryRollout, ...]],
+    rollouts_note: str,
+    max_bytes: int = MAX_BYTES,
+) -> str:
+    """The page as HTML.
+
+    Args:
+        report: its figures.
+        title: of the page.
+        rollouts: system → some of its samples, drawn at random.
+        rollouts_note: where they come from, or why there are none.
+        max_bytes: of the page.
 
     Raises:
         InputError: if the page would be larger than `max_bytes`.
     """
-    environment = Environment(
-        loader=PackageLoader("spinlock.plots", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = figure_text
-    environment.filters["breakable"] = breakable
-    environment.filters["share"] = lambda part, whole: f"{part / whole:.1%}" if whole else "none"
-    environment.tests["known"] = lambda value: value is not None and math.isfinite(value)
-    page = environment.get_template("dataset_page.html.j2").render(
-        content=content,
-        pictures=[[picture(rollout) for rollout in system.rollouts] for system in content.systems],
-        coverage=[
-            Markup(  # noqa: S704  matplotlib escapes every text in it
-                to_page_svg(
-                    coverage_strips(entry.counts, entry.labels),
-                    name=f"coverage-{number}",
-                    description=f"Strips: which parts of the ranges of {entry.system} were drawn how often.",
-                )
-            )
-            for number, entry in enumerate(content.coverage)
-        ],
-        kinds=Markup(  # noqa: S704  matplotlib escapes every text in it
-            to_page_svg(
-                kind_heatmap(content.kind_counts, [system.name for system in content.systems], content.kinds),
-                name="kinds",
-                description="Heat map: samples of each system by kind of frame 0, with the number in every cell.",
-            )
+    coverage = {
+        system: drawing(
+            coverage_strips(np.array(list(parts.values())), list(parts)),
+            name=f"coverage-{number}",
+            description=f"Strips: which parts of the ranges of {system} were drawn how often.",
         )
-        if content.kinds
+        for number, (system, parts) in enumerate(report.coverage.items())
+    }
+    kinds = list(dict.fromkeys(kind for counts in report.initial_conditions.values() for kind in counts))
+    counts = np.array([list(counts.values()) for counts in report.initial_conditions.values()])
+    return render(
+        "dataset_page.html.j2",
+        max_bytes=max_bytes,
+        title=title,
+        report=report,
+        sampling=figures.SAMPLING,
+        rollouts=rollouts,
+        rollouts_note=rollouts_note,
+        coverage=coverage,
+        kinds=drawing(
+            kind_heatmap(counts, list(report.initial_conditions), kinds),
+            name="kinds",
+            description="Heat map: samples of each system by kind of frame 0, with the number in every cell.",
+        )
+        if kinds
         else None,
     )
-    size = len(page.encode())
-    if size > max_bytes:
-        raise InputError(
-            f"the page would take {size / 1e6:.1f} MB, at most {max_bytes / 1e6:g} MB are allowed; show fewer rollouts."
-        )
-    return page

@@ -1,4 +1,4 @@
-"""Figures as text and bytes that are the same on every run."""
+"""Figures as SVG, the same text on every run, and bytes as addresses that hold them."""
 
 import base64
 import io
@@ -6,7 +6,6 @@ import re
 import warnings
 
 from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -42,15 +41,6 @@ def to_page_svg(figure: Figure, *, name: str, description: str) -> str:
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
     svg = svg.replace("'DejaVu Sans'", "var(--font)")
     return svg.replace("<svg ", f'<svg role="img" aria-label="{_attribute(description)}" ', 1)
-
-
-def to_png(figure: Figure, *, dpi: int = 144) -> bytes:
-    """The figure as PNG bytes, the same on every run."""
-    buffer = io.BytesIO()
-    with rc_context(STYLE):
-        FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def data_uri(content: bytes, media_type: str) -> str:

@@ -1,200 +1,192 @@
-"""The report as one static HTML page: no script, nothing loaded from elsewhere, the same bytes on every run."""
+"""The page on a tokenizer: its report drawn and put into words, with rollouts that carry its tokens."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from spinlock.core.errors import InputError
+from spinlock.core import figures
+from spinlock.core.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, ColumnTree, Report, SplitFigures
 from spinlock.plots.coder_dots import coder_dots
-from spinlock.plots.content import CoderLine, GalleryRollout, PageContent
 from spinlock.plots.dendrogram import dendrogram
-from spinlock.plots.images import data_uri, to_page_svg
 from spinlock.plots.rate_curve import rate_curve
 from spinlock.plots.reconstruction_bars import reconstruction_bars
-from spinlock.plots.rollouts import animation, contact_sheet, still
-from spinlock.plots.training_curves import training_curves
+from spinlock.plots.rollouts import GalleryRollout, contact_sheet
+from spinlock.plots.static_page import MAX_BYTES, drawing, render
+from spinlock.plots.training_curves import Points, training_curves
 from spinlock.plots.usage_heatmap import usage_heatmap
 
-MAX_BYTES = 5_000_000
-SPLIT_WORDS = {"train": "training", "validation": "validation", "test": "test"}
+SPLIT_WORDS = {"test": "test", "validation": "validation", "train": "training"}
+"""Splits in the order of a table, and what a page calls them."""
 
 
-class Picture(NamedTuple):
-    """An animation and its last frame, for readers who asked for less motion, as addresses that hold them."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GalleryToken:
+    """Rollouts that carry one token.
 
-    animation: str
-    still: str
+    Attributes:
+        category, level, code: the token.
+        num_samples: that carry it.
+        out_of: samples that were tokenized.
+        rollouts: a handful of them.
+    """
+
+    category: str
+    level: int
+    code: int
+    num_samples: int
+    out_of: int
+    rollouts: tuple[GalleryRollout, ...]
 
 
-def render_page(content: PageContent, *, max_bytes: int = MAX_BYTES) -> str:
-    """The page as HTML.
+class Outside(NamedTuple):
+    """Samples of the page's data set that are unlike the corpus, and all of them."""
 
-    Every word that comes from data is escaped; a content security policy forbids scripts and outside addresses; a
-    panel without data says so in place of a figure.
+    num_outside: int
+    num_samples: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Page:
+    """A page on a tokenizer before it is drawn; where something is not there, the page says so.
+
+    Attributes:
+        title: of the page.
+        report: its figures.
+        split: which rows the verdict, the bars and the use are about.
+        outside: samples unlike the corpus; None where there is no boundary.
+        curves: figures over training, name → (epoch, value) pairs.
+        gallery: tokens and the rollouts that carry them.
+        rollouts: samples for the sheet of still frames.
+        tree: of the automatic grouping.
+    """
+
+    title: str
+    report: Report
+    split: str = "test"
+    outside: Outside | None = None
+    curves: Mapping[str, Points] = field(default_factory=dict)
+    gallery: tuple[GalleryToken, ...] = ()
+    rollouts: tuple[GalleryRollout, ...] = ()
+    tree: ColumnTree | None = None
+
+    @property
+    def figures(self) -> SplitFigures:
+        """Of the split that is judged."""
+        return self.report.figures(self.split)
+
+
+def render_page(page: Page, *, max_bytes: int = MAX_BYTES) -> str:
+    """The page as HTML; a panel without data says so in place of a figure.
 
     Raises:
-        InputError: if the page would be larger than `max_bytes`, naming what to show less of.
+        InputError: if the page would be larger than `max_bytes`.
     """
-    environment = Environment(
-        loader=PackageLoader("spinlock.plots", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = figure_text
-    environment.filters["breakable"] = breakable
-    environment.filters["percent"] = lambda value: "not measured" if not math.isfinite(value) else f"{value:.1%}"
-    ours = next((coder for coder in content.coders if coder.is_ours), None)
-    page = environment.get_template("page.html.j2").render(
-        content=content,
-        ours=ours,
-        rival=_best_rival(content),
-        losers={name: error for name, error in content.backend_errors.items() if name != content.backend},
-        splits=[split for split in ("train", "validation", "test") if any(split in c.errors for c in content.coders)],
-        split_words=SPLIT_WORDS,
-        num_passed=sum(line.passed for line in content.thresholds),
-        figures={name: _drawn(content, name, draw) for name, draw in FIGURES.items()},
-        pictures=[[picture(rollout) for rollout in token.rollouts] for token in content.gallery],
-    )
-    size = len(page.encode())
-    if size > max_bytes:
-        raise InputError(
-            f"the report page would take {size / 1e6:.1f} MB, at most {max_bytes / 1e6:g} MB are allowed; show fewer tokens or rollouts."
-        )
-    return page
-
-
-def figure_text(value: float | None) -> str:
-    """A number for reading: four significant digits at most, "not measured" for NaN and None."""
-    return (
-        "not measured"
-        if value is None or not math.isfinite(value)
-        else f"{value:.3g}"
-        if abs(value) < 0.1
-        else f"{value:.3f}"
+    drawn = {name: draw(page) for name, (draw, _) in DRAWINGS.items()}
+    return render(
+        "page.html.j2",
+        max_bytes=max_bytes,
+        title=page.title,
+        page=page,
+        report=page.report,
+        judged=SPLIT_WORDS.get(page.split, page.split),
+        splits={name: words for name, words in SPLIT_WORDS.items() if name in page.report.splits},
+        tables=figures,
+        drawings={
+            name: None if figure is None else drawing(figure, name=name, description=DRAWINGS[name][1])
+            for name, figure in drawn.items()
+        },
     )
 
 
-def breakable(name: str) -> Markup:
-    """The name, escaped, with places after underscores where a narrow column may break it."""
-    return Markup("_<wbr>").join(name.split("_"))
-
-
-def _best_rival(content: PageContent) -> CoderLine | None:
-    """The coder with the lowest error on the judged split that is not the tokenizer itself."""
-    judged = content.judged_split
-    rivals = [c for c in content.coders if not c.is_ours and math.isfinite(c.errors.get(judged, math.nan))]
-    return min(rivals, key=lambda coder: coder.errors[judged], default=None)
-
-
-def picture(rollout: GalleryRollout) -> Picture:
-    """A rollout as an animation and its last frame."""
-    return Picture(data_uri(animation(rollout.frames), "image/webp"), data_uri(still(rollout.frames), "image/webp"))
-
-
-class _Plan(NamedTuple):
-    """How a figure is drawn, when there is data for it, and what it shows in words."""
-
-    draw: Callable[[PageContent], Figure]
-    is_there: Callable[[PageContent], bool]
-    description: str
-
-
-def _drawn(content: PageContent, name: str, plan: _Plan) -> Markup | None:
-    """The figure as safe markup (matplotlib escapes every text in it), or None without data."""
-    if not plan.is_there(content):
-        return None
-    return Markup(to_page_svg(plan.draw(content), name=name, description=plan.description))  # noqa: S704
-
-
-def _coders(content: PageContent) -> Figure:
+def _coders(page: Page) -> Figure:
+    coders = page.report.coders
     return coder_dots(
-        {coder.name: coder.errors for coder in content.coders},
-        highlighted=[coder.name for coder in content.coders if coder.is_ours],
-        threshold=content.mse_threshold,
+        {coder.name: coder.mse for coder in coders}, highlighted=[coders[0].name], threshold=MSE_THRESHOLD
     )
 
 
-def _bars(content: PageContent) -> Figure:
-    errors = content.category_errors
-    if errors is None:
-        raise ValueError("`category_errors` must be there to be drawn.")
-    judged, rival = content.judged_split, _best_rival(content)
-    lines = {"best baseline": rival.errors[judged]} if rival else {}
-    return reconstruction_bars(errors, content.category_names, lines=lines, threshold=content.mse_threshold)
+def _bars(page: Page) -> Figure:
+    names, rival = page.report.category_names, page.report.best_baseline(page.split)
+    errors = np.array([page.figures.category_mse[name][1:] for name in names])
+    lines = {"best baseline": rival.mse[page.split]} if rival else {}
+    return reconstruction_bars(errors, names, lines=lines, threshold=MSE_THRESHOLD)
 
 
-def _usage(content: PageContent) -> Figure:
-    panels = {"used on training rows": content.used_train, "used on held-out rows, corrected": content.used_corrected}
-    known = {title: values for title, values in panels.items() if values is not None}
-    return usage_heatmap(known, content.category_names, threshold=content.utilization_threshold)
+def _usage(page: Page) -> Figure:
+    usage, names = page.figures.usage, page.report.category_names
+    panels = {
+        "used on training rows": _by_level(usage, "used_train", names),
+        "used on held-out rows, corrected": _by_level(usage, "corrected", names),
+    }
+    return usage_heatmap(panels, names, threshold=UTILIZATION_THRESHOLD)
 
 
-def _rate(content: PageContent) -> Figure:
-    others = {c.name: (c.bits, c.errors.get(content.judged_split, math.nan)) for c in content.coders if not c.is_ours}
-    return rate_curve(content.rate_curves, coders=others, threshold=content.mse_threshold)
+def _rate(page: Page) -> Figure:
+    others = {c.name: (c.bits, c.mse.get(page.split, np.nan)) for c in page.report.baselines}
+    curves = {}
+    for name in (name for name in dict.fromkeys((page.split, "train")) if name in page.report.splits):
+        split = page.report.figures(name)
+        curves[f"{name} rows"] = tuple(zip(split.bits_by_level[1:], split.mse_by_level[1:], strict=True))
+    return rate_curve(curves, coders=others, threshold=MSE_THRESHOLD)
 
 
-def _agreement(content: PageContent) -> Figure:
-    doubts = content.doubts
-    if doubts is None or doubts.within is None or doubts.between is None:
-        raise ValueError("the agreement must be there to be drawn.")
-    panels = {"the same sample, other runs": doubts.within, "two different samples": doubts.between}
-    return usage_heatmap(panels, content.category_names)
+def _agreement(page: Page) -> Figure | None:
+    measured, names = page.figures.agreements, page.report.category_names
+    if not measured:
+        return None
+    panels = {
+        "the same sample, other runs": _by_level(measured, "within", names),
+        "two different samples": _by_level(measured, "between", names),
+    }
+    return usage_heatmap(panels, names)
 
 
-def _tree(content: PageContent) -> Figure:
-    if content.tree is None:
-        raise ValueError("`tree` must be there to be drawn.")
-    return dendrogram(content.tree.linkage, content.tree.leaves, groups=content.tree.groups)
+def _by_level(
+    records: tuple[object, ...], attribute: str, names: tuple[str, ...]
+) -> Float[np.ndarray, "category level"]:
+    """One figure of every codebook."""
+    return np.array(list(map(attrgetter(attribute), records))).reshape(len(names), -1)
 
 
-def _sheet(content: PageContent) -> Figure:
-    return contact_sheet([r.frames for r in content.rollouts], [r.title for r in content.rollouts])
+def _curves(page: Page) -> Figure | None:
+    return training_curves(page.curves) if any(len(points) for points in page.curves.values()) else None
 
 
-FIGURES = {
-    "coders": _Plan(
+def _sheet(page: Page) -> Figure | None:
+    runs = page.rollouts
+    return contact_sheet([run.frames for run in runs], [run.title for run in runs]) if runs else None
+
+
+def _tree(page: Page) -> Figure | None:
+    tree = page.tree
+    return dendrogram(np.array(tree.linkage), tree.leaves, groups=tree.groups) if tree and tree.linkage else None
+
+
+DRAWINGS: dict[str, tuple[Callable[[Page], Figure | None], str]] = {
+    "coders": (
         _coders,
-        lambda c: any(value > 0 for coder in c.coders for value in coder.errors.values()),
         "Dot plot: mean squared error of the tokenizer and of every baseline, for each split. The table below has the numbers.",
     ),
-    "bars": _Plan(
+    "bars": (
         _bars,
-        lambda c: c.category_errors is not None,
         "Bar chart: mean squared error of every category after one, two and all levels of tokens. The table below has the numbers.",
     ),
-    "usage": _Plan(
-        _usage,
-        lambda c: c.used_train is not None or c.used_corrected is not None,
-        "Heat map: how much of every codebook is used, with a number in every cell.",
-    ),
-    "rate": _Plan(
+    "usage": (_usage, "Heat map: how much of every codebook is used, with a number in every cell."),
+    "rate": (
         _rate,
-        lambda c: bool(c.rate_curves),
         "Line chart: mean squared error against bits, level by level, with every baseline as a dot. The tables have the numbers.",
     ),
-    "agreement": _Plan(
+    "agreement": (
         _agreement,
-        lambda c: c.doubts is not None and c.doubts.within is not None and c.doubts.between is not None,
         "Heat map: how often two descriptions get the same code, for one sample and for two, with a number in every cell.",
     ),
-    "curves": _Plan(
-        lambda c: training_curves(c.curves),
-        lambda c: any(len(points) for points in c.curves.values()),
-        "Line charts: figures over the epochs of training.",
-    ),
-    "sheet": _Plan(
-        _sheet, lambda c: bool(c.rollouts), "Contact sheet: frames of simulated rollouts, time from left to right."
-    ),
-    "tree": _Plan(
-        _tree,
-        lambda c: c.tree is not None and len(c.tree.linkage) > 0,
-        "Dendrogram: which feature columns were grouped, and at which distance.",
-    ),
+    "curves": (_curves, "Line charts: figures over the epochs of training."),
+    "sheet": (_sheet, "Contact sheet: frames of simulated rollouts, time from left to right."),
+    "tree": (_tree, "Dendrogram: which feature columns were grouped, and at which distance."),
 }
+"""Name in the template → how it is drawn from a page (None without data), and what it shows in words."""

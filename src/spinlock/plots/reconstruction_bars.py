@@ -1,4 +1,4 @@
-"""What is left of every category's variance after each level, and where coders of as many bits end."""
+"""Bars of the share of every category's variance that is left after each level, with coders of as many bits as lines."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

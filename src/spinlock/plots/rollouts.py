@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -16,6 +17,21 @@ MAX_FRAMES = 20
 _LOSSLESS_UP_TO = 24_000
 _COLOURS = "magma"
 _CELL, _TITLE_HEIGHT = 0.95, 0.28
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class GalleryRollout:
+    """One channel of one realization, to be shown as an animation.
+
+    Attributes:
+        title: for example the system's name.
+        caption: what tells it from others, for example the sample's id.
+        frames: real values.
+    """
+
+    title: str
+    caption: str
+    frames: Float[np.ndarray, "time height width"]
 
 
 def coloured(frames: Float[np.ndarray, "time height width"]) -> UInt8[np.ndarray, "time height width 3"]:

@@ -1,4 +1,4 @@
-"""How much of every codebook is used, category by level."""
+"""Use of every codebook, category by level, as a heat map."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
+from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import torch_stream
 from spinlock.training.spec import FitSpec
 from spinlock.vqvae.coder import ROWS_AT_ONCE, Coder
@@ -89,14 +90,6 @@ class TrainingData:
         return TrainingData(train=rows, validation=rows, packing=self.packing, spec=self.spec)
 
 
-def masked_mse(
-    decoded: Float[Tensor, "sample column"], x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
-) -> float:
-    """Mean of (decoded - x)² over the entries that are present."""
-    errors = torch.where(mask, decoded.double() - x.double(), 0.0)
-    return float(errors.square().sum() / mask.sum().clamp(min=1))
-
-
 def encoded(coder: Coder, rows: Rows, *, packing: Packing) -> Int[Tensor, "sample category level"]:
     """Codes of rows, block by block."""
     blocks = zip(rows.x.split(ROWS_AT_ONCE), rows.mask.split(ROWS_AT_ONCE), strict=True)
@@ -107,4 +100,4 @@ def reconstruction_mse(coder: Coder, rows: Rows, *, packing: Packing) -> float:
     """Mean squared error of a coder in standardised units, over the entries that are present."""
     codes = encoded(coder, rows, packing=packing)
     decoded = [packing.unpack(coder.decode(part)) for part in codes.split(ROWS_AT_ONCE)]
-    return masked_mse(torch.cat(decoded), *rows)
+    return masked_mse(rows.x, torch.cat(decoded), rows.mask)

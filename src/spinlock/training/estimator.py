@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from spinlock.categories.by_clustering import cluster_categories
+from spinlock.categories.spec import ClusterSpec
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
 from spinlock.core.feature_table import FeatureTable
@@ -277,13 +278,8 @@ class Tokenizer(BaseEstimator):
             return given, None
         if fit.category_assignment is None:
             return CategoryMap.from_registry(train.registry), None
-        found = cluster_categories(
-            in_memory(train),
-            max_clusters=fit.max_clusters,
-            min_features_per_category=fit.min_features_per_category,
-            orthogonality_target=fit.orthogonality_target,
-            seed=fit.seed,
-        )
+        bounds = {name: getattr(fit, name) for name in ClusterSpec.model_fields}
+        found = cluster_categories(in_memory(train), **bounds, seed=fit.seed)
         return found.map, found
 
     def _tokens(self, table: TokenTable | Table) -> TokenTable:

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.training.data import TrainingData, encoded, masked_mse
+from spinlock.core.masked import masked_mse
+from spinlock.training.data import TrainingData, encoded
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
@@ -86,4 +87,4 @@ def fit_joint(
 def _error(joint: JointCoder, decoded: Float[Tensor, "sample column"], data: TrainingData) -> float:
     """Mean squared error of validation rows within the training rows' range."""
     low, high = (data.packing.unpack(edge[None])[0] for edge in (joint.low, joint.high))
-    return masked_mse(decoded.clamp(low, high), *data.validation)
+    return masked_mse(data.validation.x, decoded.clamp(low, high), data.validation.mask)

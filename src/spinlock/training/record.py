@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from spinlock.categories.by_clustering import ClusteringResult
+from spinlock.core.plain import to_plain
+from spinlock.core.report import ColumnTree
 from spinlock.core.software import software
 from spinlock.core.views import View
 from spinlock.training.fit import FitResult
@@ -101,11 +103,12 @@ def clustering_facts(found: ClusteringResult) -> dict[str, Any]:
     """A clustering as JSON keeps it, for the report."""
     group_of = {column: group for group, columns in enumerate(found.map.group_indices.values()) for column in columns}
     place = {name: column for column, name in enumerate(found.map.feature_names)}
-    return {
-        "linkage": found.linkage.tolist(),
-        "leaves": list(found.leaves),
-        "groups": [group_of[place[name]] for name in found.leaves],
-        "stability": found.stability,
-        "correlations": {str(number): value for number, value in found.correlations.items()},
-        "scores": {str(number): score for number, score in found.scores.items()},
-    }
+    tree = ColumnTree(
+        linkage=tuple(map(tuple, found.linkage.tolist())),
+        leaves=found.leaves,
+        groups=tuple(group_of[place[name]] for name in found.leaves),
+        stability=found.stability,
+        correlations=found.correlations,
+        scores=found.scores,
+    )
+    return to_plain(tree)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from spinlock.categories.spec import ClusterSpec
 from spinlock.core.spec import (
     Beam,
     Count,
@@ -17,7 +18,6 @@ from spinlock.core.spec import (
     Positive,
     Seed,
     Share,
-    Spec,
     Whole,
     located,
 )
@@ -30,8 +30,8 @@ def _device(name: str) -> str:
     return name
 
 
-class FitSpec(Spec):
-    """How codebooks, decoders and networks are fitted."""
+class FitSpec(ClusterSpec):
+    """How codebooks, decoders and networks are fitted, and columns grouped."""
 
     num_epochs: Whole = 410
     """Passes over the training rows, at most; 0 keeps the classical start."""
@@ -108,15 +108,6 @@ class FitSpec(Spec):
     category_assignment: Literal["auto"] | None = None
     """"auto" groups columns by clustering; this is also what happens without a mapping file and a checkpoint."""
 
-    max_clusters: Count = 12
-    """Most categories that clustering may find."""
-
-    min_features_per_category: Count = 3
-    """Columns of the smallest category that clustering may find; smaller groups join the nearest one."""
-
-    orthogonality_target: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.15
-    """Highest mean squared rank correlation between columns of different categories that clustering may leave."""
-
     device: Annotated[str, AfterValidator(_device)] = "cpu"
     """Where codebooks and networks are fitted: cpu, cuda, cuda:<number> or mps."""
 
@@ -161,7 +152,7 @@ class TrainingSpec(FitSpec):
             text = f"bounds the clustering of columns, but {source} brings the categories; remove one of the two"
             mistakes.extend(
                 ((name,), text)
-                for name in ("max_clusters", "min_features_per_category", "orthogonality_target")
+                for name in ClusterSpec.model_fields
                 if getattr(self, name) != type(self).model_fields[name].default
             )
         if self.validation_fraction + self.test_fraction >= 1:

@@ -3,19 +3,18 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from spinlock.core.errors import InputError, did_you_mean
-from spinlock.metrics.baselines import BaselineFigures
-from spinlock.metrics.stability import TokenAgreement
-from spinlock.metrics.usage import QuantizerUsage
+from spinlock.core.plain import from_plain, to_plain
 
 MSE_THRESHOLD = 0.1
 UTILIZATION_THRESHOLD = 0.8
 ORTHOGONALITY_THRESHOLD = 0.15
 INFORMATIVENESS_THRESHOLD = 0.5
+FEWEST_ROWS_PER_CODE = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +31,78 @@ class Check:
     def passed(self) -> bool:
         """Whether the value lies strictly on the right side."""
         return self.value < self.threshold if self.must_be == "below" else self.value > self.threshold
+
+    @property
+    def bound(self) -> str:
+        """The threshold with its side, such as "< 0.1"."""
+        return f"{'<' if self.must_be == 'below' else '>'} {self.threshold:g}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantizerUsage:
+    """Use of one codebook (a category at a level).
+
+    Attributes:
+        category, level, num_codes: which codebook, and its size K.
+        rows_per_code: training rows that have this category, over K; below about 16 a codebook memorises.
+        dead_codes: codes that no training row uses.
+        used_train: fraction of the K codes that the training rows use.
+        perplexity: exp(entropy) of the code frequencies on the training rows, between 1 and K.
+        used_held_out: fraction of the K codes that the split's rows use.
+        corrected: distinct codes used by the split's rows over the number to expect of so many rows drawn with the
+            training frequencies (`corrected_utilization`); about 1 where the tokens of both are distributed alike.
+    """
+
+    category: str
+    level: int
+    num_codes: int
+    rows_per_code: float
+    dead_codes: int
+    used_train: float
+    perplexity: float
+    used_held_out: float
+    corrected: float
+
+    @property
+    def perplexity_share(self) -> float:
+        """Perplexity / K: 1 where all codes are equally frequent."""
+        return self.perplexity / self.num_codes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenAgreement:
+    """Share of samples to which one codebook gives two independent descriptions the same code.
+
+    Attributes:
+        category, level: which codebook.
+        num_samples: that have the category in both descriptions.
+        within: share of these samples whose two codes are equal.
+        between: the same for descriptions of two different samples: what chance gives.
+        corrected: (within - between) / (1 - between): 1 where a sample's codes always agree, 0 where they agree no more
+            often than those of two different samples (Cohen 1960, Educ. Psychol. Meas. 20, 37: kappa).
+    """
+
+    category: str
+    level: int
+    num_samples: int
+    within: float
+    between: float
+    corrected: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoderFigures:
+    """Cost and error of one coder.
+
+    Attributes:
+        name: in words.
+        bits: it spends on a sample; a baseline's never exceed the tokenizer's.
+        mse: split → mean squared error over the present entries.
+    """
+
+    name: str
+    bits: float
+    mse: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +124,7 @@ class SplitFigures:
         collisions: share of distinct rows whose whole tuple of tokens is also that of a row with other columns.
         code_length_bits: bits a sample with code lengths fixed on the training tokens.
         orthogonality: correlation between categories, as the training measures it; NaN where it was not measured.
-        informativeness: reconstruction error of the partial decoders, as the training measures it; NaN likewise.
+        informativeness: mean error of the decodings from fewer than all levels; NaN likewise.
         out_of_corpus: share of rows beyond the boundary of the corpus; NaN where there is no boundary.
         round_trip: share of tokens that stay the same when the decoded columns are encoded again; NaN not measured.
         agreements: of every codebook between disjoint realizations of the same samples; empty where not measured.
@@ -89,10 +160,32 @@ class SplitFigures:
         known = [value for value in self.column_r2.values() if not math.isnan(value)]
         return median(known) if known else math.nan
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a careful reader should know and the figures do not say."""
+        scarce = sum(usage.rows_per_code < FEWEST_ROWS_PER_CODE for usage in self.usage)
+        starved = sum(usage.rows_per_code < 1 for usage in self.usage)
+        said = [
+            "Errors are in units of each column's spread on training rows, after winsorising at their 0.5 and 99.5 % quantiles "
+            "and after the maps of heavy-tailed columns; 1 is what the column means reach.",
+            "Orthogonality is the mean squared correlation between the embeddings of different categories; among "
+            f"{self.num_samples} rows chance alone gives about {1 / max(1, self.num_samples - 1):.3f}.",
+        ]
+        if scarce:
+            said.append(
+                f"{scarce} of {len(self.usage)} codebooks have fewer than {FEWEST_ROWS_PER_CODE} training rows a code: they partly "
+                "memorise, which the gap between training and test error shows."
+            )
+        if starved:
+            said.append(
+                f"{starved} of {len(self.usage)} codebooks have more codes than training rows, so they cannot all be used."
+            )
+        return tuple(said)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """How good a tokenizer is, with everything that is needed to doubt it.
+    """Figures of a tokenizer, with everything that is needed to doubt it.
 
     Attributes:
         splits: "train", "validation", "test" → figures.
@@ -109,7 +202,7 @@ class Report:
     category_names: tuple[str, ...]
     codebook_sizes: tuple[tuple[int, ...], ...]
     bits: float
-    baselines: tuple[BaselineFigures, ...] = ()
+    baselines: tuple[CoderFigures, ...] = ()
     backend: str = ""
     backend_mse: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +216,17 @@ class Report:
         if split not in self.splits:
             raise InputError(f"the report has no split '{split}'. {did_you_mean(split, self.splits)}")
         return self.splits[split]
+
+    @property
+    def coders(self) -> tuple[CoderFigures, ...]:
+        """The tokenizer as a coder, then its baselines."""
+        ours = {name: split.mse for name, split in self.splits.items()}
+        return (CoderFigures(name=f"this tokenizer ({self.backend})", bits=self.bits, mse=ours), *self.baselines)
+
+    def best_baseline(self, split: str) -> CoderFigures | None:
+        """The baseline with the lowest error on a split; None where none was judged on it."""
+        judged = [coder for coder in self.baselines if math.isfinite(coder.mse.get(split, math.nan))]
+        return min(judged, key=lambda coder: coder.mse[split], default=None)
 
     def checks(self, split: str = "test") -> tuple[Check, ...]:
         """The thresholds, held against a split's figures.
@@ -153,29 +257,19 @@ class Report:
 
     def to_json(self) -> str:
         """The report as strict JSON, readable by `from_json`; a figure that is undefined is null."""
-        return json.dumps(_without_nan(asdict(self)), indent=1, allow_nan=False)
+        return json.dumps(to_plain(self), indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Report":
         """Read what `to_json` wrote.
 
         Raises:
-            InputError: if the text is not a report.
+            InputError: if the text is not a report, naming the place.
         """
         try:
-            data: dict[str, Any] = json.loads(text)
-            return cls(
-                splits={name: _split_from(split) for name, split in data["splits"].items()},
-                category_names=tuple(data["category_names"]),
-                codebook_sizes=tuple(tuple(sizes) for sizes in data["codebook_sizes"]),
-                bits=float(data["bits"]),
-                baselines=tuple(BaselineFigures(**b | {"mse": _numbers(b["mse"])}) for b in data["baselines"]),
-                backend=data["backend"],
-                backend_mse=_numbers(data["backend_mse"]),
-                provenance=data["provenance"],
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"the report is not readable: {type(error).__name__}: {error}.") from error
+            return from_plain(cls, json.loads(text))
+        except ValueError as error:  # InputError and JSONDecodeError
+            raise InputError(f"the report is not readable: {str(error).rstrip('.')}.") from error
 
 
 def _utilization_check(usage: tuple[QuantizerUsage, ...], figure: str, name: str) -> Check:
@@ -195,49 +289,22 @@ def _utilization_check(usage: tuple[QuantizerUsage, ...], figure: str, name: str
     return Check(name=name, value=values[lowest], threshold=UTILIZATION_THRESHOLD, must_be="above", note=note)
 
 
-def _split_from(data: dict[str, Any]) -> SplitFigures:
-    return SplitFigures(
-        num_samples=int(data["num_samples"]),
-        mse=_number(data["mse"]),
-        r2=_number(data["r2"]),
-        mse_by_level=tuple(map(_number, data["mse_by_level"])),
-        level_gains=tuple(map(_number, data["level_gains"])),
-        category_mse={name: tuple(map(_number, errors)) for name, errors in data["category_mse"].items()},
-        category_r2=_numbers(data["category_r2"]),
-        column_r2=_numbers(data["column_r2"]),
-        usage=tuple(map(_usage_from, data["usage"])),
-        bits_by_level=tuple(map(_number, data["bits_by_level"])),
-        entropy_bits_by_level=tuple(map(_number, data["entropy_bits_by_level"])),
-        collisions=_number(data["collisions"]),
-        code_length_bits=_number(data["code_length_bits"]),
-        orthogonality=_number(data["orthogonality"]),
-        informativeness=_number(data["informativeness"]),
-        out_of_corpus=_number(data["out_of_corpus"]),
-        round_trip=_number(data["round_trip"]),
-        agreements=tuple(TokenAgreement(**_with_nan(entry)) for entry in data["agreements"]),
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnTree:
+    """The tree that an automatic grouping of columns was cut from.
 
+    Attributes:
+        linkage: scipy's matrix, one row a merge: two nodes, their distance, leaves below.
+        leaves: column names, in the order of the linkage.
+        groups: number of each leaf's category.
+        stability: adjusted Rand index between halves of the rows; NaN where it was not measured.
+        correlations: number of groups → mean squared rank correlation between columns of different groups.
+        scores: number of groups → silhouette.
+    """
 
-def _usage_from(data: dict[str, Any]) -> QuantizerUsage:
-    return QuantizerUsage(**_with_nan(data))
-
-
-def _with_nan(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: math.nan if value is None else value for key, value in data.items()}
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: _number(value) for name, value in values.items()}
-
-
-def _without_nan(value: Any) -> Any:
-    """The same nested lists and mappings with null in place of NaN and infinity, which JSON does not know."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    linkage: tuple[tuple[float, ...], ...]
+    leaves: tuple[str, ...]
+    groups: tuple[int, ...]
+    stability: float
+    correlations: Mapping[int, float] = field(default_factory=dict)
+    scores: Mapping[int, float] = field(default_factory=dict)
