@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from torch import Tensor, nn
+
+P = TypeVar("P", bound="Part")
 
 
 class Part(nn.Module):
@@ -15,7 +17,7 @@ class Part(nn.Module):
     field that may hold a tensor or a part has no default, which would hide it.
     """
 
-    def __new__(cls, *args: Any, **values: Any) -> Self:
+    def __new__(cls: type[P], *args: Any, **values: Any) -> P:
         """A module that is ready for the values of the dataclass."""
         del args, values
         part = super().__new__(cls)
@@ -50,7 +52,7 @@ class Part(nn.Module):
         return found
 
     @classmethod
-    def restored(cls, state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Self:
+    def restored(cls: type[P], state: Mapping[str, Tensor], settings: Mapping[str, Any]) -> P:
         """The part that `state_dict` and `settings` came from.
 
         Raises:
