@@ -20,7 +20,7 @@ class Part(nn.Module):
     def __new__(cls: type[P], *args: Any, **values: Any) -> P:
         """A module that is ready for the values of the dataclass."""
         del args, values
-        part = super().__new__(cls)
+        part = nn.Module.__new__(cls)
         nn.Module.__init__(part)
         return part
 
