@@ -166,7 +166,9 @@ def test_an_absent_category_moves_no_codebook_and_no_loss_of_reconstruction():
     mask[1, 10:] = False
     wild = x.clone()
     wild[1, 10:] = 1e3
-    models = [trained(started(encoder=EncoderSpec(encoder="IdentityEncoder"))[0], mask=mask, x=one) for one in (x, wild)]
+    models = [
+        trained(started(encoder=EncoderSpec(encoder="IdentityEncoder"))[0], mask=mask, x=one) for one in (x, wild)
+    ]
     for first, second in zip(*(model.codebooks for model in models), strict=True):
         torch.testing.assert_close(first.codewords, second.codewords)
     terms = [models[0].eval().losses(one, x, mask)[0] for one in (x, wild)]
