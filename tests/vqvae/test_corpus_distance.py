@@ -68,7 +68,7 @@ def test_too_few_rows_give_the_largest_distance():
 def test_a_row_without_a_distance_is_not_flagged():
     boundary = CorpusBoundary.fit(USUAL, torch.tensor([1.0]), quantile=1.0)
     assert boundary.is_outside(torch.tensor([torch.nan, 2.0])).tolist() == [False, True]
-    again = CorpusBoundary.from_tensors(boundary.tensors(), boundary.settings())
+    again = CorpusBoundary.restored(boundary.state_dict(), boundary.settings())
     assert (again.threshold, again.quantile, again.num_rows) == (1.0, 1.0, 1)
     assert torch.equal(again.usual, USUAL)
 

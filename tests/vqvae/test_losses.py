@@ -1,9 +1,7 @@
-import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import pdist
 
-from spinlock.vqvae.losses import informativeness, orthogonality, reconstruction, topographic
+from spinlock.vqvae.losses import informativeness, orthogonality, reconstruction
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
@@ -76,29 +74,3 @@ def test_informativeness_has_the_gradient_of_finite_differences():
 
     parts = normal(2, 3, 2, seed=2).requires_grad_(), normal(2, 3, 2, seed=3).requires_grad_()
     assert torch.autograd.gradcheck(loss, parts)
-
-
-def test_topographic_is_one_less_the_correlation_of_distances():
-    x, embedding = normal(2, 12, 4), normal(2, 12, 3, seed=1)
-    pairs = [np.corrcoef(pdist(one), pdist(other))[0, 1] for one, other in zip(x, embedding, strict=True)]
-    assert float(topographic(x, embedding)) == pytest.approx(1 - np.mean(pairs), abs=1e-4)
-
-
-def test_topographic_is_0_where_distances_are_kept_up_to_a_factor():
-    x = normal(2, 30, 4)
-    turned = 3.0 * x @ torch.linalg.qr(normal(4, 4, seed=2)).Q + 5.0
-    assert float(topographic(x, turned)) == pytest.approx(0.0, abs=1e-4)
-
-
-def test_topographic_has_the_gradient_of_finite_differences():
-    x = normal(2, 5, 3)
-    assert torch.autograd.gradcheck(lambda e: topographic(x, e), normal(2, 5, 2, seed=1).requires_grad_())
-
-
-def test_topographic_needs_three_rows_and_survives_rows_that_are_alike():
-    assert float(topographic(normal(2, 2, 3), normal(2, 2, 3))) == 0.0
-    alike = torch.ones(1, 5, 2, dtype=torch.float64, requires_grad=True)
-    loss = topographic(normal(1, 5, 3), alike)
-    loss.backward()
-    assert float(loss.detach()) == pytest.approx(1.0)
-    assert torch.isfinite(alike.grad).all()

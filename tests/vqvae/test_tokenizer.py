@@ -1,16 +1,25 @@
+import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
-from tokenizer_samples import category_map, correlated_table, packing
+from tokenizer_samples import (
+    HEAT,
+    category_map,
+    correlated_table,
+    joint_coder,
+    learned_coder,
+)
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError, NamesDifferError
-from spinlock.core.feature_table import FeatureTable
-from spinlock.core.tokens import Level, TokenizerConfig, TokenTable
-from spinlock.vqvae.classical import ClassicalBackend
-from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.imputation import CategoryImputer
+from spinlock.core.feature_table import BLOCK_ROWS, FeatureTable
+from spinlock.core.tokens import TokenTable
+from spinlock.core.views import Selection
+from spinlock.vqvae.coders.classical import ClassicalCoder
+from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance, usual_errors
+from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 SIZES = (8, 4)
@@ -18,18 +27,52 @@ SIZES = (8, 4)
 
 @pytest.fixture(scope="module")
 def tokenizer():
+    """Residual codebooks, without a boundary of the corpus."""
     table = correlated_table()
-    transform = ColumnTransform.fit(table.values, table.mask)
-    x, mask = transform.apply(table.values, table.mask)
+    normalizer = TableNormalizer.fit(table, category_map=category_map(), warp="auto")
+    batch = normalizer.packing.batch(normalizer(table))
     return FittedTokenizer(
-        transform=transform,
-        imputer=CategoryImputer.fit(x, mask, packing=packing()),
+        normalizer=normalizer,
         category_map=category_map(),
         registry=table.registry,
-        config=TokenizerConfig(levels=tuple(Level(latent_dim=4, num_tokens=size) for size in SIZES)),
-        backend=ClassicalBackend.fit(x, mask, packing=packing(), num_tokens=SIZES, seed=0),
+        coder=ClassicalCoder.fit(batch, sizes=torch.tensor([SIZES] * 3), seed=0),
+        boundary=None,
+        level_weights=(0.75, 0.25),
         provenance={"seed": 0},
     )
+
+
+def bounded(tokenizer):
+    """The tokenizer with the boundary of the corpus that it was fitted to."""
+    train, validation = correlated_table(), correlated_table(seed=2)
+    codes = [tokenizer.encode(table).codes for table in (train, validation)]
+    left = [tokenizer.leftovers(*pair) for pair in zip((train, validation), codes, strict=True)]
+    usual = usual_errors(left[0], codes[0][:, :, 0], num_tokens=SIZES[0])
+    distances = corpus_distance(left[1], codes[1][:, :, 0], usual)
+    return replace(tokenizer, boundary=CorpusBoundary.fit(usual, distances, quantile=0.9))
+
+
+@pytest.fixture(scope="module", params=["classical", "joint on classical", "joint on learned"])
+def whole(request, tokenizer):
+    """A tokenizer with a boundary, of every kind of coder."""
+    coders = {
+        "classical": lambda: tokenizer.coder,
+        "joint on classical": lambda: joint_coder(tokenizer.coder),
+        "joint on learned": lambda: joint_coder(learned_coder(SIZES)),
+    }
+    return bounded(replace(tokenizer, coder=coders[request.param]()))
+
+
+def with_gaps(table):
+    """The table without the second category of every fourth row and without one column of another."""
+    values = table.values.clone()
+    values[::4, HEAT] = torch.nan
+    values[1::5, 0] = torch.nan
+    return FeatureTable(values=values, registry=table.registry)
+
+
+def assert_same_bits(found, expected):
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 def test_tokens_carry_ids_groups_names_and_sizes(tokenizer):
@@ -47,7 +90,7 @@ def test_decoding_brings_columns_back_in_their_own_units(tokenizer):
     assert back.names == table.names
     assert back.ids == table.ids
     x, mask = tokenizer.normalize(table)
-    z = tokenizer.transform.apply(back.values, back.mask)[0]
+    z = tokenizer.normalize(back).x
     assert mask.all()
     assert float((z - x).square().mean()) < 0.6 * float(x.square().mean())
 
@@ -67,22 +110,22 @@ def test_tokens_of_decoded_columns_are_the_same_tokens(tokenizer):
 
 def test_a_missing_category_is_missing_in_tokens_and_columns(tokenizer):
     values = correlated_table(rows=4).values.clone()
-    values[1, 4:10] = torch.nan
+    values[1, HEAT] = torch.nan
     table = FeatureTable(values=values, registry=tokenizer.registry)
     tokens = tokenizer.encode(table)
     assert tokens.codes[1].tolist()[1] == [-1, -1]
     assert torch.isnan(tokenizer.decode(tokens).values[1]).tolist() == [False] * 4 + [True] * 6 + [False] * 5
-    whole = tokenizer.encode(correlated_table(rows=4)).codes
-    assert torch.equal(tokens.codes[:, [0, 2]], whole[:, [0, 2]])
+    all_there = tokenizer.encode(correlated_table(rows=4)).codes
+    assert torch.equal(tokens.codes[:, [0, 2]], all_there[:, [0, 2]])
 
 
 def test_a_missing_column_leaves_the_category_its_tokens(tokenizer):
     values = correlated_table(rows=40).values.clone()
     values[:, 5] = torch.nan
     codes = tokenizer.encode(FeatureTable(values=values, registry=tokenizer.registry)).codes
-    whole = tokenizer.encode(correlated_table(rows=40)).codes
+    all_there = tokenizer.encode(correlated_table(rows=40)).codes
     assert (codes >= 0).all()
-    assert float((codes[:, 1, 0] == whole[:, 1, 0]).float().mean()) > 0.5
+    assert float((codes[:, 1, 0] == all_there[:, 1, 0]).float().mean()) > 0.5
 
 
 def test_a_table_with_other_columns_is_refused_by_name(tokenizer):
@@ -96,14 +139,7 @@ def test_a_table_with_other_columns_is_refused_by_name(tokenizer):
 def test_a_map_for_other_columns_is_refused(tokenizer):
     wrong = CategoryMap(group_indices={"a": (0,)}, feature_names=("other",))
     with pytest.raises(NamesDifferError, match="category map"):
-        FittedTokenizer(
-            transform=tokenizer.transform,
-            imputer=tokenizer.imputer,
-            category_map=wrong,
-            registry=tokenizer.registry,
-            config=tokenizer.config,
-            backend=tokenizer.backend,
-        )
+        replace(tokenizer, category_map=wrong)
 
 
 def test_tokens_of_another_tokenizer_are_refused(tokenizer):
@@ -124,19 +160,129 @@ def test_a_number_of_levels_that_there_is_not_is_refused(tokenizer, levels):
         tokenizer.decode(tokens, num_levels=levels)
 
 
-def test_parts_bring_the_tokenizer_back(tokenizer):
-    description = json.loads(json.dumps(tokenizer.description()))
-    again = FittedTokenizer.from_parts(tokenizer.tensors(), description)
-    table = correlated_table(seed=9)
-    assert torch.equal(again.encode(table).codes, tokenizer.encode(table).codes)
-    assert torch.equal(again.reconstruct(table).values, tokenizer.reconstruct(table).values)
-    assert again.config == tokenizer.config
+def test_rows_are_tokenized_the_same_alone_among_others_and_in_another_order(whole):
+    table = with_gaps(correlated_table(seed=5))
+    tokens = whole.encode(table)
+    decoded = whole.decode(tokens).values
+    for index in (*torch.arange(0, 120, 11).split(1), torch.arange(7, 90), torch.arange(119, -1, -3)):
+        some = whole.encode(Selection(table, index))
+        assert torch.equal(some.codes, tokens.codes[index])
+        assert_same_bits(some.distances, tokens.distances[index])
+        assert torch.equal(some.out_of_corpus, tokens.out_of_corpus[index])
+        assert some.ids == tuple(table.ids[row] for row in index.tolist())
+        assert_same_bits(whole.decode(some).values, decoded[index])
+
+
+def test_blocks_of_rows_are_tokenized_and_decoded_as_all_rows_at_once(whole):
+    few = with_gaps(correlated_table(rows=60, seed=5))
+    tokens, decoded = whole.encode(few), whole.decode(whole.encode(few)).values
+    numbers = torch.arange(BLOCK_ROWS + 77) % 60
+    values = few.values[numbers]
+    many = FeatureTable(values=values, registry=few.registry)
+    found = whole.encode(many)
+    assert len(list(many.blocks())) == 2
+    assert torch.equal(found.codes, tokens.codes[numbers])
+    assert_same_bits(found.distances, tokens.distances[numbers])
+    assert found.ids == many.ids
+    assert_same_bits(whole.decode(found).values, decoded[numbers])
+    at_once = whole.coder.encode(whole.normalizer.packing.batch(whole.normalize(many)))
+    assert torch.equal(found.codes, at_once)
+
+
+def test_a_selection_is_tokenized_as_the_table_of_its_rows(tokenizer):
+    table, index = correlated_table(seed=5, groups=tuple("abcd" * 30)), torch.arange(119, -1, -7)
+    found, expected = tokenizer.encode(Selection(table, index)), tokenizer.encode(table.rows(index))
+    assert torch.equal(found.codes, expected.codes)
+    assert (found.ids, found.groups) == (expected.ids, expected.groups)
+
+
+def test_rows_unlike_the_corpus_are_told_from_rows_like_it(whole):
+    like = whole.encode(correlated_table(seed=9, rows=200))
+    unlike = correlated_table(seed=9, rows=200).values[
+        :, torch.randperm(15, generator=torch.Generator().manual_seed(0))
+    ]
+    foreign = whole.encode(FeatureTable(values=unlike, registry=whole.registry))
+    assert float(like.out_of_corpus.float().mean()) < 0.25
+    assert float(foreign.out_of_corpus.float().mean()) > 0.9
+    assert foreign.distances.median() > like.distances.median()
+
+
+def test_without_a_boundary_no_distance_is_measured(tokenizer):
+    tokens = tokenizer.encode(correlated_table(rows=3))
+    assert (tokens.distances, tokens.out_of_corpus) == (None, None)
+
+
+def test_a_tokenizer_is_a_module_and_its_state_that_of_its_parts(whole):
+    names = {name.split(".")[0] for name in whole.state_dict()}
+    assert names == {"normalizer", "coder", "boundary"}
+    moved = copy.deepcopy(whole).double()
+    assert {tensor.dtype for tensor in moved.state_dict().values() if tensor.is_floating_point()} == {torch.float64}
+
+
+def test_state_and_settings_bring_the_tokenizer_back(whole):
+    again = FittedTokenizer.restored(copy.deepcopy(whole.state_dict()), json.loads(json.dumps(whole.settings())))
+    table = with_gaps(correlated_table(seed=9))
+    tokens, found = whole.encode(table), again.encode(table)
+    assert torch.equal(found.codes, tokens.codes)
+    assert_same_bits(found.distances, tokens.distances)
+    assert_same_bits(again.reconstruct(table).values, whole.reconstruct(table).values)
+    assert torch.equal(again.embed(tokens), whole.embed(tokens))
+    assert again.settings() == whole.settings()
     assert again.provenance == {"seed": 0}
+    assert again.level_weights == (0.75, 0.25)
 
 
-@pytest.mark.parametrize("part", ["backend", "config", "category_map", "registry"])
-def test_a_description_without_a_part_is_refused(tokenizer, part):
-    description = tokenizer.description()
-    del description[part]
+def test_a_tokenizer_without_a_boundary_comes_back_without_one(tokenizer):
+    again = FittedTokenizer.restored(tokenizer.state_dict(), json.loads(json.dumps(tokenizer.settings())))
+    assert again.boundary is None
+    assert torch.equal(again.encode(correlated_table()).codes, tokenizer.encode(correlated_table()).codes)
+
+
+@pytest.mark.parametrize("part", ["normalizer", "coder", "boundary", "category_map", "registry", "level_weights"])
+def test_settings_without_a_part_are_refused(tokenizer, part):
+    settings = tokenizer.settings()
+    del settings[part]
     with pytest.raises(InputError, match=f"the tokenizer is not readable: '{part}'"):
-        FittedTokenizer.from_parts(tokenizer.tensors(), description)
+        FittedTokenizer.restored(tokenizer.state_dict(), settings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"coder": None},
+        {"coder": 3},
+        {"coder": {"part": "Linear"}},
+        {"coder": {"part": "ClassicalCoder"}},
+        {"coder": {"part": "LearnedCoder", "model": {}, "encoder": {}, "beam": 1}},
+        {"boundary": {"part": "CorpusBoundary"}},
+        {"category_map": None},
+        {"registry": None},
+        {"registry": {"specs": 3}},
+        {"level_weights": ["much"]},
+        {"level_weights": 1},
+    ],
+    ids=str,
+)
+def test_settings_that_are_not_what_they_should_be_are_refused(tokenizer, change):
+    with pytest.raises(InputError):
+        FittedTokenizer.restored(tokenizer.state_dict(), tokenizer.settings() | change)
+
+
+@pytest.mark.parametrize("name", ["coder.codewords.1", "coder.low", "normalizer.transform.warp.kind"])
+def test_a_state_without_a_tensor_is_refused(tokenizer, name):
+    state = tokenizer.state_dict()
+    del state[name]
+    with pytest.raises(InputError, match="the tokenizer is not readable: '" + name.rpartition(".")[2]):
+        FittedTokenizer.restored(state, tokenizer.settings())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_tokenizer_on_a_gpu_gives_the_same_tokens_on_the_cpu(whole):
+    table = with_gaps(correlated_table(seed=9))
+    moved, tokens = copy.deepcopy(whole).to("cuda"), whole.encode(table)
+    found = moved.encode(table)
+    assert torch.equal(found.codes, tokens.codes)
+    torch.testing.assert_close(found.distances, tokens.distances, atol=1e-4, rtol=1e-4, equal_nan=True)
+    back, expected = moved.decode(found), whole.decode(tokens)
+    torch.testing.assert_close(back.values, expected.values, atol=1e-4, rtol=1e-4, equal_nan=True)
+    assert not moved.embed(found).is_cuda

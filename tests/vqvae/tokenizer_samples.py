@@ -1,15 +1,26 @@
-"""Small correlated tables, and what the tests of quantisers fit to them."""
+"""Small correlated tables, and the coders that the tests of quantisers fit to them."""
+
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
-from spinlock.vqvae.packing import Packing
+from spinlock.vqvae.coders.classical import ClassicalCoder
+from spinlock.vqvae.coders.joint import JointCoder
+from spinlock.vqvae.coders.learned import LearnedCoder
+from spinlock.vqvae.joint_decoder import fit_joint_decoder, no_correction
+from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
+from spinlock.vqvae.packing import Batch, Packing, Rows
+from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
 CATEGORIES = ["wave"] * 4 + ["heat"] * 6 + ["drift"] * 5
+HEAT = slice(4, 10)
+"""Columns of the second category."""
 
 
-def correlated_values(*, rows: int = 120, seed: int = 0) -> torch.Tensor:
+def correlated_values(*, rows: int = 120, seed: int = 0) -> Tensor:
     """15 columns that are nonlinear in 4 hidden numbers, in odd units."""
     draw = torch.Generator().manual_seed(100)
     first, second = torch.randn(4, 12, generator=draw), torch.randn(12, 15, generator=draw)
@@ -31,6 +42,72 @@ def packing() -> Packing:
     return Packing.of(category_map())
 
 
-def standard_rows(*, rows: int = 120, seed: int = 0) -> torch.Tensor:
+def standard_rows(*, rows: int = 120, seed: int = 0) -> Tensor:
     x = correlated_values(rows=rows, seed=seed).log()
     return (x - x.mean(dim=0)) / x.std(dim=0)
+
+
+def everywhere(rows: Tensor) -> Tensor:
+    return torch.ones_like(rows, dtype=torch.bool)
+
+
+def batch_of(x: Tensor, mask: Tensor | None = None) -> Batch:
+    """Rows as a coder sees them; 0 where the mask is False."""
+    mask = everywhere(x) if mask is None else mask
+    return packing().batch(Rows(torch.where(mask, x, 0.0), mask))
+
+
+def columns(values: Tensor) -> Tensor:
+    """The flat table of what a coder decoded."""
+    return packing().unpack(values)
+
+
+def classical_coder(sizes: object, *, rows: Tensor | None = None, **settings: object) -> ClassicalCoder:
+    """Codebooks of these sizes: one row a category, or one row for all three."""
+    sizes = torch.tensor(sizes).expand(3, -1)
+    return ClassicalCoder.fit(batch_of(standard_rows() if rows is None else rows), sizes=sizes, seed=0, **settings)
+
+
+def learned_coder(sizes: tuple[int, ...]) -> LearnedCoder:
+    """A model with random weights everywhere: nothing may depend on a start."""
+    spec = ModelSpec(levels=[(4, size) for size in sizes], group_embedding_dim=6, group_hidden_dim=7)
+    encoder = EncoderSpec(encoder_params={"hidden_dims": (16,), "output_dim": 9})
+    draw = torch.Generator().manual_seed(0)
+    model = CategoricalHierarchicalVQVAE(num_categories=3, width=6, spec=spec, encoder=encoder, generator=draw)
+    with torch.no_grad():
+        for tensor in [*model.parameters(), *(quantizer.codewords for quantizer in model.level_quantizers)]:
+            tensor.copy_(torch.randn(tensor.shape, generator=draw) / 3)
+    return LearnedCoder.of(model, encoder=encoder, beam=4)
+
+
+def uncorrected(own: ClassicalCoder | LearnedCoder) -> JointCoder:
+    """A joint coder that decodes every category from its own codes alone."""
+    batch = batch_of(standard_rows())
+    e = columns(own.decode(own.encode(batch)))
+    return JointCoder(
+        own=own,
+        packing=packing(),
+        decoders=(no_correction(e),) * own.codebook_sizes.shape[1],
+        covariance=e.mT @ e / len(e),
+        low=batch.values.amin(dim=0),
+        high=batch.values.amax(dim=0),
+        is_consistent=isinstance(own, ClassicalCoder),
+    )
+
+
+def joint_coder(own: ClassicalCoder | LearnedCoder) -> JointCoder:
+    """A joint coder whose decoders were fitted to the rows that its own coder was fitted to."""
+    plain, rows = uncorrected(own), standard_rows()
+    codes = own.encode(batch_of(rows))
+    decoders = [
+        fit_joint_decoder(
+            plain.own_columns(codes[:, :, : level + 1]),
+            rows,
+            everywhere(rows),
+            penalties=[(0.02, 0.01)],
+            num_centers=40,
+            width=1.0,
+        )[0]
+        for level in range(codes.shape[2])
+    ]
+    return replace(plain, decoders=tuple(decoders))

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import ValidationError
 
 from spinlock.config.document import Document, dotted
 from spinlock.config.problem import Problem
 from spinlock.core.errors import listed
-from spinlock.core.spec import OWN, Location, Spec, mistakes_of, shown
+from spinlock.core.spec import OWN, Location, Spec, bare, mistakes_of, shown, spec_at
 
 
 def problems_of(error: ValidationError, section: type[Spec], document: Document) -> list[Problem]:
@@ -25,7 +24,7 @@ def _problem(
     hint = ""
     if kind == "extra_forbidden":
         hint = _meant_key(str(location[-1]), location[:-1], section)
-        here = _section_at(section, location[:-1])
+        here = spec_at(section, location[:-1])
         if not hint and here is not None:
             rule = f"{rule}; known: {listed(here.model_fields, most=24)}"
     if kind == "literal_error":
@@ -38,7 +37,7 @@ def _problem(
 
 def _meant_key(name: str, around: Location, section: type[Spec]) -> str:
     """The key that was probably meant: a similar one in this section, or the same name in another."""
-    here = _section_at(section, around)
+    here = spec_at(section, around)
     if here is not None and (close := get_close_matches(name, here.model_fields, n=1)):
         return close[0]
     elsewhere = list(_keys(section, ()))
@@ -46,33 +45,10 @@ def _meant_key(name: str, around: Location, section: type[Spec]) -> str:
     return same[0] if len(same) == 1 else ""
 
 
-def _section_at(section: type[Spec], location: Location) -> type[Spec] | None:
-    """The section whose keys stand at a location, if it is one."""
-    annotation: Any = section
-    for part in location:
-        if isinstance(annotation, type) and issubclass(annotation, Spec):
-            field = annotation.model_fields.get(str(part))
-            annotation = field.annotation if field is not None else None
-        else:
-            arguments = get_args(annotation)
-            annotation = arguments[-1 if get_origin(annotation) is dict else 0] if arguments else None
-        annotation = _bare(annotation)
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Spec) else None
-
-
-def _bare(annotation: Any) -> Any:
-    """An annotation without `Annotated` and `| None`."""
-    if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return _bare(next(argument for argument in get_args(annotation) if argument is not type(None)))
-    return annotation
-
-
 def _keys(section: type[Spec], above: tuple[str, ...]) -> Iterator[str]:
     """Every dotted key of a section that stands at a fixed place."""
     for name, field in section.model_fields.items():
         yield ".".join((*above, name))
-        inner = _bare(field.annotation)
+        inner = bare(field.annotation)
         if isinstance(inner, type) and issubclass(inner, Spec):
             yield from _keys(inner, (*above, name))

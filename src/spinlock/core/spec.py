@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -71,13 +72,38 @@ def _sentence(error: ValidationError, spec: type[BaseModel]) -> str:
     """Every mistake, each with its key, as one line."""
     mistakes = []
     for location, kind, rule, value in mistakes_of(error):
-        key = ".".join(map(str, location))
+        key = _one_line(".".join(map(str, location)))
         if kind == "extra_forbidden":
-            mistakes.append(f"unknown setting '{key}'. {did_you_mean(key, spec.model_fields)}".rstrip("."))
+            around = spec_at(spec, location[:-1])
+            hint = "" if around is None else f". {did_you_mean(str(location[-1]), around.model_fields)}".rstrip(".")
+            mistakes.append(f"unknown setting '{key}'{hint}")
         else:
             got = "" if kind in OWN else f"; got {shown(value)}"
             mistakes.append(f"`{key}` {rule}{got}")
     return "; ".join(dict.fromkeys(mistakes)) + "."
+
+
+def spec_at(spec: type[BaseModel], location: Location) -> type[BaseModel] | None:
+    """The spec whose keys stand at a location, if it is one."""
+    annotation: Any = spec
+    for part in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(part))
+            annotation = field.annotation if field is not None else None
+        else:
+            arguments = get_args(annotation)
+            annotation = arguments[-1 if get_origin(annotation) is dict else 0] if arguments else None
+        annotation = bare(annotation)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def bare(annotation: Any) -> Any:
+    """An annotation without `Annotated` and `| None`."""
+    if get_origin(annotation) is Annotated:
+        return bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return bare(next(argument for argument in get_args(annotation) if argument is not type(None)))
+    return annotation
 
 
 def mistakes_of(error: ValidationError) -> list[tuple[Location, str, str, Any]]:
@@ -118,8 +144,12 @@ def shown(value: Any) -> str:
         {None: "nothing", True: "true", False: "false"}.get(value) if value is None or isinstance(value, bool) else None
     )
     text = text or (f"'{value}'" if isinstance(value, str) else str(value))
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    text = _one_line(text)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def located(mistakes: Sequence[tuple[Location, str]]) -> PydanticCustomError:

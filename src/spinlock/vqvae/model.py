@@ -114,7 +114,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         target: Float[Tensor, "category row width"],
         mask: Bool[Tensor, "category row width"],
     ) -> tuple[Losses, list[CodebookStatistics | None]]:
-        """The training loss of a batch, and what the codebooks are to follow; nothing is changed.
+        """The training loss of a batch, and what the codebooks are to follow; no codebook is changed.
 
         Args:
             x: what the encoder sees.

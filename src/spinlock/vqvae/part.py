@@ -17,10 +17,10 @@ class Part(nn.Module):
     field that may hold a tensor or a part has no default, which would hide it.
     """
 
-    def __new__(cls, *args: Any, **values: Any) -> "Part":
+    def __new__(cls: type[P], *args: Any, **values: Any) -> P:
         """A module that is ready for the values of the dataclass."""
         del args, values
-        part = super().__new__(cls)
+        part = nn.Module.__new__(cls)
         nn.Module.__init__(part)
         return part
 
@@ -39,7 +39,7 @@ class Part(nn.Module):
         return tuple(value) if isinstance(value, nn.ModuleList | _Tensors) else value
 
     def settings(self) -> dict[str, Any]:
-        """What is no tensor, by name, fit for JSON; the settings of parts below under their names."""
+        """What is no tensor, by name, fit for JSON: of parts below their settings, of a tuple of tensors its length."""
         found: dict[str, Any] = {"part": type(self).__name__}
         for field in fields(self):  # pyright: ignore[reportArgumentType] every subclass is a dataclass
             value = getattr(self, field.name)
@@ -47,7 +47,9 @@ class Part(nn.Module):
                 found[field.name] = value.settings()
             elif isinstance(value, tuple) and value and isinstance(value[0], Part):
                 found[field.name] = [part.settings() for part in value]
-            elif not isinstance(value[0] if isinstance(value, tuple) and value else value, Tensor):
+            elif isinstance(value, tuple) and value and isinstance(value[0], Tensor):
+                found[field.name] = len(value)
+            elif not isinstance(value, Tensor):
                 found[field.name] = value
         return found
 
@@ -60,8 +62,11 @@ class Part(nn.Module):
         """
         hints, values = get_type_hints(cls), {}
         for field in fields(cls):  # pyright: ignore[reportArgumentType]
-            name, given = field.name, settings.get(field.name)
-            below = tensors_below(state, name)
+            name = field.name
+            if name in state:
+                values[name] = state[name]
+                continue
+            given, below = settings[name], tensors_below(state, name)
             kinds = {
                 kind.__name__: kind
                 for kind in (hints[name], *get_args(hints[name]))
@@ -74,10 +79,10 @@ class Part(nn.Module):
                 )
             elif kinds:
                 values[name] = None if given is None else kinds[given["part"]].restored(below, given)
-            elif below:
-                values[name] = tuple(below[str(place)] for place in range(len(below)))
+            elif hints[name] == tuple[Tensor, ...]:
+                values[name] = tuple(below[str(place)] for place in range(given))
             else:
-                values[name] = state[name] if name in state else settings[name]
+                values[name] = given
         return cls(**values)
 
 

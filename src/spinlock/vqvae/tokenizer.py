@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import ConfigError, InputError
+from spinlock.core.errors import InputError
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import View
@@ -181,16 +181,17 @@ class FittedTokenizer(Part):
             InputError: if a part is missing or is not what it should be.
         """
         try:
+            names = ("normalizer", "coder") if settings["boundary"] is None else ("normalizer", "coder", "boundary")
             parts = {
-                name: None if given is None else PARTS[given["part"]].restored(tensors_below(state, name), given)
-                for name, given in ((name, settings[name]) for name in ("normalizer", "coder", "boundary"))
+                name: PARTS[settings[name]["part"]].restored(tensors_below(state, name), settings[name])
+                for name in names
             }
             return cls(
-                **parts,  # pyright: ignore[reportArgumentType] each of the kind that its name says
+                **{"boundary": None, **parts},  # pyright: ignore[reportArgumentType] each of the kind that its name says
                 category_map=CategoryMap.from_plain(settings["category_map"]),
                 registry=FeatureRegistry.from_plain(settings["registry"]),
                 level_weights=tuple(map(float, settings["level_weights"])),
                 provenance=settings["provenance"],
             )
-        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
-            raise InputError(f"the tokenizer is not readable: {error}.") from error
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            raise InputError(f"the tokenizer is not readable: {str(error).rstrip('.')}.") from error
