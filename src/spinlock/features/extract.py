@@ -106,7 +106,7 @@ def compute(feature: Feature, fields: Fields, *, sample: str = "the sample") -> 
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"feature '{feature.name}' failed on {sample}: {error}") from error
     batch, times = fields.u.shape[:2]
-    shape = (batch, times) if feature.scope == "per_timestep" else (batch,)
+    shape = (batch, times) if feature.spec.scope == "per_timestep" else (batch,)
     if tuple(values.shape) != shape or not values.is_floating_point():
         raise InputError(
             f"feature '{feature.name}' must return real numbers of the shape {shape}; "
