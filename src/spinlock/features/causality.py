@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spinlock.core.needs import Needs
 from spinlock.features.feature import CHANNELS, GRID, RUN, feature
-from spinlock.features.fields import Fields
+from spinlock.features.fields import Fields, once
 from spinlock.features.influence import (
     FEWEST_STEPS,
     Pairs,
@@ -26,9 +26,8 @@ from spinlock.features.influence import (
     standardize,
     transfer_entropy,
 )
-from spinlock.features.kernels_complex import squared_magnitude
+from spinlock.features.kernels_arithmetic import squared_magnitude
 from spinlock.features.low_pass import block_means
-from spinlock.features.once import once
 from spinlock.features.transport import displacements, half_cover, swept_area
 
 UNCHANGING = "where no block changes"
@@ -112,9 +111,7 @@ def neighbour_influence(fields: Fields) -> Influence:
     rows, columns = lattice(fields)
     channels = series.shape[1] // (rows * columns)
     along = [
-        lattice_pairs(
-            channels=channels, rows=rows, columns=columns, axis=axis, periodic=fields.periodic, device=series.device
-        )
+        lattice_pairs(channels=channels, rows=rows, columns=columns, axis=axis, periodic=fields.periodic)
         for axis in (0, 1)
     ]
     everything = Pairs(torch.cat([p.source for p in along]), torch.cat([p.target for p in along]))
@@ -144,7 +141,7 @@ def channel_influence(fields: Fields) -> ChannelInfluence:
     if series.shape[-1] < FEWEST_STEPS or channels < 2:
         nothing = series.new_full((series.shape[0],), torch.nan)
         return ChannelInfluence(nothing[:, None].expand(-1, 2), nothing[:, None].expand(-1, 2), nothing)
-    pairs = channel_pairs(channels=channels, blocks=rows * columns, device=series.device)
+    pairs = channel_pairs(channels=channels, blocks=rows * columns)
     ways = (pairs, pairs.reversed)
     _, lag = lagged_correlation(series, pairs, most=series.shape[-1] // 4)
     return ChannelInfluence(

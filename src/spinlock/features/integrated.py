@@ -12,14 +12,14 @@ from torch import Tensor
 
 from spinlock.core.needs import Needs
 from spinlock.features.feature import CHANNELS, RUN, feature
-from spinlock.features.fields import Fields
+from spinlock.features.fields import Fields, once
 from spinlock.features.frequency_wavenumber import (
     FrequencyWavenumber,
     frequency_wavenumber,
     one_way_share,
     ridge_share,
 )
-from spinlock.features.kernels_complex import squared_magnitude
+from spinlock.features.kernels_arithmetic import squared_magnitude
 from spinlock.features.low_pass import synthesize
 from spinlock.features.modal import (
     DynamicModes,
@@ -30,7 +30,6 @@ from spinlock.features.modal import (
     mean_autocorrelation,
     spread_indices,
 )
-from spinlock.features.once import once
 
 FROZEN = "where nothing changes"
 """States without a value, in words."""

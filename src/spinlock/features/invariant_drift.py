@@ -31,10 +31,9 @@ from spinlock.features.conserved import (
     quantities,
 )
 from spinlock.features.feature import RUN, feature
-from spinlock.features.fields import Fields
+from spinlock.features.fields import Fields, once
 from spinlock.features.low_pass import lowest
 from spinlock.features.modal import spread_indices
-from spinlock.features.once import once
 
 ZERO = "where the field is zero at some time"
 UNIFORM = "where the field is constant in space at all times"
@@ -76,7 +75,7 @@ def series(fields: Fields) -> Series:
     l2 = fields.l2[:, index]
     rounding = RESOLUTION * l2
     return Series(
-        time=index.to(l2.device).double() * fields.dt,
+        time=index.double() * fields.dt,
         mass=fields.mean[:, index].double().mean(-1),
         log_l2=log_above(l2, torch.zeros_like(l2)),
         log_linf=log_above(fields.linf[:, index], torch.zeros_like(l2)),

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from spinlock.core.needs import Needs
 from spinlock.features.feature import RUN, feature
-from spinlock.features.fields import Fields
-from spinlock.features.once import once
+from spinlock.features.fields import Fields, once
 from spinlock.features.phase_space import SHORTEST, phase_space
 from spinlock.features.series_kernels import correlation_delay, has_series, local_series, missing
 from spinlock.features.series_scaling import FluctuationCurve, chaos_score, fluctuation_curve, nonlinearity

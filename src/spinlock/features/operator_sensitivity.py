@@ -18,13 +18,12 @@ from torch import Tensor
 from spinlock.core.needs import Needs
 from spinlock.core.seeds import stream
 from spinlock.features.feature import CHANNELS, GRID, RUN, feature
-from spinlock.features.fields import Fields
+from spinlock.features.fields import Fields, once
 from spinlock.features.jacobian import (
     LeadingGain,
     leading_gain,
     leading_gain_among,
 )
-from spinlock.features.once import once
 from spinlock.features.perturbations import (
     band_directions,
     distance_from,
@@ -173,8 +172,8 @@ def amplified_wavenumber(fields: Fields) -> Float[Tensor, " batch"]:
         vector = gain(fields).perturbation
         height, width = vector.shape[-2:]
         longer = max(height, width)
-        ky = torch.fft.fftfreq(height, 1 / longer, dtype=vector.dtype, device=vector.device)
-        kx = torch.fft.fftfreq(width, 1 / longer, dtype=vector.dtype, device=vector.device)
+        ky = torch.fft.fftfreq(height, 1 / longer, dtype=vector.dtype)
+        kx = torch.fft.fftfreq(width, 1 / longer, dtype=vector.dtype)
         power = torch.fft.fft2(vector).abs().square().sum(1)
         return (power * (ky[:, None] ** 2 + kx**2).sqrt()).sum((1, 2)) / power.sum((1, 2))
 

@@ -326,8 +326,8 @@ def _correlation_length(fields: Fields, power: Float[Tensor, "batch time wavenum
     """1/e distance of the autocorrelation with the given power at 0, 1, 2, … cycles, in units of length."""
     if width < 2:
         return torch.full_like(fields.total_std, torch.nan)
-    lags = torch.arange(width // 2 + 1, device=power.device)
-    waves = torch.arange(power.shape[-1], device=power.device)
+    lags = torch.arange(width // 2 + 1)
+    waves = torch.arange(power.shape[-1])
     angles = ((lags * waves[:, None]) % width).double() * (2 * math.pi / width)
     cosines = angles.cos().to(power.dtype)
     correlation = (power / power.sum(-1, keepdim=True)) @ cosines  # (batch, time, lag)

@@ -17,8 +17,7 @@ from torch import Tensor
 from spinlock.core.needs import Needs
 from spinlock.features import series_events, series_spectra, whole_field_series
 from spinlock.features.feature import RUN, feature
-from spinlock.features.fields import Fields
-from spinlock.features.once import once
+from spinlock.features.fields import Fields, once
 from spinlock.features.series_kernels import (
     detrended,
     first_crossing,
