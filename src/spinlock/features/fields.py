@@ -202,7 +202,7 @@ class Fields:
     @cached_property
     def radial_wavenumber(self) -> Float[Tensor, " band"]:
         """Centres 0, 1, 2, … of the shells, cycles per domain (its longer side); corners of the plane included."""
-        return torch.arange(self.plane.even_sums.shape[0] - 3, dtype=self.u.dtype)
+        return torch.arange(self.plane.num_shells, dtype=self.u.dtype)
 
     @cached_property
     def radial_power(self) -> Float[Tensor, "batch time band"]:

@@ -45,6 +45,7 @@ class Plane(NamedTuple):
     slopes_y: Float[Tensor, "4 ky"]  # `slope_weights` along y
     slopes_x: Float[Tensor, "4 kx"]  # and along x
     own_conjugates: Int[Tensor, " own"]  # modes at Nyquist that are their own conjugates, k = 0 left out
+    num_shells: int
     even_sums: csr_array  # (sum, half_mode), for ky >= 0: weight in shell 0, 1, …; weighted cos of 2θ, 4θ, 6θ
     odd_sums: Float[Tensor, "3 mode"]  # for all ky: weighted sin of 2θ, 4θ, 6θ
     band_rows: Int[Tensor, " band_ky"]  # of the modes that coherence looks at
@@ -85,6 +86,7 @@ def make_plane(
         slopes_y=slope_weights(height, real=False, like=like).T.contiguous(),
         slopes_x=slope_weights(width, real=True, like=like).T.contiguous(),
         own_conjugates=(own_y[:, None] & own_x).flatten().nonzero().squeeze(1)[1:],
+        num_shells=shells.shape[1],
         even_sums=csr_array(even_sums.T.numpy()),
         odd_sums=sines.T * weights,
         band_rows=band_rows,
