@@ -46,8 +46,8 @@ from spinlock.pipeline.workers import InProcesses, keep_freed_memory
 
 REALIZATIONS, TIMES = 3, 250
 SERIES_CATEGORIES = ("temporal", "nonlinear")
-OF_FIELDS = tuple(f for f in PER_TRAJECTORY if f.category != "operator_sensitivity")
-OF_SERIES = tuple(f for f in PER_TRAJECTORY if f.category in SERIES_CATEGORIES)
+OF_FIELDS = tuple(f for f in PER_TRAJECTORY if f.spec.category != "operator_sensitivity")
+OF_SERIES = tuple(f for f in PER_TRAJECTORY if f.spec.category in SERIES_CATEGORIES)
 SHARED = ("norms", "pixels", "values", "spectra", "probes", "frame_gram")
 IDLE_GAIN = 1.8
 """How much faster two workers of one thread are than one, on an idle machine (1.7 to 1.9)."""
@@ -111,7 +111,7 @@ def profile(size: int, *, repeats: int) -> Figures:
         for feature in (*PER_TIMESTEP, *OF_FIELDS):
             start = time.process_time()
             feature(fields)
-            before[feature.category] = before.get(feature.category, 0.0) + time.process_time() - start
+            before[feature.spec.category] = before.get(feature.spec.category, 0.0) + time.process_time() - start
         for name, seconds in before.items():
             found.setdefault(name, []).append(seconds)
     parts = {name: 1000 * statistics.median(seconds[1:]) for name, seconds in found.items()}

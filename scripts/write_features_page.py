@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write docs/features.md from the docstrings of all features and of their modules.
+"""Write docs/features.md from the facts that every feature is declared with, its docstring and its module's.
 
 python scripts/write_features_page.py
 """
@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from spinlock.features.documentation import described
 from spinlock.features.feature import Feature
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY, SDF_FEATURES, VERSION
 
 PAGE = Path(__file__).parents[1] / "docs" / "features.md"
 HEAD = f"""# Features
 
-Written from the code by `python scripts/write_features_page.py`; change the docstrings, not this page.
+Written from the code by `python scripts/write_features_page.py`; change the features, not this page.
 
 {len(SDF_FEATURES)} features, definitions of version {VERSION}: {len(PER_TIMESTEP)} of every saved time and {len(PER_TRAJECTORY)} of every run. Those of a
 run become three columns of a sample each, over its realizations: `<feature>__mean`, `<feature>__std` and `<feature>__cv` =
@@ -24,8 +23,8 @@ std / (|mean| + std), so {3 * len(PER_TRAJECTORY)} columns; of a single realizat
 
 States are seen in units of frame 0's standard deviation; where frame 0 is constant, as in 0-D data or at a start from rest, in units
 of the root mean square change from it. u is the field, σ its standard deviation in space, ⟨…⟩ a mean, T the
-number of saved times, `dt` the time between them, `dx` the distance of cells. A value that is not there is missing and stays so;
-"never" says that there always is one.
+number of saved times, `dt` the time between them, `dx` the distance of cells. A value that is not there is missing and stays so: "missing"
+says when, first what the rollout lacks, then which states; "never" says that there always is one.
 
 "Scale" names the settings that a value depends on beside what it describes: compare it among samples that share them. It stands
 where one behaviour, described in two such settings (64 and 250 saved times, 32 x 32 and 64 x 64 cells, a channel once and
@@ -36,13 +35,13 @@ draws; where none stands, the feature keeps both (`benchmarks/feature_stability.
 
 def page() -> str:
     """The whole page."""
-    categories = list(dict.fromkeys(feature.category for feature in SDF_FEATURES))
+    categories = list(dict.fromkeys(feature.spec.category for feature in SDF_FEATURES))
     table = ["| category | features | of | sees |", "|---|---|---|---|"]
     parts = []
     for category in categories:
-        features = [feature for feature in SDF_FEATURES if feature.category == category]
+        features = [feature for feature in SDF_FEATURES if feature.spec.category == category]
         title, conventions = _of_module(features[0])
-        scope = "every saved time" if features[0].scope == "per_timestep" else "a run"
+        scope = "every saved time" if features[0].spec.scope == "per_timestep" else "a run"
         table.append(f"| [{category}](#{category}) | {len(features)} | {scope} | {title} |")
         parts.append("\n".join(_category(category, conventions, features)))
     return "\n".join([HEAD, "\n".join(table) + "\n", *parts]).rstrip("\n") + "\n"
@@ -53,17 +52,15 @@ def _category(category: str, conventions: list[str], features: list[Feature]) ->
     for paragraph in conventions:
         yield f"{paragraph}\n"
     for feature in features:
-        text = described(feature)
-        yield f"### `{feature.name}`\n"
-        yield f"**{text.definition}**\n"
-        for paragraph in text.text.split("\n"):
-            yield f"{_shown(paragraph)}\n"
-        unit = "none" if feature.unit == "1" else feature.unit
-        scale = f" · scale: {_shown(text.scale)}" if text.scale else ""
-        yield (
-            f"Unit: {unit} · values: {_shown(text.values)}{scale} · missing: {_shown(text.missing) or 'never'} · "
-            f"source: {feature.source}\n"
-        )
+        spec = feature.spec
+        document = inspect.cleandoc(feature.function.__doc__ or "").replace("Returns:\n", "")
+        yield f"### `{spec.name}`\n"
+        yield f"**{spec.definition}**\n"
+        for paragraph in document.split("\n\n")[1:]:
+            yield f"{_shown(' '.join(paragraph.split()))}\n"
+        unit = "none" if spec.unit == "1" else spec.unit
+        scale = f" · scale: {', '.join(spec.scale)}" if spec.scale else ""
+        yield f"Unit: {unit}{scale} · missing: {_shown(spec.missing) or 'never'} · source: {spec.source}\n"
 
 
 def _of_module(feature: Feature) -> tuple[str, list[str]]:

@@ -110,6 +110,16 @@ def test_features_of_a_sample_do_not_depend_on_its_batch():
     assert torch.equal(together[1].nan_to_num(), extract_features(array[1:2], axes="nmtchw").values[0].nan_to_num())
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_states_on_another_device_have_the_features_that_they_have_on_the_cpu():
+    there = torch.device("cuda")
+    factor = torch.tensor(0.5, device=there)
+    array = torch.from_numpy(states(1, 1, 30, 1, 8, 8))
+    moved = extract_features(array.to(there), axes="nmtchw", step=lambda u: u.roll(1, -1) * factor)
+    kept = extract_features(array, axes="nmtchw", step=lambda u: u.roll(1, -1) * factor.cpu())
+    torch.testing.assert_close(moved.values, kept.values, equal_nan=True)
+
+
 FINE = np.zeros((2, 5, 1, 4, 4), dtype=np.float32)
 HOLED = FINE.copy()
 HOLED[1, 3, 0, 2, 1] = np.inf

@@ -133,17 +133,16 @@ def test_standardize_takes_away_the_trend_and_marks_constants():
 
 
 def test_lattice_pairs_close_the_ring_only_where_it_has_three_blocks():
-    device = torch.device("cpu")
-    ring = lattice_pairs(channels=1, rows=1, columns=3, axis=1, periodic=True, device=device)
+    ring = lattice_pairs(channels=1, rows=1, columns=3, axis=1, periodic=True)
     assert list(zip(ring.source.tolist(), ring.target.tolist(), strict=True)) == [(0, 1), (1, 2), (2, 0)]
-    two = lattice_pairs(channels=1, rows=2, columns=2, axis=0, periodic=True, device=device)
+    two = lattice_pairs(channels=1, rows=2, columns=2, axis=0, periodic=True)
     assert list(zip(two.source.tolist(), two.target.tolist(), strict=True)) == [(0, 2), (1, 3)]
-    wall = lattice_pairs(channels=2, rows=1, columns=3, axis=1, periodic=False, device=device)
+    wall = lattice_pairs(channels=2, rows=1, columns=3, axis=1, periodic=False)
     assert list(zip(wall.source.tolist(), wall.target.tolist(), strict=True)) == [(0, 1), (1, 2), (3, 4), (4, 5)]
 
 
 def test_channel_pairs_join_the_same_block_of_two_channels():
-    pairs = channel_pairs(channels=3, blocks=2, device=torch.device("cpu"))
+    pairs = channel_pairs(channels=3, blocks=2)
     assert list(zip(pairs.source.tolist(), pairs.target.tolist(), strict=True)) == [
         (0, 2),
         (1, 3),

@@ -29,8 +29,10 @@ def by_name(name):
 
 def test_there_are_18_features_with_a_definition_each():
     assert len({feature.name for feature in NONLINEAR}) == 18
-    assert all(feature.category == "nonlinear" and feature.definition.endswith((".", "…")) for feature in NONLINEAR)
-    assert all(feature.source != "definition" for feature in NONLINEAR)
+    assert all(
+        feature.spec.category == "nonlinear" and feature.spec.definition.endswith((".", "…")) for feature in NONLINEAR
+    )
+    assert all(feature.spec.source != "definition" for feature in NONLINEAR)
 
 
 # The largest exponent

@@ -7,11 +7,10 @@ import torch
 from feature_samples import smooth
 
 from spinlock.core.rollout import Rollout
-from spinlock.features.documentation import needs_channels
 from spinlock.features.extract import SampleFeatures, extract_features, extract_rollout
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY
 
-WITHOUT_OPERATOR = tuple(feature for feature in PER_TRAJECTORY if feature.category != "operator_sensitivity")
+WITHOUT_OPERATOR = tuple(feature for feature in PER_TRAJECTORY if feature.spec.category != "operator_sensitivity")
 FEATURES = (*PER_TIMESTEP, *WITHOUT_OPERATOR)
 OF_A_COPY = {
     "coherence_low": 6.0,
@@ -55,7 +54,7 @@ def test_a_channel_and_its_copies_are_described_as_the_channel_is(rollout, alone
     differing = [
         feature.name
         for feature in FEATURES
-        if not needs_channels(feature)
+        if feature.spec.needs.channels == 1
         and not torch.allclose(after[feature.name], before[feature.name], rtol=1e-9, atol=1e-12, equal_nan=True)
     ]
     assert differing == []

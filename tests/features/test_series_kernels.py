@@ -8,8 +8,7 @@ import torch
 from series_samples import fields_of, sine, white
 
 from spinlock.features import series_kernels as kernels
-from spinlock.features.fields import Fields
-from spinlock.features.once import once
+from spinlock.features.fields import Fields, once
 
 
 def test_standardised_rows_have_mean_0_and_spread_1_at_every_scale():

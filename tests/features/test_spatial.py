@@ -25,7 +25,9 @@ def value(feature, fields) -> float:
 
 def test_there_are_27_features_with_a_definition_each():
     assert len({feature.name for feature in SPATIAL}) == 27
-    assert all(feature.category == "spatial" and feature.definition.endswith((".", "…")) for feature in SPATIAL)
+    assert all(
+        feature.spec.category == "spatial" and feature.spec.definition.endswith((".", "…")) for feature in SPATIAL
+    )
 
 
 def test_moments_agree_with_scipy():
@@ -225,7 +227,7 @@ def test_features_scale_with_the_grid_spacing_as_their_units_say():
     one, half = Fields(u, dt=1.0, dx=1.0), Fields(u, dt=1.0, dx=0.5)
     power = {"length": 0.5, "1/length": 2.0, "frame-0 std/length": 2.0}
     for feature in SPATIAL:
-        torch.testing.assert_close(feature(half), feature(one) * power.get(feature.unit, 1.0), msg=feature.name)
+        torch.testing.assert_close(feature(half), feature(one) * power.get(feature.spec.unit, 1.0), msg=feature.name)
 
 
 @pytest.mark.parametrize("value_of", [0.0, 0.1, -3e4])

@@ -22,7 +22,9 @@ def value(feature, fields) -> float:
 
 def test_there_are_27_features_with_a_definition_each():
     assert len({feature.name for feature in SPECTRAL}) == 27
-    assert all(feature.category == "spectral" and feature.definition.endswith((".", "…")) for feature in SPECTRAL)
+    assert all(
+        feature.spec.category == "spectral" and feature.spec.definition.endswith((".", "…")) for feature in SPECTRAL
+    )
 
 
 @pytest.mark.parametrize(("ky", "kx"), [(0, 1), (3, 0), (3, 4), (-6, 8)])

@@ -47,7 +47,9 @@ def standing(amplitude, *, dt: float = 1.0, mode: int = 1, size: int = 16) -> Fi
 
 def test_there_are_30_features_with_a_definition_each():
     assert len({feature.name for feature in TEMPORAL}) == 30
-    assert all(feature.category == "temporal" and feature.definition.endswith((".", "…")) for feature in TEMPORAL)
+    assert all(
+        feature.spec.category == "temporal" and feature.spec.definition.endswith((".", "…")) for feature in TEMPORAL
+    )
 
 
 # Growth and settling of the whole field

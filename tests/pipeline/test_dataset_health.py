@@ -9,7 +9,8 @@ from test_extract_features import waves
 
 from spinlock.cli import main
 from spinlock.core.feature_table import FeatureSpec
-from spinlock.features.sdf import PER_TIMESTEP, SDF_FEATURES
+from spinlock.core.needs import Setting
+from spinlock.features.sdf import PER_TIMESTEP, SDF
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, count_reasons, reasons
 from spinlock.pipeline.validate import validate_dataset
@@ -96,16 +97,18 @@ def test_data_whose_noise_is_known_has_that_noise_level(dataset):
 
 
 def about(samples: int, **changes) -> Circumstances:
+    """Samples of three runs that lack nothing but what the changes say."""
     whole = {
-        "runs": np.full(samples, 3),
-        "steps": np.full(samples, 250),
-        "channels": np.full(samples, 2),
-        "is_narrow": np.zeros(samples, dtype=bool),
-        "is_square": np.ones(samples, dtype=bool),
-        "has_operator": np.ones(samples, dtype=bool),
+        "runs": 3,
+        "steps": 250,
+        "channels": 2,
+        "height": 32,
+        "width": 32,
         "wraps": True,
-    }
-    return Circumstances(**whole | changes)
+        "operator": True,
+    } | changes
+    filled = {name: np.broadcast_to(value, samples) for name, value in whole.items()}
+    return Circumstances(runs=filled.pop("runs"), setting=Setting(**filled))
 
 
 def test_a_value_that_is_missing_without_a_word_is_counted_as_such():
@@ -119,20 +122,18 @@ def test_a_value_that_is_missing_without_a_word_is_counted_as_such():
 @pytest.mark.parametrize(
     ("column", "changes", "reason"),
     [
-        ("mass_drift__std", {"runs": np.array([1])}, "one realization"),
-        ("local_gain__mean", {"has_operator": np.array([False])}, "no step operator"),
-        ("granger_channels__mean", {"channels": np.array([1])}, "one channel"),
-        ("bicoherence__mean", {"steps": np.array([47])}, "too few steps"),
-        ("transport_y__mean", {"is_narrow": np.array([True])}, "no extent in space along an axis"),
+        ("mass_drift__std", {"runs": 1}, "one realization"),
+        ("local_gain__mean", {"operator": False}, "no step operator"),
+        ("granger_channels__mean", {"channels": 1}, "one channel"),
+        ("bicoherence__mean", {"steps": 47}, "too few steps"),
+        ("transport_y__mean", {"height": 1}, "one row of cells"),
         ("translation_error__mean", {"wraps": False}, "the domain does not wrap around"),
-        ("rotation_error__mean", {"is_square": np.array([False])}, "height and width differ"),
+        ("rotation_error__mean", {"width": 24}, "height and width differ"),
         ("coverage__mean", {}, BY_VALUE),
     ],
 )
-def test_every_documented_reason_is_found(column, changes, reason):
-    name, _, aggregation = column.partition("__")
-    category = next(feature.category for feature in SDF_FEATURES if feature.name == name)
-    spec = FeatureSpec(name=column, category=category, aggregation=aggregation)
+def test_every_reason_is_found(column, changes, reason):
+    spec = FeatureSpec.from_stored(SDF.aggregated()[column].stored())  # as a file holds it
     assert count_reasons(np.array([True]), reasons(spec, about(1, **changes))) == ({reason: 1}, 0)
 
 

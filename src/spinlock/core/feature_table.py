@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,10 +12,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from spinlock.core.errors import InputError, NamesDifferError, listed
+from spinlock.core.needs import NOTHING, Needs
 
 Aggregation = Literal["none", "mean", "std", "cv"]
 Scope = Literal["per_timestep", "per_trajectory", "per_sample"]
+Scale = Literal["length of the run", "grid spacing", "number of channels"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "std", "cv")
+STORED = ("name", "category", "unit", "source", "definition", "scope", "aggregation")
+"""Fields of a spec that files hold; the others are facts of the package's own definitions and have defaults when read."""
 
 BLOCK_ROWS = 4096
 """Rows that are in memory at a time where all rows are gone through."""
@@ -33,6 +37,10 @@ class FeatureSpec:
         definition: one sentence.
         scope: one value a time step, a trajectory (realization) or a sample.
         aggregation: how realizations were brought to one value.
+        needs: the least that a rollout must have for the feature to have a value. As the two below it is not stored in
+            files, but looked up by name in the registry that defines the feature (`features.sdf.SDF`).
+        undefined: the states that have no value even so, in words ("where the frame is constant"); "" where all have one.
+        scale: settings that the value depends on beside what it describes.
     """
 
     name: str
@@ -42,11 +50,36 @@ class FeatureSpec:
     definition: str = ""
     scope: Scope = "per_sample"
     aggregation: Aggregation = "none"
+    needs: Needs = field(default=NOTHING, compare=False)
+    undefined: str = field(default="", compare=False)
+    scale: tuple[Scale, ...] = field(default=(), compare=False)
+
+    @property
+    def missing(self) -> str:
+        """When there is no value, in words, of what it needs and of the states; "" where there always is one."""
+        parts = [*self.needs.words, *filter(None, [self.undefined])]
+        return ", or ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
     @property
     def feature(self) -> str:
         """The name without the aggregation."""
         return self.name if self.aggregation == "none" else self.name.removesuffix(f"__{self.aggregation}")
+
+    def stored(self) -> dict[str, str]:
+        """What files hold of it."""
+        return {name: getattr(self, name) for name in STORED}
+
+    @classmethod
+    def from_stored(cls, entry: Mapping[str, Any]) -> "FeatureSpec":
+        """Read what `stored` gave; keys that are missing have their defaults.
+
+        Raises:
+            TypeError: if there is a key that is none of `STORED`, or no name or category.
+        """
+        unknown = [key for key in entry if key not in STORED]
+        if unknown:
+            raise TypeError(f"unknown {listed(unknown)}")
+        return cls(**entry)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +139,7 @@ class FeatureRegistry:
 
     def to_plain(self) -> dict[str, Any]:
         """The registry as lists and words, readable by `from_plain`."""
-        return {"version": self.version, "features": [asdict(spec) for spec in self.specs]}
+        return {"version": self.version, "features": [spec.stored() for spec in self.specs]}
 
     @classmethod
     def from_json(cls, text: str) -> "FeatureRegistry":
@@ -125,7 +158,7 @@ class FeatureRegistry:
     def from_plain(cls, data: Any) -> "FeatureRegistry":
         """The registry of what JSON holds; see `from_json`."""
         try:
-            specs = tuple(FeatureSpec(**spec) for spec in data["features"])
+            specs = tuple(FeatureSpec.from_stored(entry) for entry in data["features"])
             return cls(specs=specs, version=str(data["version"]))
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"the feature registry is not readable: {error}.") from error

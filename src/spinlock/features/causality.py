@@ -6,14 +6,16 @@ of growing column number.
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.feature import feature
-from spinlock.features.fields import Fields
+from spinlock.core.needs import Needs
+from spinlock.features.feature import CHANNELS, GRID, RUN, feature
+from spinlock.features.fields import Fields, once
 from spinlock.features.influence import (
     FEWEST_STEPS,
     Pairs,
@@ -24,10 +26,15 @@ from spinlock.features.influence import (
     standardize,
     transfer_entropy,
 )
-from spinlock.features.kernels_complex import squared_magnitude
+from spinlock.features.kernels_arithmetic import squared_magnitude
 from spinlock.features.low_pass import block_means
-from spinlock.features.once import once
 from spinlock.features.transport import displacements, half_cover, swept_area
+
+UNCHANGING = "where no block changes"
+FLAT = "where frames are constant in space"
+"""States without a value, in words."""
+
+causality = partial(feature, category="causality")
 
 MOST_PAIRS = 32
 """Pairs of successive frames, evenly spread over the run, that transport is measured on."""
@@ -104,9 +111,7 @@ def neighbour_influence(fields: Fields) -> Influence:
     rows, columns = lattice(fields)
     channels = series.shape[1] // (rows * columns)
     along = [
-        lattice_pairs(
-            channels=channels, rows=rows, columns=columns, axis=axis, periodic=fields.periodic, device=series.device
-        )
+        lattice_pairs(channels=channels, rows=rows, columns=columns, axis=axis, periodic=fields.periodic)
         for axis in (0, 1)
     ]
     everything = Pairs(torch.cat([p.source for p in along]), torch.cat([p.target for p in along]))
@@ -136,7 +141,7 @@ def channel_influence(fields: Fields) -> ChannelInfluence:
     if series.shape[-1] < FEWEST_STEPS or channels < 2:
         nothing = series.new_full((series.shape[0],), torch.nan)
         return ChannelInfluence(nothing[:, None].expand(-1, 2), nothing[:, None].expand(-1, 2), nothing)
-    pairs = channel_pairs(channels=channels, blocks=rows * columns, device=series.device)
+    pairs = channel_pairs(channels=channels, blocks=rows * columns)
     ways = (pairs, pairs.reversed)
     _, lag = lagged_correlation(series, pairs, most=series.shape[-1] // 4)
     return ChannelInfluence(
@@ -146,7 +151,13 @@ def channel_influence(fields: Fields) -> ChannelInfluence:
     )
 
 
-@feature(category="causality", unit="length/time", source="Kuglin & Hines 1975, phase correlation")
+@causality(
+    unit="length/time",
+    source="Kuglin & Hines 1975, phase correlation",
+    needs=Needs(steps=2, width=2, longer_side=3),
+    undefined=FLAT,
+    scale=RUN,
+)
 def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along x with which the pattern moves.
 
@@ -155,30 +166,36 @@ def transport_x(fields: Fields) -> Float[Tensor, " batch"]:
     either sign: positive towards growing column numbers. A pattern that repeats itself is known to have moved only
     modulo its period: |d_x| is at most half the domain.
 
-    Scale: length of the run.
-
     Returns:
-        Length over time; NaN with fewer than two steps, one column of cells, or frames that are constant in space.
-        A domain that does not wrap around shows resting edges, which pull the value towards 0.
+        Length over time; A domain that does not wrap around shows resting edges, which pull the value towards 0.
     """
     return _or_nan(motion(fields).velocity[..., 1].nanmedian(-1).values, fields.u.shape[-1] > 1)
 
 
-@feature(category="causality", unit="length/time", source="Kuglin & Hines 1975, phase correlation")
+@causality(
+    unit="length/time",
+    source="Kuglin & Hines 1975, phase correlation",
+    needs=Needs(steps=2, height=2, longer_side=3),
+    undefined=FLAT,
+    scale=RUN,
+)
 def transport_y(fields: Fields) -> Float[Tensor, " batch"]:
     """Velocity along y with which the pattern moves.
 
     d_y/dt as `transport_x` takes d_x/dt; of either sign, positive towards growing row numbers.
 
-    Scale: length of the run.
-
     Returns:
-        Length over time; NaN with fewer than two steps, one row of cells, or frames that are constant in space.
+        Length over time.
     """
     return _or_nan(motion(fields).velocity[..., 0].nanmedian(-1).values, fields.u.shape[-2] > 1)
 
 
-@feature(category="causality", unit="length/time", source="Kuglin & Hines 1975, phase correlation")
+@causality(
+    unit="length/time",
+    source="Kuglin & Hines 1975, phase correlation",
+    needs=Needs(steps=2, longer_side=3),
+    undefined=FLAT,
+)
 def transport_speed(fields: Fields) -> Float[Tensor, " batch"]:
     """Speed with which the pattern moves, whatever the direction.
 
@@ -186,12 +203,12 @@ def transport_speed(fields: Fields) -> Float[Tensor, " batch"]:
     steady, and larger where its direction changes.
 
     Returns:
-        Length over time, >= 0; NaN with fewer than two steps or frames that are constant in space.
+        Length over time, >= 0.
     """
     return _or_nan(motion(fields).velocity.norm(dim=-1).nanmedian(-1).values, fields.u[0, 0, 0].numel() > 1)
 
 
-@feature(category="causality", source="definition")
+@causality(needs=Needs(steps=3, longer_side=3), undefined=FLAT)
 def transport_spread(fields: Fields) -> Float[Tensor, " batch"]:
     """Unsteadiness of the pattern's velocity, relative to its speed.
 
@@ -199,8 +216,7 @@ def transport_spread(fields: Fields) -> Float[Tensor, " batch"]:
     cell keeps a resting pattern, whose velocity is rounding, at 0.
 
     Returns:
-        A pure number in [0, 2): 0 for uniform advection, about 1 where the direction is random; NaN where
-        `transport_speed` is, and with fewer than three steps.
+        A pure number in [0, 2): 0 for uniform advection, about 1 where the direction is random.
     """
     velocity = motion(fields).velocity
     spread = (velocity - velocity.nanmean(1, keepdim=True)).norm(dim=-1).nanmean(-1)
@@ -208,7 +224,7 @@ def transport_spread(fields: Fields) -> Float[Tensor, " batch"]:
     return _or_nan(relative, fields.u.shape[1] > 2 and fields.u[0, 0, 0].numel() > 1)
 
 
-@feature(category="causality", source="definition")
+@causality(needs=Needs(steps=2, longer_side=3), undefined="where nothing changes")
 def transport_share(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the change from frame to frame that moving the pattern explains.
 
@@ -217,12 +233,12 @@ def transport_share(fields: Fields) -> Float[Tensor, " batch"]:
     in place.
 
     Returns:
-        <= 1, a little below 0 at worst; NaN with fewer than two steps or where nothing changes.
+        <= 1, a little below 0 at worst.
     """
     return motion(fields).explained
 
 
-@feature(category="causality", unit="length/time", source="definition")
+@causality(unit="length/time", needs=Needs(steps=2, longer_side=2))
 def spreading_speed(fields: Fields) -> Float[Tensor, " batch"]:
     """Speed at which the region that left its initial state grew.
 
@@ -232,7 +248,7 @@ def spreading_speed(fields: Fields) -> Float[Tensor, " batch"]:
     spread, are looked at.
 
     Returns:
-        Length over time, >= 0, 0 where no region leaves; NaN with fewer than two steps or no extent in space.
+        Length over time, >= 0, 0 where no region leaves.
     """
     height, width = fields.u.shape[-2:]
     time = fields.u.shape[1]
@@ -247,7 +263,13 @@ def spreading_speed(fields: Fields) -> Float[Tensor, " batch"]:
     return torch.where(half > 0, speed, torch.zeros_like(speed))
 
 
-@feature(category="causality", unit="nats", source="Granger 1969; Geweke 1982, section 2")
+@causality(
+    unit="nats",
+    source="Granger 1969; Geweke 1982, section 2",
+    needs=Needs(steps=16, longer_side=2),
+    undefined=UNCHANGING,
+    scale=RUN,
+)
 def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality between neighbouring blocks.
 
@@ -256,48 +278,59 @@ def granger_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     neighbours in both directions. Series are standardised without their trend and see noise of 10⁻⁶ of their
     variance.
 
-    Scale: length of the run.
-
     Returns:
-        Nats, any real number, about 0 where blocks do not influence each other; NaN with fewer than 16 steps, fewer
-        than two blocks, or where no block changes.
+        Nats, any real number, about 0 where blocks do not influence each other.
     """
     return neighbour_influence(fields).granger_along.nanmean((-2, -1)).to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="Granger 1969; Geweke 1982, section 2")
+@causality(
+    unit="nats",
+    source="Granger 1969; Geweke 1982, section 2",
+    needs=Needs(steps=16, width=2),
+    undefined=UNCHANGING,
+    scale=RUN + GRID,
+)
 def granger_eastward(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality towards the eastern neighbour less that towards the western one.
 
     G(a → b) - G(b → a), b the eastern neighbour of a, averaged over pairs, G as in `granger_neighbours`. Positive where
     influence travels towards growing column numbers.
 
-    Scale: length of the run, grid spacing.
-
     Returns:
-        Nats, of either sign; NaN where `granger_neighbours` is, and with one column of cells.
+        Nats, of either sign.
     """
     along = neighbour_influence(fields).granger_along
     return (along[:, 1, 0] - along[:, 1, 1]).to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="Granger 1969; Geweke 1982, section 2")
+@causality(
+    unit="nats",
+    source="Granger 1969; Geweke 1982, section 2",
+    needs=Needs(steps=16, height=2),
+    undefined=UNCHANGING,
+    scale=RUN,
+)
 def granger_southward(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality towards the southern neighbour less that towards the northern one.
 
     G(a → b) - G(b → a) as in `granger_eastward`, b the southern neighbour of a; positive where influence travels
     towards growing row numbers.
 
-    Scale: length of the run.
-
     Returns:
-        Nats, of either sign; NaN where `granger_neighbours` is, and with one row of cells.
+        Nats, of either sign.
     """
     along = neighbour_influence(fields).granger_along
     return (along[:, 0, 0] - along[:, 0, 1]).to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="Schreiber 2000, eq. 4; Miller 1955")
+@causality(
+    unit="nats",
+    source="Schreiber 2000, eq. 4; Miller 1955",
+    needs=Needs(steps=16, longer_side=2),
+    undefined=UNCHANGING,
+    scale=RUN,
+)
 def transfer_entropy_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     """Transfer entropy between neighbouring blocks.
 
@@ -305,119 +338,125 @@ def transfer_entropy_neighbours(fields: Fields) -> Float[Tensor, " batch"]:
     Miller-Madow correction; averaged over all neighbours in both directions. Unlike Granger causality it sees
     influence that is not linear.
 
-    Scale: length of the run.
-
     Returns:
-        Nats, any real number, log 3 at most and about 0 without influence; NaN where `granger_neighbours` is.
+        Nats, any real number, log 3 at most and about 0 without influence.
     """
     return neighbour_influence(fields).transfer_entropy.to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="definition; Schreiber 2000, eq. 4")
+@causality(
+    unit="nats",
+    source="definition; Schreiber 2000, eq. 4",
+    needs=Needs(steps=16, longer_side=2),
+    undefined=UNCHANGING,
+    scale=RUN,
+)
 def transfer_entropy_gap(fields: Fields) -> Float[Tensor, " batch"]:
     """How one-sided the transfer entropy between neighbouring blocks is.
 
     The mean over neighbouring blocks a, b of |TE(a → b) - TE(b → a)|, large where influence has a direction anywhere,
     also one that changes from place to place.
 
-    Scale: length of the run.
-
     Returns:
-        Nats, >= 0; NaN where `granger_neighbours` is.
+        Nats, >= 0.
     """
     return neighbour_influence(fields).transfer_entropy_gap.to(fields.u.dtype)
 
 
-@feature(category="causality", source="definition")
+@causality(needs=Needs(steps=16, longer_side=2), undefined=UNCHANGING, scale=RUN)
 def neighbour_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest lagged correlation of neighbouring blocks.
 
     max over |τ| <= T/4 of |Σ_t a(t) b(t+τ)|/T for standardised averages a and b, averaged over neighbours.
 
-    Scale: length of the run.
-
     Returns:
-        In [0, 1]; NaN where `granger_neighbours` is.
+        In [0, 1].
     """
     return neighbour_influence(fields).peak.to(fields.u.dtype)
 
 
-@feature(category="causality", unit="time", source="definition")
+@causality(unit="time", needs=Needs(steps=16, longer_side=2), undefined=UNCHANGING, scale=RUN)
 def neighbour_lag(fields: Fields) -> Float[Tensor, " batch"]:
     """Time that a signal takes to the neighbouring block.
 
     The mean over neighbours of |τ| at the largest lagged correlation (`neighbour_correlation`).
 
-    Scale: length of the run.
-
     Returns:
-        Time, in [0, T dt/4], 0 where neighbours move together; NaN where `granger_neighbours` is.
+        Time, in [0, T dt/4], 0 where neighbours move together.
     """
     return neighbour_influence(fields).lag.to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="Granger 1969; Geweke 1982, section 2")
+@causality(
+    unit="nats",
+    source="Granger 1969; Geweke 1982, section 2",
+    needs=Needs(steps=16, channels=2),
+    undefined=UNCHANGING,
+    scale=RUN + CHANNELS,
+)
 def granger_channels(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality between channels.
 
     (G(a → b) + G(b → a))/2 as in `granger_neighbours`, of the channels' averages a, b over the same block.
 
-    Scale: length of the run, number of channels.
-
     Returns:
-        Nats, any real number, about 0 where channels do not influence each other; NaN with one channel, fewer than 16
-        steps, or where no block changes.
+        Nats, any real number, about 0 where channels do not influence each other.
     """
     return channel_influence(fields).granger.mean(-1).to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="Granger 1969; Geweke 1982, section 2")
+@causality(
+    unit="nats",
+    source="Granger 1969; Geweke 1982, section 2",
+    needs=Needs(steps=16, channels=2),
+    undefined=UNCHANGING,
+    scale=RUN + CHANNELS,
+)
 def granger_channel_direction(fields: Fields) -> Float[Tensor, " batch"]:
     """Granger causality from earlier to later channels less that from later to earlier ones.
 
     G(a → b) - G(b → a) of the averages over the same block of an earlier channel a and a later one b, G as in
     `granger_neighbours`. Positive where the first channel drives, negative where it follows.
 
-    Scale: length of the run, number of channels.
-
     Returns:
-        Nats, of either sign; NaN with one channel, fewer than 16 steps, or where no block changes.
+        Nats, of either sign.
     """
     ways = channel_influence(fields).granger
     return (ways[:, 0] - ways[:, 1]).to(fields.u.dtype)
 
 
-@feature(category="causality", unit="nats", source="Schreiber 2000, eq. 4; Miller 1955")
+@causality(
+    unit="nats",
+    source="Schreiber 2000, eq. 4; Miller 1955",
+    needs=Needs(steps=16, channels=2),
+    undefined=UNCHANGING,
+    scale=RUN + CHANNELS,
+)
 def transfer_entropy_channels(fields: Fields) -> Float[Tensor, " batch"]:
     """Transfer entropy between channels.
 
     (TE(a → b) + TE(b → a))/2 as in `transfer_entropy_neighbours`, of the channels' averages over the same block.
 
-    Scale: length of the run, number of channels.
-
     Returns:
-        Nats, any real number, log 3 at most and about 0 without influence; NaN with one channel, fewer than 16 steps,
-        or where no block changes.
+        Nats, any real number, log 3 at most and about 0 without influence.
     """
     return channel_influence(fields).transfer_entropy.mean(-1).to(fields.u.dtype)
 
 
-@feature(category="causality", unit="time", source="definition")
+@causality(unit="time", needs=Needs(steps=16, channels=2), undefined=UNCHANGING, scale=RUN + CHANNELS)
 def channel_lag(fields: Fields) -> Float[Tensor, " batch"]:
     """Time by which later channels follow earlier ones.
 
     The lag τ, |τ| <= T/4, of the largest |correlation| of an earlier channel at t and a later one at t + τ in the same
     block, averaged over blocks and pairs of channels. Negative where the later channel leads.
 
-    Scale: length of the run, number of channels.
-
     Returns:
-        Time, of either sign; NaN with one channel, fewer than 16 steps, or where no block changes.
+        Time, of either sign.
     """
     return channel_influence(fields).lag.to(fields.u.dtype)
 
 
-@feature(category="causality", source="Ramsey & Rothman 1996, section 2")
+@causality(source="Ramsey & Rothman 1996, section 2", needs=Needs(steps=3), undefined=UNCHANGING, scale=RUN)
 def time_irreversibility(fields: Fields) -> Float[Tensor, " batch"]:
     """Asymmetry of rises and falls in time.
 
@@ -425,10 +464,8 @@ def time_irreversibility(fields: Fields) -> Float[Tensor, " batch"]:
     and channels. Reversing time changes its sign: positive for fast rises and slow falls, 0 for a process that looks
     the same in both directions.
 
-    Scale: length of the run.
-
     Returns:
-        A pure number of either sign; NaN with fewer than three steps or where no block changes.
+        A pure number of either sign.
     """
     increments = block_series(fields).diff(dim=-1)
     power = increments.square().mean(-1)

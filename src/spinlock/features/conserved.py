@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from spinlock.features.kernels_products import mean_product
+from spinlock.features.kernels_arithmetic import mean_product
 from spinlock.features.low_pass import synthesize, synthesized_rows, waves_along_rows
 
 CHUNK_VALUES = 1 << 17

@@ -1,4 +1,4 @@
-"""What a feature is: a documented function of the shared fields, with a category, a unit and a source."""
+"""What a feature is: a function of the shared fields, with the facts that a registry tells of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from spinlock.core.feature_table import FeatureSpec, Scope
+from spinlock.core.feature_table import FeatureSpec, Scale, Scope
+from spinlock.core.needs import NOTHING, Needs
 
 PER_TIMESTEP_CATEGORIES = ("spatial", "spectral")
 PER_TRAJECTORY_CATEGORIES = (
@@ -18,25 +19,22 @@ PER_TRAJECTORY_CATEGORIES = (
     "integrated",
 )
 
+RUN: tuple[Scale, ...] = ("length of the run",)
+GRID: tuple[Scale, ...] = ("grid spacing",)
+CHANNELS: tuple[Scale, ...] = ("number of channels",)
+"""Settings that values depend on; `RUN + GRID` of a feature that depends on both."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Feature:
     """A function of `Fields` that is one column; call it like the function.
 
     Attributes:
-        name: of the column, the function's name.
-        category: one of the eight.
-        unit: in words, for example "1/time"; "1" for a pure number.
-        source: author, year, section; or "definition".
-        definition: the first line of the docstring.
+        spec: name, category, unit, needs and all else that a registry tells.
         function: `fields` → (batch, time) for spatial and spectral features, else (batch,).
     """
 
-    name: str
-    category: str
-    unit: str
-    source: str
-    definition: str
+    spec: FeatureSpec
     function: Callable[[Any], Tensor]
 
     def __call__(self, fields: Any) -> Tensor:
@@ -44,51 +42,52 @@ class Feature:
         return self.function(fields)
 
     @property
-    def scope(self) -> Scope:
-        """Whether the feature is one number a time step or a trajectory; its category says."""
-        return "per_timestep" if self.category in PER_TIMESTEP_CATEGORIES else "per_trajectory"
-
-    @property
-    def spec(self) -> FeatureSpec:
-        """The feature as a registry describes it."""
-        return FeatureSpec(
-            name=self.name,
-            category=self.category,
-            unit=self.unit,
-            source=self.source,
-            definition=self.definition,
-            scope=self.scope,
-        )
+    def name(self) -> str:
+        """Of the column."""
+        return self.spec.name
 
 
 def feature(
-    *, category: str, unit: str = "1", source: str = "definition"
+    *,
+    category: str,
+    unit: str = "1",
+    source: str = "definition",
+    needs: Needs = NOTHING,
+    undefined: str = "",
+    scale: tuple[Scale, ...] = (),
 ) -> Callable[[Callable[[Any], Tensor]], Feature]:
-    """Make a function of `Fields` a feature of `category`.
+    """Make a function of `Fields` a feature of `category`; its name is the column's, its docstring's first line the definition.
 
     Args:
-        category: one of the eight.
-        unit: in words; "1" for a pure number.
+        category: one of the eight; it says whether the feature is one number a time step or a trajectory.
+        unit: in words, for example "1/time"; "1" for a pure number.
         source: author, year, section; or "definition".
+        needs: the least that a rollout must have; what is told nowhere else.
+        undefined: the states that have no value even so, in words; "" where all have one.
+        scale: settings that the value depends on beside what it describes, as `benchmarks/feature_stability.py` found them.
 
     Raises:
-        ValueError: if the category is unknown or the function has no docstring.
+        ValueError: if the category is unknown.
     """
     if category not in PER_TIMESTEP_CATEGORIES + PER_TRAJECTORY_CATEGORIES:
         known = ", ".join(PER_TIMESTEP_CATEGORIES + PER_TRAJECTORY_CATEGORIES)
         raise ValueError(f"unknown feature category '{category}'; known: {known}.")
+    scope: Scope = "per_timestep" if category in PER_TIMESTEP_CATEGORIES else "per_trajectory"
 
     def decorate(function: Callable[[Any], Tensor]) -> Feature:
-        name, text = getattr(function, "__name__", ""), function.__doc__ or ""
-        if not text.strip():
-            raise ValueError(f"feature '{name}' needs a docstring; its first line is the definition.")
-        return Feature(
-            name=name,
+        # `python -OO` takes docstrings away: definitions are empty then, and nothing else is missing.
+        text = (getattr(function, "__doc__", "") or "").strip()
+        spec = FeatureSpec(
+            name=getattr(function, "__name__", ""),
             category=category,
             unit=unit,
             source=source,
-            definition=text.strip().splitlines()[0],
-            function=function,
+            definition=text.partition("\n")[0],
+            scope=scope,
+            needs=needs,
+            undefined=undefined,
+            scale=scale,
         )
+        return Feature(spec=spec, function=function)
 
     return decorate

@@ -1,8 +1,10 @@
 """What the features of one sample share, each computed once and only when it is asked for."""
 
 import math
-from functools import cached_property, lru_cache
-from typing import final
+from collections.abc import Callable
+from functools import cached_property, lru_cache, wraps
+from typing import TypeVar, final
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int
@@ -14,6 +16,8 @@ from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
 from spinlock.features.kernels_slopes import Slopes, pixel_slopes, spectral_slopes
 from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
 from spinlock.features.kernels_values import ValueStatistics, value_statistics
+
+T = TypeVar("T")
 
 LOW_CUTOFF = 8
 """Largest wavenumber kept in `low_modes`, in cycles per domain along each axis."""
@@ -34,7 +38,7 @@ class Fields:
 
     States are in units of frame 0's spatial standard deviation, root mean square over channels (`scale`), never of the
     whole trajectory's, which would leak its growth; where frame 0 is constant, of the root mean square change from it.
-    Every attribute keeps dtype and device of `u` unless it says otherwise.
+    Everything is computed on the CPU, where `u` must be, and has its dtype unless it says otherwise.
 
     Args:
         u: states, already divided by `scale`; finite.
@@ -68,7 +72,7 @@ class Fields:
     @classmethod
     def from_rollout(cls, rollout: Rollout) -> "Fields":
         """The fields of a rollout's valid realizations, in units of `run_scale`."""
-        valid = torch.tensor(rollout.valid, dtype=torch.bool, device=rollout.states.device)
+        valid = torch.tensor(rollout.valid, dtype=torch.bool)
         states = rollout.states if bool(valid.all()) else rollout.states[valid]
         scale = run_scale(states)
         return cls(
@@ -182,7 +186,7 @@ class Fields:
     def plane(self) -> Plane:
         """The wavenumbers of the grid, and the Hann window of a domain that is not periodic."""
         height, width = self.u.shape[-2:]
-        return _plane(height, width, self.periodic, self.u.dtype, self.u.device)
+        return _plane(height, width, self.periodic, self.u.dtype)
 
     @cached_property
     def spectra(self) -> SpectralStatistics:
@@ -198,7 +202,7 @@ class Fields:
     @cached_property
     def radial_wavenumber(self) -> Float[Tensor, " band"]:
         """Centres 0, 1, 2, … of the shells, cycles per domain (its longer side); corners of the plane included."""
-        return torch.arange(self.plane.even_sums.shape[1] - 3, dtype=self.u.dtype, device=self.u.device)
+        return torch.arange(self.plane.num_shells, dtype=self.u.dtype)
 
     @cached_property
     def radial_power(self) -> Float[Tensor, "batch time band"]:
@@ -212,13 +216,13 @@ class Fields:
     def low_ky(self) -> Int[Tensor, " ky"]:
         """Cycles per height of the rows of `low_modes`: -K … K, K = 8 or what the grid resolves below Nyquist."""
         most = min(LOW_CUTOFF, (self.u.shape[-2] - 1) // 2)
-        return torch.arange(-most, most + 1, device=self.u.device)
+        return torch.arange(-most, most + 1)
 
     @cached_property
     def low_kx(self) -> Int[Tensor, " kx"]:
         """Cycles per width of the columns of `low_modes`: 0 … K (the other half is the complex conjugate)."""
         most = min(LOW_CUTOFF, (self.u.shape[-1] - 1) // 2)
-        return torch.arange(0, most + 1, device=self.u.device)
+        return torch.arange(0, most + 1)
 
     @cached_property
     def low_weight(self) -> Float[Tensor, " kx"]:
@@ -252,7 +256,7 @@ class Fields:
         turn = ((row + column) % columns + columns * row).flatten() % share
         seen = turn == torch.arange(min(channels, MOST_PROBES))[:, None] % share  # (channel, block)
         means = over_y @ (self.u[:, :, : len(seen)] @ over_x.T)
-        return means.flatten(2)[..., seen.flatten().to(means.device)]
+        return means.flatten(2)[..., seen.flatten()]
 
     @cached_property
     def frame_gram(self) -> Float[Tensor, "batch time time"]:
@@ -267,7 +271,7 @@ class Fields:
         grams = []
         for number in range(len(self.u)):
             if near is not None and 2 * near[0, 0].numel() < pixels.shape[-1]:
-                weight = torch.where(torch.arange(near.shape[-2], device=near.device) == 0, 1, 2).to(near.dtype).sqrt()
+                weight = torch.where(torch.arange(near.shape[-2]) == 0, 1, 2).to(near.dtype).sqrt()
                 gram = _gram((near[number] * weight[:, None]).flatten(1)) / self.u.shape[2]
                 beyond = self.radial_power[number, :, NEAR_CUTOFF + 1 :].sum() / self.u.shape[2]
                 if beyond <= 1e-3 * gram.trace():
@@ -294,23 +298,37 @@ class Fields:
         return frames.unflatten(0, self.u.shape[:2])
 
 
+def once(function: Callable[[Fields], T]) -> Callable[[Fields], T]:
+    """Remember what `function` returned for a `Fields`, for as long as that lives.
+
+    What several features of one category need, and no other category does, is such a function rather than an attribute
+    of `Fields`. The result must hold no reference to the fields themselves.
+    """
+    known: WeakKeyDictionary[Fields, T] = WeakKeyDictionary()
+
+    @wraps(function)
+    def remembered(fields: Fields) -> T:
+        if fields not in known:
+            known[fields] = function(fields)
+        return known[fields]
+
+    return remembered
+
+
 @lru_cache(maxsize=4)
-def _plane(height: int, width: int, periodic: bool, dtype: torch.dtype, device: torch.device) -> Plane:
+def _plane(height: int, width: int, periodic: bool, dtype: torch.dtype) -> Plane:
     """The same object for all samples of a grid: making it takes a tenth of the time of using it."""
-    like = torch.empty((height, width), dtype=dtype, device=device)
+    like = torch.empty((height, width), dtype=dtype)
     return make_plane(like, cutoff=NEAR_CUTOFF, window=None if periodic else hann_window(like))
 
 
 def _step_power(wavenumbers: int, length: int, *, like: Tensor) -> Float[Tensor, " wavenumber"]:
     """2 - 2 cos(2πk/length) = 4 sin²(πk/length) for k = 0, 1, …, without cancellation."""
-    turns = torch.arange(wavenumbers, dtype=torch.float64, device=like.device) * (math.pi / length)
+    turns = torch.arange(wavenumbers, dtype=torch.float64) * (math.pi / length)
     return (4 * turns.sin().square()).to(like.dtype)
 
 
 def _gram(frames: Float[Tensor, "time value"]) -> Float[Tensor, "time time"]:
     """Inner products of the frames less their mean, in float64."""
-    centred = frames - frames.mean(0)
-    if centred.device.type == "cpu":  # numpy sees that the product is symmetric and computes half of it
-        rows = centred.numpy()
-        return torch.from_numpy(rows @ rows.T).double()
-    return (centred @ centred.T).double()
+    rows = (frames - frames.mean(0)).numpy()
+    return torch.from_numpy(rows @ rows.T).double()  # numpy sees that the product is symmetric and computes half of it

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from spinlock.features.kernels_complex import squared_magnitude
+from spinlock.features.kernels_arithmetic import squared_magnitude
 
 
 class FrequencyWavenumber(NamedTuple):
@@ -50,12 +50,12 @@ def frequency_wavenumber(
     series = flat[..., kept].transpose(1, 3).contiguous()  # (batch, mode, channel, time)
     fluctuation = series - series.mean(-1, keepdim=True)
     largest = squared_magnitude(series).mean(-1).sum((1, 2))
-    window = torch.hann_window(time + 2, periodic=False, dtype=modes.real.dtype, device=modes.device)[1:-1]
+    window = torch.hann_window(time + 2, periodic=False, dtype=modes.real.dtype)[1:-1]
     spectrum = torch.fft.fft(fluctuation.conj() * window, norm="forward")  # conj: exp(-iωt) at positive frequency
     power = torch.fft.fftshift((spectrum.real.square() + spectrum.imag.square()).sum(2), -1).mT * 2
     present = power.sum((1, 2)) > 1e-12 * largest
     wavenumber = ((grid_y[kept] / height) ** 2 + (grid_x[kept] / width) ** 2).sqrt()
-    frequency = torch.fft.fftshift(torch.fft.fftfreq(time, dtype=power.dtype, device=power.device))
+    frequency = torch.fft.fftshift(torch.fft.fftfreq(time, dtype=power.dtype))
     power = torch.where(present[:, None, None], power, torch.nan)
     return FrequencyWavenumber(power, frequency, wavenumber.to(power.dtype))
 
@@ -63,7 +63,7 @@ def frequency_wavenumber(
 def ridge_share(power: Float[Tensor, "batch frequency mode"], *, reach: int) -> Float[Tensor, " batch"]:
     """Share of the power that lies within `reach` frequencies of its mode's strongest one."""
     place = power.nan_to_num().argmax(1, keepdim=True)  # (batch, 1, mode)
-    index = torch.arange(power.shape[1], device=power.device)[:, None]
+    index = torch.arange(power.shape[1])[:, None]
     near = (index - place).abs() <= reach
     return (power * near).sum((1, 2)) / power.sum((1, 2))
 

@@ -39,7 +39,7 @@ def standardize(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "ba
     values = series.double()
     largest = values.abs().amax(-1, keepdim=True)
     values = values / torch.where(largest > 0, largest, 1)
-    time = torch.arange(values.shape[-1], dtype=values.dtype, device=values.device)
+    time = torch.arange(values.shape[-1], dtype=values.dtype)
     time = time - time.mean()
     values = values - values.mean(-1, keepdim=True)
     slope = (values @ time)[..., None] / time.square().sum().clamp_min(1)
@@ -66,7 +66,7 @@ def granger(series: Float[Tensor, "batch series time"], pairs: Pairs) -> Float[T
     lagged = lagged - lagged.mean(-1, keepdim=True)
     gram = lagged @ lagged.mT / num_rows
     gram.diagonal(dim1=-2, dim2=-1).add_(RIDGE)
-    stride, past = ORDER + 1, torch.arange(1, ORDER + 1, device=series.device)
+    stride, past = ORDER + 1, torch.arange(1, ORDER + 1)
     now = pairs.target[:, None] * stride
     bias = ORDER / (num_rows - 2 * ORDER - 1)
     own = torch.cat((now + past, now), 1)  # the target's present last: its pivot is the error variance
@@ -80,7 +80,7 @@ def _log_error_variance(
     """log of the last variable's variance that the others leave over, NaN where a series is missing."""
     block = gram[:, index[:, :, None], index[:, None, :]]
     missing = block.isnan().any(-1).any(-1)
-    identity = torch.eye(index.shape[1], dtype=gram.dtype, device=gram.device)
+    identity = torch.eye(index.shape[1], dtype=gram.dtype)
     factor = torch.linalg.cholesky(torch.where(missing[..., None, None], identity, block))
     return (2 * factor[..., -1, -1].log()).masked_fill(missing, torch.nan)
 
@@ -115,14 +115,12 @@ def _symbols(series: Float[Tensor, "batch series time"]) -> Int[Tensor, "batch s
 
 def _sorted(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "batch series time"]:
     """Values in ascending order."""
-    if series.device.type == "cpu":  # numpy sorts six times faster
-        return torch.from_numpy(np.sort(series.numpy()))
-    return series.sort(-1).values
+    return torch.from_numpy(np.sort(series.numpy()))  # six times faster than torch
 
 
 def _indicators(codes: Int[Tensor, "batch series time"], cells: int) -> Float[Tensor, "batch series cell time"]:
     """1 where the series is in the cell, else 0; in float32, which counts to 16 million without a rounding."""
-    return (codes[:, :, None] == torch.arange(cells, device=codes.device)[:, None]).float()
+    return (codes[:, :, None] == torch.arange(cells)[:, None]).float()
 
 
 def _entropy(counts: Float[Tensor, "batch pair *cell"]) -> Float[Tensor, "batch pair"]:
@@ -145,28 +143,28 @@ def lagged_correlation(
     missing = series.isnan().any(-1)
     spectrum = torch.fft.rfft(series.nan_to_num(), n=2 * length)
     cross = torch.fft.irfft(spectrum[:, pairs.source].conj() * spectrum[:, pairs.target], n=2 * length) / length
-    lags = torch.arange(-most, most + 1, device=series.device)
+    lags = torch.arange(-most, most + 1)
     lags = lags[lags.abs().argsort(stable=True)]  # of equally good lags the shortest
     peak, place = cross[..., lags % (2 * length)].abs().max(-1)
     absent = missing[:, pairs.target] | missing[:, pairs.source]
     return peak.masked_fill(absent, torch.nan), lags[place].to(peak.dtype).masked_fill(absent, torch.nan)
 
 
-def lattice_pairs(*, channels: int, rows: int, columns: int, axis: int, periodic: bool, device: torch.device) -> Pairs:
+def lattice_pairs(*, channels: int, rows: int, columns: int, axis: int, periodic: bool) -> Pairs:
     """Each block and its next block along `axis` (0 southward, 1 eastward) in the same channel.
 
     Series are numbered channel by channel, row by row. A lattice of two blocks is not closed to a ring, where both
     neighbours of a block would be the same.
     """
-    index = torch.arange(channels * rows * columns, device=device).view(channels, rows, columns)
+    index = torch.arange(channels * rows * columns).view(channels, rows, columns)
     length = (rows, columns)[axis]
     following = index.roll(-1, axis + 1)
     kept = length if periodic and length > 2 else length - 1
     return Pairs(index.narrow(axis + 1, 0, kept).flatten(), following.narrow(axis + 1, 0, kept).flatten())
 
 
-def channel_pairs(*, channels: int, blocks: int, device: torch.device) -> Pairs:
+def channel_pairs(*, channels: int, blocks: int) -> Pairs:
     """Each earlier channel to each later one, in the same block."""
-    index = torch.arange(channels * blocks, device=device).view(channels, blocks)
-    first, second = torch.triu_indices(channels, channels, 1, device=device)
+    index = torch.arange(channels * blocks).view(channels, blocks)
+    first, second = torch.triu_indices(channels, channels, 1)
     return Pairs(index[first].flatten(), index[second].flatten())

@@ -4,19 +4,22 @@ Frequencies are in cycles per unit time, lengths in units of `dx`. "Modes" of th
 up to 8 cycles per domain, each less its mean over time, with a Hann window in time.
 """
 
+from functools import partial
+
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from spinlock.features.feature import feature
-from spinlock.features.fields import Fields
+from spinlock.core.needs import Needs
+from spinlock.features.feature import CHANNELS, RUN, feature
+from spinlock.features.fields import Fields, once
 from spinlock.features.frequency_wavenumber import (
     FrequencyWavenumber,
     frequency_wavenumber,
     one_way_share,
     ridge_share,
 )
-from spinlock.features.kernels_complex import squared_magnitude
+from spinlock.features.kernels_arithmetic import squared_magnitude
 from spinlock.features.low_pass import synthesize
 from spinlock.features.modal import (
     DynamicModes,
@@ -27,7 +30,11 @@ from spinlock.features.modal import (
     mean_autocorrelation,
     spread_indices,
 )
-from spinlock.features.once import once
+
+FROZEN = "where nothing changes"
+"""States without a value, in words."""
+
+integrated = partial(feature, category="integrated")
 
 MOST_FRAMES = 64
 """Frames, evenly spread over the run, that modes are found from."""
@@ -79,21 +86,20 @@ def frame_correlation(fields: Fields) -> Float[Tensor, "batch lag"]:
     return mean_autocorrelation(gram_resolved(fields))
 
 
-@feature(category="integrated", unit="1/time", source="definition")
+@integrated(unit="1/time", needs=Needs(steps=4, longer_side=3), undefined=FROZEN)
 def omega_centroid(fields: Fields) -> Float[Tensor, " batch"]:
     """Mean frequency of the field's fluctuations.
 
     Σ |f| P(f, k) / Σ P(f, k) over the ω-k spectrum without the spatial mean.
 
     Returns:
-        Cycles per unit time, in [0, 1/(2 dt)]; NaN with fewer than 4 steps, no extent in space, or nothing that
-        changes.
+        Cycles per unit time, in [0, 1/(2 dt)].
     """
     power, frequency, _ = _defined(fields)
     return (power.sum(-1) @ frequency.abs()) / power.sum((1, 2)) / fields.dt
 
 
-@feature(category="integrated", unit="1/time", source="definition")
+@integrated(unit="1/time", needs=Needs(steps=4, longer_side=3), undefined=FROZEN)
 def omega_spread(fields: Fields) -> Float[Tensor, " batch"]:
     """Spread of frequencies around the mean frequency of their wavenumber.
 
@@ -101,7 +107,7 @@ def omega_spread(fields: Fields) -> Float[Tensor, " batch"]:
     wavenumber.
 
     Returns:
-        Cycles per unit time, >= 0; NaN where `omega_centroid` is.
+        Cycles per unit time, >= 0.
     """
     power, frequency, _ = _defined(fields)
     total = power.sum(1)  # (batch, mode)
@@ -111,7 +117,7 @@ def omega_spread(fields: Fields) -> Float[Tensor, " batch"]:
     return ((power * deviation).sum((1, 2)) / total.sum(-1)).sqrt() / fields.dt
 
 
-@feature(category="integrated", unit="length/time", source="definition")
+@integrated(unit="length/time", needs=Needs(steps=4, longer_side=3), undefined=FROZEN)
 def dispersion_slope(fields: Fields) -> Float[Tensor, " batch"]:
     """Slope of frequency against wavenumber: the typical phase speed.
 
@@ -119,7 +125,7 @@ def dispersion_slope(fields: Fields) -> Float[Tensor, " batch"]:
     waves f = c κ it is c.
 
     Returns:
-        Length over time, >= 0; NaN where `omega_centroid` is.
+        Length over time, >= 0.
     """
     power, frequency, wavenumber = _defined(fields)
     total = power.sum(1)
@@ -127,38 +133,36 @@ def dispersion_slope(fields: Fields) -> Float[Tensor, " batch"]:
     return slope / fields.dt
 
 
-@feature(category="integrated", source="definition")
+@integrated(needs=Needs(steps=4, longer_side=3), undefined=FROZEN, scale=RUN)
 def ridge_strength(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the power that lies on the ridge of the ω-k spectrum.
 
     The power within 1/64 cycles per step (at least one frequency) of each mode's strongest signed frequency, over all
     power.
 
-    Scale: length of the run.
-
     Returns:
-        In (0, 1], near 1 for waves that obey a dispersion relation; NaN where `omega_centroid` is.
+        In (0, 1], near 1 for waves that obey a dispersion relation.
     """
     power, frequency, _ = _defined(fields)
     return ridge_share(power, reach=max(1, round(RIDGE_WIDTH * len(frequency))))
 
 
-@feature(category="integrated", source="definition")
+@integrated(needs=Needs(steps=4, longer_side=3), undefined=FROZEN, scale=RUN)
 def running_wave_share(fields: Fields) -> Float[Tensor, " batch"]:
     """How much waves run rather than stand.
 
     Σ_k |P₊(k) - P₋(k)| / Σ_k (P₊(k) + P₋(k)), P± the power of mode k at positive and negative frequency.
 
-    Scale: length of the run.
-
     Returns:
-        In [0, 1]: 1 where every mode runs one way, 0 for standing waves; NaN where `omega_centroid` is.
+        In [0, 1]: 1 where every mode runs one way, 0 for standing waves.
     """
     power, frequency, _ = _defined(fields)
     return one_way_share(power, frequency)
 
 
-@feature(category="integrated", source="Roy & Vetterli 2007, section 2; Sirovich 1987 (method of snapshots)")
+@integrated(
+    source="Roy & Vetterli 2007, section 2; Sirovich 1987 (method of snapshots)", needs=Needs(steps=2), undefined=FROZEN
+)
 def orthogonal_rank(fields: Fields) -> Float[Tensor, " batch"]:
     """Effective number of orthogonal modes that the fluctuation needs.
 
@@ -166,35 +170,34 @@ def orthogonal_rank(fields: Fields) -> Float[Tensor, " batch"]:
     mean.
 
     Returns:
-        In [1, 63]; NaN with fewer than two steps or where nothing changes.
+        In [1, 63].
     """
     return effective_rank(orthogonal_shares(fields)).to(fields.u.dtype)
 
 
-@feature(category="integrated", source="Sirovich 1987 (method of snapshots)")
+@integrated(source="Sirovich 1987 (method of snapshots)", needs=Needs(steps=2), undefined=FROZEN)
 def orthogonal_leading_share(fields: Fields) -> Float[Tensor, " batch"]:
     """Energy share of the two strongest orthogonal modes.
 
     (λ₁ + λ₂)/Σλ: two, because a running wave has two modes of equal energy.
 
     Returns:
-        In (0, 1]; NaN where `orthogonal_rank` is.
+        In (0, 1].
     """
     return orthogonal_shares(fields)[:, :2].sum(-1).to(fields.u.dtype)
 
 
-@feature(category="integrated", source="definition")
+@integrated(
+    needs=Needs(steps=6), undefined="where a half changes by less than a millionth of the run's mean energy", scale=RUN
+)
 def orthogonal_rank_growth(fields: Fields) -> Float[Tensor, " batch"]:
     """Growth of the number of orthogonal modes from the first to the second half of the run.
 
     log of the ratio of the effective ranks (`orthogonal_rank`) of the two halves, each less its own mean, from up to 32
     frames each. Positive where the dynamics become more complex.
 
-    Scale: length of the run.
-
     Returns:
-        A pure number of either sign; NaN with fewer than 6 steps or where a half changes by less than a millionth of
-        the run's mean energy, which is the rounding of inner products in float32.
+        A pure number of either sign.
     """
     time = fields.u.shape[1]
     if time < 6:
@@ -210,65 +213,70 @@ def orthogonal_rank_growth(fields: Fields) -> Float[Tensor, " batch"]:
     return (ranks[1] / ranks[0]).log().to(fields.u.dtype)
 
 
-@feature(category="integrated", unit="1/time", source="Schmid 2010, section 2.3")
+@integrated(
+    unit="1/time",
+    source="Schmid 2010, section 2.3",
+    needs=Needs(steps=4),
+    undefined="where nothing changes or frames do not foretell the next ones at all (|μ| < 10⁻⁶)",
+    scale=RUN,
+)
 def dynamic_mode_growth(fields: Fields) -> Float[Tensor, " batch"]:
     """Growth rate of the strongest dynamic mode.
 
     log|μ|/dt, μ the eigenvalue of the mode with the largest mean square amplitude of the affine map that best takes
     frames to the next frames, on their 8 strongest orthogonal modes, from up to 64 pairs of frames.
 
-    Scale: length of the run.
-
     Returns:
-        1/time, of either sign: negative for decay; NaN with fewer than 4 steps, where nothing changes, or where frames
-        do not foretell the next ones at all (|μ| < 10⁻⁶).
+        1/time, of either sign: negative for decay.
     """
     return (linear_map(fields).growth / fields.dt).to(fields.u.dtype)
 
 
-@feature(category="integrated", unit="1/time", source="Schmid 2010, section 2.3")
+@integrated(
+    unit="1/time",
+    source="Schmid 2010, section 2.3",
+    needs=Needs(steps=4),
+    undefined="where nothing changes or frames do not foretell the next ones at all (|μ| < 10⁻⁶)",
+    scale=RUN,
+)
 def dynamic_mode_frequency(fields: Fields) -> Float[Tensor, " batch"]:
     """Frequency of the strongest dynamic mode.
 
     |arg μ|/(2π dt), with μ as in `dynamic_mode_growth`.
 
-    Scale: length of the run.
-
     Returns:
-        Cycles per unit time, in [0, 1/(2 dt)]; NaN where `dynamic_mode_growth` is.
+        Cycles per unit time, in [0, 1/(2 dt)].
     """
     return (linear_map(fields).frequency / fields.dt).to(fields.u.dtype)
 
 
-@feature(category="integrated", source="definition; Schmid 2010, section 2.3")
+@integrated(source="definition; Schmid 2010, section 2.3", needs=Needs(steps=4), undefined=FROZEN, scale=RUN)
 def dynamic_mode_residual(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the next frames' variance that no linear map of the strongest modes predicts.
 
     1 - R² of the regression of frames on the previous frames' 8 strongest orthogonal modes, over up to 64 pairs.
 
-    Scale: length of the run.
-
     Returns:
-        In [0, 1]: 0 for linear dynamics of few modes; NaN with fewer than 4 steps or where nothing changes.
+        In [0, 1]: 0 for linear dynamics of few modes.
     """
     return linear_map(fields).left_over.to(fields.u.dtype)
 
 
-@feature(category="integrated", unit="length", source="definition")
+@integrated(unit="length", needs=Needs(steps=4, longer_side=3), undefined=FROZEN)
 def fluctuation_length(fields: Fields) -> Float[Tensor, " batch"]:
     """Mean wavelength of what changes in time.
 
     Σ P(k)/κ / Σ P(k), P(k) the power of the ω-k spectrum at mode k, κ = |k| in cycles per length.
 
     Returns:
-        Length, > 0: between an eighth of the domain's diagonal wave and the domain; NaN where `omega_centroid` is.
+        Length, > 0: between an eighth of the domain's diagonal wave and the domain.
     """
     power, _, wavenumber = _defined(fields)
     total = power.sum(1)
     return (total @ wavenumber.reciprocal()) / total.sum(-1)
 
 
-@feature(category="integrated", source="definition")
+@integrated(needs=Needs(steps=4, longer_side=3), undefined=FROZEN, scale=RUN)
 def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     """How well the pattern survives twice its correlation time when one moves along with it.
 
@@ -277,10 +285,8 @@ def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     G(t, t+τ) /Σ_t G(t, t) up to its first zero (G the inner products of frames less their mean over time), at most
     half the run.
 
-    Scale: length of the run.
-
     Returns:
-        In [0, 1] up to sampling: 1 for a pattern that moves unchanged; NaN where `omega_centroid` is.
+        In [0, 1] up to sampling: 1 for a pattern that moves unchanged.
     """
     modes = fields.low_modes
     time = modes.shape[1]
@@ -294,18 +300,15 @@ def comoving_correlation(fields: Fields) -> Float[Tensor, " batch"]:
     return torch.where(defined, _shifted_correlation(fields, fluctuation, lags.tolist()), nothing)
 
 
-@feature(category="integrated", source="definition")
+@integrated(needs=Needs(steps=2), undefined="where the field is one constant", scale=RUN)
 def coverage(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the whole range of states that a single place visits.
 
     ⟨max_t u(x) - min_t u(x)⟩_x / (max u - min u), averaged over channels that change, from up to 64 frames, evenly
     spread.
 
-    Scale: length of the run.
-
     Returns:
-        In [0, 1]: 1 where every place sees every state, 0 for a frozen pattern; NaN with fewer than two steps or where
-        the field is one constant.
+        In [0, 1]: 1 where every place sees every state, 0 for a frozen pattern.
     """
     high, low = fields.u[:, 0].clone(), fields.u[:, 0].clone()  # (batch, channel, height, width)
     for time in spread_indices(fields.u.shape[1], MOST_FRAMES).tolist():
@@ -317,18 +320,15 @@ def coverage(fields: Fields) -> Float[Tensor, " batch"]:
     return share.nanmean(-1) if fields.u.shape[1] > 1 else torch.full_like(share[:, 0], torch.nan)
 
 
-@feature(category="integrated", source="definition")
+@integrated(needs=Needs(steps=2), undefined="where the field is one constant", scale=RUN)
 def temporal_variance_share(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the space-time variance that is change in time: how well time mixes what space separates.
 
     V_t/(V_t + V_x): V_t the mean variance in time at a place, V_x the variance in space of the average over time, both
     averaged over channels.
 
-    Scale: length of the run.
-
     Returns:
-        In [0, 1]: 0 for a frozen pattern, 1 where all places have the same average; NaN with fewer than two steps or
-        where the field is one constant.
+        In [0, 1]: 0 for a frozen pattern, 1 where all places have the same average.
     """
     times = fields.u.shape[1]
     time_mean = fields.u.new_full((times,), 1 / times) @ fields.u.flatten(2)  # (batch, value)
@@ -339,18 +339,20 @@ def temporal_variance_share(fields: Fields) -> Float[Tensor, " batch"]:
     return torch.where(resolved, moving / torch.where(resolved, total, 1), torch.nan).to(fields.u.dtype)
 
 
-@feature(category="integrated", source="Lachaux et al. 1999, phase locking value")
+@integrated(
+    source="Lachaux et al. 1999, phase locking value",
+    needs=Needs(steps=4, channels=2, longer_side=3),
+    undefined=FROZEN,
+    scale=RUN + CHANNELS,
+)
 def channel_phase_locking(fields: Fields) -> Float[Tensor, " batch"]:
     """How firmly the channels' Fourier modes keep their phase difference.
 
     Σ_k w_k |⟨exp(i(φ_a - φ_b))⟩_t| / Σ_k w_k, φ the phases of the fluctuation's modes, w_k their mean |a_k||b_k|,
     averaged over pairs of channels.
 
-    Scale: length of the run, number of channels.
-
     Returns:
-        In [0, 1]: 1 where the difference of phase is constant, about 1/√T where it is random; NaN with one channel or
-        where `omega_centroid` is.
+        In [0, 1]: 1 where the difference of phase is constant, about 1/√T where it is random.
     """
     modes = fields.low_modes.flatten(3)
     if modes.shape[2] < 2 or modes.shape[1] < 4 or modes.shape[3] < 2:

@@ -14,12 +14,14 @@ Up to 64 frames, evenly spread, first and last included, are looked at. A variat
 10⁻⁶ of the raw L2 norm is rounding of float32 and counts as 10⁻⁶ of it.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock.core.needs import Needs
 from spinlock.features.conserved import (
     drift_rate,
     increment_variance,
@@ -28,11 +30,18 @@ from spinlock.features.conserved import (
     net_drift,
     quantities,
 )
-from spinlock.features.feature import feature
-from spinlock.features.fields import Fields
+from spinlock.features.feature import RUN, feature
+from spinlock.features.fields import Fields, once
 from spinlock.features.low_pass import lowest
 from spinlock.features.modal import spread_indices
-from spinlock.features.once import once
+
+ZERO = "where the field is zero at some time"
+UNIFORM = "where the field is constant in space at all times"
+ROUNDING = "where that is rounding at all times"
+STEADY = "where it nowhere changes by more than 10⁻⁶"
+"""States without a value, in words."""
+
+invariant_drift = partial(feature, category="invariant_drift")
 
 MOST_FRAMES = 64
 """Frames, evenly spread over the run, that quantities are followed on."""
@@ -66,7 +75,7 @@ def series(fields: Fields) -> Series:
     l2 = fields.l2[:, index]
     rounding = RESOLUTION * l2
     return Series(
-        time=index.to(l2.device).double() * fields.dt,
+        time=index.double() * fields.dt,
         mass=fields.mean[:, index].double().mean(-1),
         log_l2=log_above(l2, torch.zeros_like(l2)),
         log_linf=log_above(fields.linf[:, index], torch.zeros_like(l2)),
@@ -79,36 +88,32 @@ def series(fields: Fields) -> Series:
     )
 
 
-@feature(category="invariant_drift", source="definition")
+@invariant_drift(needs=Needs(steps=2), scale=RUN)
 def mass_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the spatial mean over the run.
 
     m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; m(T) - m(0).
 
-    Scale: length of the run.
-
     Returns:
-        Of either sign; NaN with fewer than two steps.
+        Of either sign.
     """
     return net_drift(series(fields).mass).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=2), scale=RUN)
 def mass_drift_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Rate at which the spatial mean changes.
 
     m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; the least-squares slope
     against time.
 
-    Scale: length of the run.
-
     Returns:
-        1/time, of either sign; NaN with fewer than two steps.
+        1/time, of either sign.
     """
     return drift_rate(series(fields).mass, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=3))
 def mass_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the spatial mean from step to step.
 
@@ -116,57 +121,49 @@ def mass_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     increments over √(time step): the diffusivity of a random walk, 0 for a steady drift.
 
     Returns:
-        1/time, >= 0; NaN with fewer than three steps.
+        1/time, >= 0.
     """
     return increment_variance(series(fields).mass, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=STEADY, scale=RUN)
 def mass_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the spatial mean drifts one way.
 
     m(t) = ⟨u⟩ over channel, height and width, in units of frame 0's standard deviation; Kendall's rank correlation
     with time: the share of pairs of times that rise less the share that fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).mass, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@invariant_drift(needs=Needs(steps=2), undefined=ZERO, scale=RUN)
 def l2_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the L2 norm over the run.
 
     q(t) = log of the root mean square of u; q(T) - q(0).
 
-    Scale: length of the run.
-
     Returns:
-        Of either sign; NaN with fewer than two steps, and where the field is zero at some time.
+        Of either sign.
     """
     return net_drift(series(fields).log_l2).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=2), undefined=ZERO, scale=RUN)
 def l2_drift_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Rate at which the L2 norm changes.
 
     q(t) = log of the root mean square of u; the least-squares slope against time.
 
-    Scale: length of the run.
-
     Returns:
-        1/time, of either sign; exact for exponential growth or decay; NaN with fewer than two steps, and where the
-        field is zero at some time.
+        1/time, of either sign; exact for exponential growth or decay.
     """
     return drift_rate(series(fields).log_l2, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=3), undefined=ZERO)
 def l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the L2 norm from step to step.
 
@@ -174,40 +171,37 @@ def l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     random walk, 0 for a steady drift.
 
     Returns:
-        1/time, >= 0; NaN with fewer than three steps, and where the field is zero at some time.
+        1/time, >= 0.
     """
     return increment_variance(series(fields).log_l2, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN)
 def l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the L2 norm drifts one way.
 
     q(t) = log of the root mean square of u; Kendall's rank correlation with time: the share of pairs of times that
     rise less the share that fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).log_l2, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@invariant_drift(needs=Needs(steps=2), undefined=ZERO)
 def linf_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the largest absolute value over the run.
 
     q(t) = log max|u|; q(T) - q(0).
 
     Returns:
-        Of either sign; NaN with fewer than two steps, and where the field is zero at some time.
+        Of either sign.
     """
     return net_drift(series(fields).log_linf).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=3), undefined=ZERO)
 def linf_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the largest absolute value from step to step.
 
@@ -215,40 +209,37 @@ def linf_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     steady drift.
 
     Returns:
-        1/time, >= 0; NaN with fewer than three steps, and where the field is zero at some time.
+        1/time, >= 0.
     """
     return increment_variance(series(fields).log_linf, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN)
 def linf_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the largest absolute value drifts one way.
 
     q(t) = log max|u|; Kendall's rank correlation with time: the share of pairs of times that rise less the share that
     fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).log_linf, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@invariant_drift(needs=Needs(steps=2, longer_side=2), undefined=UNIFORM)
 def variation_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the total variation over the run.
 
     q(t) = log of the mean absolute step from a cell to the next ones; q(T) - q(0).
 
     Returns:
-        Of either sign; NaN with fewer than two steps, and where the field is constant in space at all times.
+        Of either sign.
     """
     return net_drift(series(fields).log_variation).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=3, longer_side=2), undefined=UNIFORM)
 def variation_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the total variation from step to step.
 
@@ -256,28 +247,30 @@ def variation_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     step): the diffusivity of a random walk, 0 for a steady drift.
 
     Returns:
-        1/time, >= 0; NaN with fewer than three steps, and where the field is constant in space at all times.
+        1/time, >= 0.
     """
     return increment_variance(series(fields).log_variation, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(
+    source="Kendall 1938; Mann 1945",
+    needs=Needs(steps=2, longer_side=2),
+    undefined=f"{STEADY}, or {UNIFORM}",
+    scale=RUN,
+)
 def variation_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the total variation drifts one way.
 
     q(t) = log of the mean absolute step from a cell to the next ones; Kendall's rank correlation with time: the share
     of pairs of times that rise less the share that fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is constant in space at all times.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).log_variation, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="nats", source="definition")
+@invariant_drift(unit="nats", needs=Needs(steps=2), undefined=ZERO)
 def entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the entropy of the energy over cells over the run.
 
@@ -285,12 +278,12 @@ def entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     H(T) - H(0).
 
     Returns:
-        Nats, of either sign; NaN with fewer than two steps, and where the field is zero at some time.
+        Nats, of either sign.
     """
     return net_drift(series(fields).entropy).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="nats²/time", source="definition")
+@invariant_drift(unit="nats²/time", needs=Needs(steps=3), undefined=ZERO)
 def entropy_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the entropy of the energy over cells from step to step.
 
@@ -298,52 +291,49 @@ def entropy_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     the variance of its increments over √(time step): the diffusivity of a random walk, 0 for a steady drift.
 
     Returns:
-        nats²/time, >= 0; NaN with fewer than three steps, and where the field is zero at some time.
+        nats²/time, >= 0.
     """
     return increment_variance(series(fields).entropy, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN)
 def entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the entropy of the energy over cells drifts one way.
 
     H(t) = -Σ p log p with p = u²/Σu² over channel and cell, in nats: it grows where energy spreads over the domain;
     Kendall's rank correlation with time: the share of pairs of times that rise less the share that fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶, and where the field is zero at some time.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).entropy, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@invariant_drift(needs=Needs(steps=2), undefined="where that is rounding at all times")
 def low_l1_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the L1 norm of the low-passed field over the run.
 
     q(t) = log of the mean absolute value of the field below 4 cycles per domain; q(T) - q(0).
 
     Returns:
-        Of either sign; NaN with fewer than two steps, and where that is rounding at all times.
+        Of either sign.
     """
     return net_drift(series(fields).log_low_l1).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition")
+@invariant_drift(needs=Needs(steps=2, longer_side=2), undefined=ROUNDING)
 def high_l2_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the L2 norm of the high-passed field over the run.
 
     q(t) = log of the root mean square of the field above 4 cycles per domain; q(T) - q(0).
 
     Returns:
-        Of either sign; NaN with fewer than two steps, and where that is rounding at all times.
+        Of either sign.
     """
     return net_drift(series(fields).log_high_l2).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="1/time", source="definition")
+@invariant_drift(unit="1/time", needs=Needs(steps=3, longer_side=2), undefined=ROUNDING)
 def high_l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the L2 norm of the high-passed field from step to step.
 
@@ -351,28 +341,32 @@ def high_l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     √(time step): the diffusivity of a random walk, 0 for a steady drift.
 
     Returns:
-        1/time, >= 0; NaN with fewer than three steps, and where that is rounding at all times.
+        1/time, >= 0.
     """
     return increment_variance(series(fields).log_high_l2, series(fields).time).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(
+    source="Kendall 1938; Mann 1945",
+    needs=Needs(steps=2, longer_side=2),
+    undefined=f"{STEADY}, or {ROUNDING}",
+    scale=RUN,
+)
 def high_l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the L2 norm of the high-passed field drifts one way.
 
     q(t) = log of the root mean square of the field above 4 cycles per domain; Kendall's rank correlation with time:
     the share of pairs of times that rise less the share that fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶, and where that is rounding at all times.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).log_high_l2, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", unit="nats", source="definition")
+@invariant_drift(
+    unit="nats", needs=Needs(steps=2, longer_side=2), undefined="where there is rounding only at some time"
+)
 def high_entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the entropy of the high-passed energy over cells over the run.
 
@@ -380,12 +374,17 @@ def high_entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     scales gather in places; H(T) - H(0).
 
     Returns:
-        Nats, of either sign; NaN with fewer than two steps, and where there is rounding only at some time.
+        Nats, of either sign.
     """
     return net_drift(series(fields).high_entropy).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="Kendall 1938; Mann 1945")
+@invariant_drift(
+    source="Kendall 1938; Mann 1945",
+    needs=Needs(steps=2, longer_side=2),
+    undefined=f"{STEADY}, or there is rounding only at some time",
+    scale=RUN,
+)
 def high_entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the entropy of the high-passed energy over cells drifts one way.
 
@@ -393,27 +392,26 @@ def high_entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     scales gather in places; Kendall's rank correlation with time: the share of pairs of times that rise less the
     share that fall.
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs; NaN with fewer than two
-        steps, or where it nowhere changes by more than 10⁻⁶, and where there is rounding only at some time.
+        In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
     return monotonicity(series(fields).high_entropy, least=RESOLUTION).to(fields.u.dtype)
 
 
-@feature(category="invariant_drift", source="definition; Kraichnan 1967 (direct and inverse cascade)")
+@invariant_drift(
+    source="definition; Kraichnan 1967 (direct and inverse cascade)",
+    needs=Needs(steps=2, longer_side=4),
+    undefined="where the field is constant in space at some time, or the centroid nowhere changes by more than 10⁻⁶",
+    scale=RUN,
+)
 def cascade_direction(fields: Fields) -> Float[Tensor, " batch"]:
     """Direction in which energy travels between scales.
 
     q(t) = log of the spectral centroid, the mean wavenumber of the power spectrum; Kendall's rank correlation with
     time: positive where energy moves to small scales (direct), negative where to large ones (inverse).
 
-    Scale: length of the run.
-
     Returns:
-        In [-1, 1]; NaN with fewer than two steps, where the field is constant in space at some time, or where the
-        centroid nowhere changes by more than 10⁻⁶.
+        In [-1, 1].
     """
     return monotonicity(series(fields).log_centroid, least=RESOLUTION).to(fields.u.dtype)
 

@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS
-from spinlock.features.kernels_products import mean_on_cpu, mean_product_on_cpu
+from spinlock.features.kernels_arithmetic import CHUNK_PIXELS, array_mean, array_mean_product
 
 
 def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float[Tensor, " batch"]:
@@ -52,9 +51,8 @@ def frame_norms(u: Float[Tensor, "frame channel height width"]) -> FrameNorms:
     """Moments and norms of each frame, in chunks that stay in the cache; the variance from centred values."""
     frames = u.detach().flatten(2)
     size = min(len(u), max(1, CHUNK_PIXELS // u[0].numel()))
-    sums = _sums_on_cpu if u.device.type == "cpu" else _sums
     spare = torch.empty_like(frames[:size])
-    parts = [sums(chunk, spare[: len(chunk)]) for chunk in frames.split(size)]
+    parts = [_sums(chunk, spare[: len(chunk)]) for chunk in frames.split(size)]
     mean, variance, magnitude, low, high = (torch.cat(columns) for columns in zip(*parts, strict=True))
     return FrameNorms(
         mean=mean,
@@ -68,28 +66,18 @@ def frame_norms(u: Float[Tensor, "frame channel height width"]) -> FrameNorms:
 
 
 def _sums(chunk: Float[Tensor, "frame channel pixel"], spare: Tensor) -> tuple[Float[Tensor, "frame channel"], ...]:
-    """Mean, variance, mean magnitude, minimum and maximum; `spare` is overwritten."""
-    mean = chunk.mean(-1)
-    low, high = chunk.amin(-1), chunk.amax(-1)
-    centred = torch.sub(chunk, mean[..., None], out=spare)
-    variance = torch.where(low == high, 0, torch.linalg.vecdot(centred, centred) / chunk.shape[-1])
-    return mean, variance, torch.abs(chunk, out=spare).mean(-1), low, high
+    """Mean, variance, mean magnitude, minimum and maximum; `spare` is overwritten.
 
-
-def _sums_on_cpu(
-    chunk: Float[Tensor, "frame channel pixel"], spare: Tensor
-) -> tuple[Float[Tensor, "frame channel"], ...]:
-    """The same in numpy, sums as inner products, which round more than sums do.
-
-    So the mean is taken in two steps, and the variance is about the second; of equal values it is 0.
+    Sums are inner products, which round more than sums do. So the mean is taken in two steps, and the variance is about
+    the second; of equal values it is 0.
     """
     u, buffer = chunk.numpy(), spare.numpy()
     low, high = u.min(-1), u.max(-1)
-    near = mean_on_cpu(u, axes=2)
+    near = array_mean(u, axes=2)
     centred = np.subtract(u, near[..., None], out=buffer)
-    rest = mean_on_cpu(centred, axes=2)
-    variance = np.maximum(mean_product_on_cpu(centred, centred, axes=2) - np.square(rest), 0)
-    magnitude = mean_on_cpu(np.abs(u, out=buffer), axes=2)
+    rest = array_mean(centred, axes=2)
+    variance = np.maximum(array_mean_product(centred, centred, axes=2) - np.square(rest), 0)
+    magnitude = array_mean(np.abs(u, out=buffer), axes=2)
     columns = (near + rest, np.where(low == high, 0, variance), magnitude, low, high)
     return tuple(torch.from_numpy(column.astype(u.dtype)) for column in columns)
 
@@ -102,7 +90,7 @@ def hann_window(like: Float[Tensor, "*batch height width"]) -> Float[Tensor, "he
 def _hann(length: int, like: Tensor) -> Float[Tensor, " length"]:
     if length < 3:
         return like.new_ones(length)
-    window = torch.hann_window(length + 2, periodic=False, dtype=like.dtype, device=like.device)[1:-1]
+    window = torch.hann_window(length + 2, periodic=False, dtype=like.dtype)[1:-1]
     return window / window.square().mean().sqrt()
 
 

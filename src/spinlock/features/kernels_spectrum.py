@@ -9,7 +9,7 @@ from jaxtyping import Complex, Float, Int
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from spinlock.features.kernels_products import mean_product
+from spinlock.features.kernels_arithmetic import mean_product
 from spinlock.features.kernels_slopes import slope_weights
 
 CHUNK_VALUES = 1 << 20
@@ -45,8 +45,8 @@ class Plane(NamedTuple):
     slopes_y: Float[Tensor, "4 ky"]  # `slope_weights` along y
     slopes_x: Float[Tensor, "4 kx"]  # and along x
     own_conjugates: Int[Tensor, " own"]  # modes at Nyquist that are their own conjugates, k = 0 left out
-    even_sums: Float[Tensor, "half_mode sum"]  # for ky >= 0: weight in shell 0, 1, …; weighted cos of 2θ, 4θ, 6θ
-    sparse_sums: csr_array | None  # the same, (sum, half_mode), on a CPU: a mode is in one shell only
+    num_shells: int
+    even_sums: csr_array  # (sum, half_mode), for ky >= 0: weight in shell 0, 1, …; weighted cos of 2θ, 4θ, 6θ
     odd_sums: Float[Tensor, "3 mode"]  # for all ky: weighted sin of 2θ, 4θ, 6θ
     band_rows: Int[Tensor, " band_ky"]  # of the modes that coherence looks at
     bands: Float[Tensor, "2 band_ky band_kx"]  # weight of each of those modes in the low and the high band
@@ -61,9 +61,9 @@ def make_plane(
     """The wavenumbers of a grid; on an oblong one in cycles per its longer side, so that shells are round."""
     height, width = like.shape[-2:]
     longer = max(height, width)
-    ky = torch.fft.fftfreq(height, 1 / longer, dtype=like.dtype, device=like.device)
-    kx = torch.fft.rfftfreq(width, 1 / longer, dtype=like.dtype, device=like.device)
-    column = torch.arange(len(kx), device=like.device)
+    ky = torch.fft.fftfreq(height, 1 / longer, dtype=like.dtype)
+    kx = torch.fft.rfftfreq(width, 1 / longer, dtype=like.dtype)
+    column = torch.arange(len(kx))
     radius = (ky[:, None] ** 2 + kx**2).sqrt()
     shell = radius.round().long()
     theta = torch.atan2(ky[:, None].expand_as(radius), kx.expand_as(radius)).flatten()
@@ -72,11 +72,11 @@ def make_plane(
     upper = weights[: (height // 2 + 1) * len(kx), None]
     shells = torch.nn.functional.one_hot(shell[: height // 2 + 1].flatten(), int(shell.max()) + 1)
     cosines, sines = (torch.stack([f(m * theta) for m in (2, 4, 6)], dim=-1) for f in (torch.cos, torch.sin))
-    row = torch.arange(height, device=like.device)
-    even_sums = torch.cat((shells, cosines[: len(upper)]), -1) * upper
+    row = torch.arange(height)
+    even_sums = torch.cat((shells, cosines[: len(upper)]), -1) * upper  # sparse: a mode is in one shell only
     own_y, own_x = (2 * row) % height == 0, (2 * column) % width == 0
     reach = HIGH_BAND[1] + 1
-    band_rows = _rows_below(height, reach, like)
+    band_rows = _rows_below(height, reach)
     band_columns = min(reach, (width - 1) // 2) + 1
     near = shell[band_rows, :band_columns]
     return Plane(
@@ -86,21 +86,21 @@ def make_plane(
         slopes_y=slope_weights(height, real=False, like=like).T.contiguous(),
         slopes_x=slope_weights(width, real=True, like=like).T.contiguous(),
         own_conjugates=(own_y[:, None] & own_x).flatten().nonzero().squeeze(1)[1:],
-        even_sums=even_sums,
-        sparse_sums=csr_array(even_sums.T.numpy()) if like.device.type == "cpu" else None,
+        num_shells=shells.shape[1],
+        even_sums=csr_array(even_sums.T.numpy()),
         odd_sums=sines.T * weights,
         band_rows=band_rows,
         bands=torch.stack([((near >= a) & (near <= b)) * weight[:band_columns] for a, b in (LOW_BAND, HIGH_BAND)]),
-        near_rows=_rows_below(height, cutoff, like),
+        near_rows=_rows_below(height, cutoff),
         num_near_columns=min(cutoff, (width - 1) // 2) + 1,
         window=window,
     )
 
 
-def _rows_below(height: int, most: int, like: Tensor) -> Int[Tensor, " row"]:
+def _rows_below(height: int, most: int) -> Int[Tensor, " row"]:
     """Rows of `rfft2` with ky = -most … most in ascending order, or as far as below Nyquist."""
     most = min(most, (height - 1) // 2)
-    return torch.arange(-most, most + 1, device=like.device) % height
+    return torch.arange(-most, most + 1) % height
 
 
 def spectral_statistics(
@@ -142,7 +142,9 @@ def _chunk_statistics(
     along_x = torch.stack([powers @ weights for weights in plane.slopes_x], -1)  # (frame, channel, ky, 4)
     power = powers[:, 0] if powers.shape[1] == 1 else powers.sum(1)
     folded = _folded(power)
-    even = _even_sums(folded.flatten(1), plane)
+    even = torch.from_numpy(
+        (plane.even_sums @ folded.flatten(1).numpy().T).T
+    )  # power in every shell, and times cosines
     odd = torch.stack([power.flatten(1) @ sines for sines in plane.odd_sums], -1)
     columns = folded.sum(-2) * plane.slopes_x[0]
     total = columns.sum(-1)
@@ -162,20 +164,11 @@ def _chunk_statistics(
 
 
 def _power(spectrum: Complex[Tensor, "frame channel ky kx"]) -> Float[Tensor, "frame channel ky kx"]:
-    """Squared magnitudes."""
-    if spectrum.device.type == "cpu":  # numpy reads real and imaginary parts twice as fast as torch
-        modes = spectrum.numpy()
-        parts = np.square(np.real(modes))
-        parts += np.square(np.imag(modes))
-        return torch.from_numpy(parts)
-    return spectrum.real.square() + spectrum.imag.square()
-
-
-def _even_sums(folded: Float[Tensor, "frame half_mode"], plane: Plane) -> Float[Tensor, "frame sum"]:
-    """Power in every shell, and times cosines of the angle."""
-    if plane.sparse_sums is None:
-        return folded @ plane.even_sums
-    return torch.from_numpy((plane.sparse_sums @ folded.numpy().T).T)
+    """Squared magnitudes; numpy reads real and imaginary parts twice as fast as torch."""
+    modes = spectrum.numpy()
+    parts = np.square(np.real(modes))
+    parts += np.square(np.imag(modes))
+    return torch.from_numpy(parts)
 
 
 def _folded(power: Float[Tensor, "frame ky kx"]) -> Float[Tensor, "frame half_ky kx"]:
@@ -199,15 +192,14 @@ def _strongest_wave(
     once = power[:, :, plane.slopes_x[0] == 1]  # all other modes count twice
     concentration = 2 * flat.shape[1] * mean_product(flat, flat) - once.square().sum((1, 2))
     flat[:, plane.own_conjugates] /= 2
-    # numpy's search is seven times faster than torch's on the CPU.
-    index = torch.from_numpy(flat.numpy().argmax(-1)) if flat.device.type == "cpu" else flat.argmax(-1)
+    index = torch.from_numpy(flat.numpy().argmax(-1))  # seven times faster than torch's search
     top = flat.gather(-1, index[:, None]).squeeze(-1)
     row, column = index // columns, index % columns
     is_mirrored = (column == 0) | (2 * column == plane.width)  # there ky and -ky have the same power
     ky = torch.where(is_mirrored, plane.ky[row].abs(), plane.ky[row])
     peak = torch.stack((ky, plane.kx[column], 2 * top / total, concentration / total**2), dim=-1)
     signed = torch.where(row > height // 2, row - height, row)
-    multiple = torch.tensor([[2], [3]], device=power.device)
+    multiple = torch.tensor([[2], [3]])
     resolved = (2 * multiple * signed.abs() < height) & (2 * multiple * column < plane.width)
     place = ((multiple * signed) % height) * columns + (multiple * column).clamp_max(columns - 1)
     ratios = flat.gather(-1, place.T) / top[:, None]

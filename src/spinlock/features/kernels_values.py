@@ -1,7 +1,6 @@
 """How the values of a frame are distributed: quantiles and histogram entropy.
 
-All of it in numpy, which sorts and counts several times faster than torch on a CPU; frames on another device are copied
-chunk by chunk.
+All of it in numpy, which sorts and counts several times faster than torch.
 """
 
 import math
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spinlock.features.kernels_pixels_cpu import CHUNK_PIXELS
+from spinlock.features.kernels_arithmetic import CHUNK_PIXELS
 
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -38,9 +37,9 @@ def value_statistics(
     within the 2048 bins of a histogram, right to 1/2048 of the frame's range.
     """
     size = min(len(u), max(1, CHUNK_PIXELS // u.shape[1]))
-    bins = Bins(size, u.shape[1], dtype=u[:0].cpu().numpy().dtype)
+    bins = Bins(size, u.shape[1], dtype=u[:0].numpy().dtype)
     chunks = zip(*(tensor.split(size) for tensor in (u, low, high)), strict=True)
-    parts = [bins.statistics(*(tensor.cpu().numpy() for tensor in chunk)) for chunk in chunks]
+    parts = [bins.statistics(*(tensor.numpy() for tensor in chunk)) for chunk in chunks]
     return ValueStatistics(*(torch.from_numpy(np.concatenate(column)).to(u) for column in zip(*parts, strict=True)))
 
 

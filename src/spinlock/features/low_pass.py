@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from spinlock.features.kernels_complex import turning
+from spinlock.features.kernels_arithmetic import turning
 
 
 def lowest(
@@ -77,5 +77,5 @@ def block_means(
 
 def _angles(length: int, wavenumber: Int[Tensor, " mode"], dtype: torch.dtype) -> Float[Tensor, "point mode"]:
     """2π k j / length, from the integer remainder so that it is exact to rounding."""
-    point = torch.arange(length, device=wavenumber.device)
+    point = torch.arange(length)
     return ((point[:, None] * wavenumber) % length).to(dtype) * (2 * math.pi / length)

@@ -2,28 +2,28 @@
 
 Everything is measured at one state of each run, the one in the middle, with the noise-free map F by one saved step and
 with the same perturbations for all realizations. Amplitudes are in units of s, the larger of frame 0's and that state's
-standard deviation. All features are NaN without a step operator, where frame 0 and the state are both constant, and
-where a stepped state is not finite.
+standard deviation.
 
 About 34 steps and 3 gradients a realization in 10 batched calls: less than simulating 64 states.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spinlock.core.needs import Needs
 from spinlock.core.seeds import stream
-from spinlock.features.feature import feature
-from spinlock.features.fields import Fields
+from spinlock.features.feature import CHANNELS, GRID, RUN, feature
+from spinlock.features.fields import Fields, once
 from spinlock.features.jacobian import (
     LeadingGain,
     leading_gain,
     leading_gain_among,
 )
-from spinlock.features.once import once
 from spinlock.features.perturbations import (
     band_directions,
     distance_from,
@@ -34,6 +34,13 @@ from spinlock.features.perturbations import (
     step_all,
     translated,
     white_direction,
+)
+
+UNANSWERED = "where frame 0 and the state are both constant, or a stepped state is not finite"
+"""States without a value, in words."""
+
+operator_sensitivity = partial(
+    feature, category="operator_sensitivity", needs=Needs(operator=True), undefined=UNANSWERED
 )
 
 TINY, SMALL, MEDIUM, LARGE = 0.002, 0.01, 0.15, 0.4
@@ -133,7 +140,9 @@ def twins(fields: Fields) -> Twins:
     return Twins(torch.stack(growths, -1), radius_of_gyration(pixel - plain, _distance(fields)) * fields.dx)
 
 
-@feature(category="operator_sensitivity", source="Golub & Kahan 1965, section 4")
+@operator_sensitivity(
+    source="Golub & Kahan 1965, section 4",
+)
 def local_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Largest factor by which one saved step stretches a small perturbation of any shape.
 
@@ -143,12 +152,12 @@ def local_gain(fields: Fields) -> Float[Tensor, " batch"]:
     bound.
 
     Returns:
-        A pure number, >= 0, per saved step; NaN as said at the top of the module.
+        A pure number, >= 0, per saved step.
     """
     return _measured(fields, lambda: gain(fields).gain)
 
 
-@feature(category="operator_sensitivity", unit="cycles per domain", source="definition")
+@operator_sensitivity(unit="cycles per domain", undefined=f"{UNANSWERED}, or `local_gain` is 0")
 def amplified_wavenumber(fields: Fields) -> Float[Tensor, " batch"]:
     """Wavenumber of the perturbation that one step stretches most.
 
@@ -156,31 +165,29 @@ def amplified_wavenumber(fields: Fields) -> Float[Tensor, " batch"]:
     cycles per longer side of the domain, the uniform part counting as 0.
 
     Returns:
-        Cycles per domain, >= 0; NaN where `local_gain` is or is 0.
+        Cycles per domain, >= 0.
     """
 
     def value() -> Tensor:
         vector = gain(fields).perturbation
         height, width = vector.shape[-2:]
         longer = max(height, width)
-        ky = torch.fft.fftfreq(height, 1 / longer, dtype=vector.dtype, device=vector.device)
-        kx = torch.fft.fftfreq(width, 1 / longer, dtype=vector.dtype, device=vector.device)
+        ky = torch.fft.fftfreq(height, 1 / longer, dtype=vector.dtype)
+        kx = torch.fft.fftfreq(width, 1 / longer, dtype=vector.dtype)
         power = torch.fft.fft2(vector).abs().square().sum(1)
         return (power * (ky[:, None] ** 2 + kx**2).sqrt()).sum((1, 2)) / power.sum((1, 2))
 
     return _measured(fields, value)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(undefined=f"{UNANSWERED}, or `local_gain` is 0", scale=GRID + CHANNELS)
 def amplified_extent(fields: Fields) -> Float[Tensor, " batch"]:
     """Share of the domain that the perturbation that one step stretches most covers.
 
     exp(H)/N, H the entropy of the leading right singular vector's energy over the N cells (`local_gain`).
 
-    Scale: grid spacing, number of channels.
-
     Returns:
-        In (0, 1]: small where the sensitive spot is small; NaN where `local_gain` is or is 0.
+        In (0, 1]: small where the sensitive spot is small.
     """
 
     def value() -> Tensor:
@@ -191,8 +198,11 @@ def amplified_extent(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value)
 
 
-@feature(
-    category="operator_sensitivity", unit="1/time", source="Benettin et al. 1980; Pikovsky & Politi 2016, chapter 3"
+@operator_sensitivity(
+    unit="1/time",
+    source="Benettin et al. 1980; Pikovsky & Politi 2016, chapter 3",
+    undefined=f"{UNANSWERED}, or twins meet exactly",
+    scale=GRID,
 )
 def twin_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Finite-time Lyapunov exponent from twin trajectories.
@@ -201,16 +211,13 @@ def twin_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     0.01 s away, without a mean, with equal energy in every octave, and is brought back to 0.01 s every step. So few steps
     do not average out a difference that swings between channels, as that of two waves does.
 
-    Scale: grid spacing.
-
     Returns:
-        1/time, of either sign: positive for chaos, negative where twins meet; NaN as said at the top of the module and
-        where twins meet exactly.
+        1/time, of either sign: positive for chaos, negative where twins meet.
     """
     return _measured(fields, lambda: twins(fields).log_growth[:, TRANSIENT_STEPS:].mean(-1) / fields.dt)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(undefined=f"{UNANSWERED}, or twins meet exactly")
 def growth_unsteadiness(fields: Fields) -> Float[Tensor, " batch"]:
     """Spread of the twins' growth from step to step.
 
@@ -218,49 +225,45 @@ def growth_unsteadiness(fields: Fields) -> Float[Tensor, " batch"]:
     and changes of the local rate.
 
     Returns:
-        A pure number, >= 0; NaN where `twin_growth_rate` is.
+        A pure number, >= 0.
     """
     return _measured(fields, lambda: twins(fields).log_growth.std(-1, correction=0))
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(scale=GRID)
 def noise_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Factor by which one step changes the size of weak white noise.
 
     |F(u + δ) - F(u)|/|δ| for white noise δ of 0.01 s: about ‖Jacobian‖_F/√n. Near 1 where small scales pass, small
     where they are smoothed away.
 
-    Scale: grid spacing.
-
     Returns:
-        A pure number, >= 0; NaN as said at the top of the module.
+        A pure number, >= 0.
     """
     return _measured(fields, lambda: _response(fields, answers(fields).noisy, SMALL))
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity()
 def offset_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Factor by which one step changes a weak uniform offset.
 
     |F(u + c) - F(u)|/|c| for c = 0.01 s in all channels: 1 where the mean is conserved and nothing else depends on it.
 
     Returns:
-        A pure number, >= 0; NaN as said at the top of the module.
+        A pure number, >= 0.
     """
     return _measured(fields, lambda: _response(fields, answers(fields).offset, SMALL))
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(undefined=f"{UNANSWERED}, or perturbations vanish", scale=RUN + GRID + CHANNELS)
 def medium_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
     """How the gain changes when a perturbation grows from 0.01 to 0.15 of the state's size.
 
     (g(0.15 s) - g(0.01 s))/(g(0.15 s) + g(0.01 s)), g(a) = |F(u + δ) - F(u)|/|δ| for a smooth δ of size a (equal energy
     in every octave, no mean): 0 for a linear map, negative where larger perturbations saturate.
 
-    Scale: length of the run, grid spacing, number of channels.
-
     Returns:
-        In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
+        In [-1, 1].
     """
 
     def value() -> Tensor:
@@ -270,17 +273,15 @@ def medium_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(undefined=f"{UNANSWERED}, or perturbations vanish", scale=RUN + GRID + CHANNELS)
 def large_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
     """How the gain changes when a perturbation grows from 0.15 to 0.4 of the state's size.
 
     (g(0.4 s) - g(0.15 s))/(g(0.4 s) + g(0.15 s)), with g as in `medium_gain_change`. Larger ones take some systems out
     of the range in which their scheme is stable.
 
-    Scale: length of the run, grid spacing, number of channels.
-
     Returns:
-        In [-1, 1]; NaN as said at the top of the module and where perturbations vanish.
+        In [-1, 1].
     """
 
     def value() -> Tensor:
@@ -290,7 +291,9 @@ def large_gain_change(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(
+    needs=Needs(operator=True, longer_side=2), undefined=f"{UNANSWERED}, or both states have the same image"
+)
 def superposition_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far the map is from taking the average of two states to the average of their images.
 
@@ -298,7 +301,7 @@ def superposition_error(fields: Fields) -> Float[Tensor, " batch"]:
     height and a third of the width (and half a cell): both have the size that the system makes itself.
 
     Returns:
-        >= 0, 0 for an affine map; NaN as said at the top of the module and where both have the same image.
+        >= 0, 0 for an affine map.
     """
 
     def value() -> Tensor:
@@ -309,7 +312,11 @@ def superposition_error(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(
+    needs=Needs(operator=True, longer_side=2, wraps=True),
+    undefined=f"{UNANSWERED}, or the image is constant in space",
+    scale=RUN + GRID,
+)
 def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far moving the state and stepping it are from being interchangeable.
 
@@ -317,11 +324,8 @@ def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     a third of the width and half a cell, interpolated by Fourier series. It sees places that are not alike and, by the
     half cell, what the grid cannot resolve.
 
-    Scale: length of the run, grid spacing.
-
     Returns:
-        >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system; NaN as said at the top of the module, where
-        the image is constant in space, and in domains that do not wrap around.
+        >= 0, about 10⁻⁶ (rounding) for a homogeneous and resolved system.
     """
 
     def value() -> Tensor:
@@ -332,17 +336,18 @@ def translation_error(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value, also=fields.periodic)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(
+    needs=Needs(operator=True, longer_side=2, square=True),
+    undefined=f"{UNANSWERED}, or the image is constant in space",
+    scale=RUN,
+)
 def rotation_error(fields: Fields) -> Float[Tensor, " batch"]:
     """How far turning the state by 90° and stepping it are from being interchangeable.
 
     |F(R u) - R F(u)| over the larger of |F(u) - mean| and |F(R u) - mean|, R the turn.
 
-    Scale: length of the run.
-
     Returns:
-        >= 0, about 10⁻⁶ (rounding) for an isotropic system; NaN as said at the top of the module, where the image is
-        constant in space, and where height and width differ.
+        >= 0, about 10⁻⁶ (rounding) for an isotropic system.
     """
 
     def value() -> Tensor:
@@ -352,7 +357,9 @@ def rotation_error(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value, also=fields.u.shape[-1] == fields.u.shape[-2])
 
 
-@feature(category="operator_sensitivity", unit="length", source="definition")
+@operator_sensitivity(
+    unit="length", needs=Needs(operator=True, longer_side=2), undefined=f"{UNANSWERED}, or the change dies out"
+)
 def influence_radius(fields: Fields) -> Float[Tensor, " batch"]:
     """Distance to which one changed cell is felt after one step.
 
@@ -360,8 +367,7 @@ def influence_radius(fields: Fields) -> Float[Tensor, " batch"]:
     it, around the edge where that is shorter.
 
     Returns:
-        Length, >= 0, in units of `dx`; NaN as said at the top of the module, without extent in space, and where the
-        change dies out.
+        Length, >= 0, in units of `dx`.
     """
 
     def value() -> Tensor:
@@ -371,17 +377,19 @@ def influence_radius(fields: Fields) -> Float[Tensor, " batch"]:
     return _measured(fields, value, also=fields.u[0, 0, 0].numel() > 1)
 
 
-@feature(category="operator_sensitivity", source="definition")
+@operator_sensitivity(
+    needs=Needs(operator=True, longer_side=2),
+    undefined=f"{UNANSWERED}, or `influence_radius` is 0 or the change dies out",
+    scale=RUN + GRID,
+)
 def influence_growth(fields: Fields) -> Float[Tensor, " batch"]:
     """How the reach of one changed cell grows from one step to six.
 
     log₂ of the ratio of its radius (`influence_radius`) after six steps to that after one, over log₂ 6: 0 where
     influence stays, 1/2 where it diffuses, 1 where it travels.
 
-    Scale: length of the run, grid spacing.
-
     Returns:
-        Any real number; NaN where `influence_radius` is or is 0.
+        Any real number.
     """
 
     def value() -> Tensor:

@@ -40,8 +40,8 @@ def scale_free_direction(white: Direction) -> Direction:
     height, width = white.shape[-2:]
     if height * width == 1:
         return white
-    ky = torch.fft.fftfreq(height, 1 / height, dtype=white.dtype, device=white.device)
-    kx = torch.fft.rfftfreq(width, 1 / width, dtype=white.dtype, device=white.device)
+    ky = torch.fft.fftfreq(height, 1 / height, dtype=white.dtype)
+    kx = torch.fft.rfftfreq(width, 1 / width, dtype=white.dtype)
     square = ky[:, None] ** 2 + kx**2
     factor = torch.where(square > 0, square.clamp_min(1).rsqrt(), 0)
     noise = torch.fft.irfft2(torch.fft.rfft2(white) * factor, s=(height, width))
@@ -51,8 +51,8 @@ def scale_free_direction(white: Direction) -> Direction:
 def band_directions(white: Direction) -> list[Direction]:
     """A uniform offset, and white noise below 2, from 2 to 4 and above 4 cycles per domain; without empty bands."""
     height, width = white.shape[-2:]
-    ky = torch.fft.fftfreq(height, 1 / height, dtype=white.dtype, device=white.device)
-    kx = torch.fft.rfftfreq(width, 1 / width, dtype=white.dtype, device=white.device)
+    ky = torch.fft.fftfreq(height, 1 / height, dtype=white.dtype)
+    kx = torch.fft.rfftfreq(width, 1 / width, dtype=white.dtype)
     radius = (ky[:, None] ** 2 + kx**2).sqrt()
     spectrum = torch.fft.rfft2(white)
     bands = [torch.ones_like(white)]
@@ -66,8 +66,8 @@ def band_directions(white: Direction) -> list[Direction]:
 def translated(states: States, *, rows: float, columns: float) -> States:
     """States moved by any number of cells on a periodic domain, by the Fourier shift theorem."""
     height, width = states.shape[-2:]
-    ky = torch.fft.fftfreq(height, dtype=states.dtype, device=states.device)
-    kx = torch.fft.rfftfreq(width, dtype=states.dtype, device=states.device)
+    ky = torch.fft.fftfreq(height, dtype=states.dtype)
+    kx = torch.fft.rfftfreq(width, dtype=states.dtype)
     turns = (ky[:, None] * rows + kx * columns) * (-2 * math.pi)
     factor = torch.polar(torch.ones_like(turns), turns)
     return torch.fft.irfft2(torch.fft.rfft2(states) * factor, s=(height, width))
@@ -89,7 +89,7 @@ def distance_from(row: int, column: int, *, height: int, width: int, periodic: b
     """Squared distance of every cell from one cell in cells, around the edge where that is shorter, (height, width)."""
     squares = []
     for centre, length in ((row, height), (column, width)):
-        offset = (torch.arange(length, dtype=like.dtype, device=like.device) - centre).abs()
+        offset = (torch.arange(length, dtype=like.dtype) - centre).abs()
         squares.append((torch.minimum(offset, length - offset) if periodic else offset).square())
     return squares[0][:, None] + squares[1]
 

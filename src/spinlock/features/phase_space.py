@@ -17,8 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
-from spinlock.features.fields import Fields
-from spinlock.features.once import once
+from spinlock.features.fields import Fields, once
 from spinlock.features.series_kernels import correlation_delay, has_series, local_series, missing
 
 SHORTEST = 24
@@ -84,13 +83,13 @@ def phase_space(fields: Fields) -> PhaseSpace:
     z = local.z[:, -LONGEST:]
     delays = correlation_delay(fields).clamp_max(LONGEST // 16)
     matrices = Matrices(z.shape[1], max_delay=int(delays.max()))
-    x = z.cpu().numpy().astype(np.float32)
+    x = z.numpy().astype(np.float32)
     rows = [row_numbers(series, delay, matrices) for series, delay in zip(x, delays.tolist(), strict=True)]
     followed = z.new_empty((len(rows), 3))
     for delay in delays.unique():
         which = (delays == delay).nonzero()[:, 0]
         nearest = np.stack([rows[row].nearest for row in which.tolist()])
-        followed[which] = torch.from_numpy(neighbour_numbers(x[which.cpu().numpy()], nearest, int(delay))).to(z)
+        followed[which] = torch.from_numpy(neighbour_numbers(x[which.numpy()], nearest, int(delay))).to(z)
     rate, error, growth = local.average(followed).unbind(1)
     sums = local.pooled(z.new_tensor([row[:-1] for row in rows]))
     pairs, near, log_distance, diagonal, vertical, twos, threes = sums.unbind(1)

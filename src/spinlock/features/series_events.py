@@ -19,7 +19,7 @@ def burstiness(happens: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
 
     NaN in rows with fewer than three events.
     """
-    places = torch.arange(happens.shape[1], device=happens.device).expand(happens.shape)
+    places = torch.arange(happens.shape[1]).expand(happens.shape)
     latest = torch.where(happens, places, -1).cummax(1).values
     before = latest[:, :-1]
     waits = happens[:, 1:] & (before >= 0)
@@ -32,7 +32,7 @@ def burstiness(happens: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
 
 def longest_run(holds: Bool[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Length of the longest stretch over which `holds` is True."""
-    places = torch.arange(1, holds.shape[1] + 1, device=holds.device).expand(holds.shape)
+    places = torch.arange(1, holds.shape[1] + 1).expand(holds.shape)
     broken = torch.where(holds, 0, places).cummax(1).values
     return (places - broken).amax(1).double()
 
@@ -49,7 +49,7 @@ def split_gain(z: Float[Tensor, "row time"]) -> Float[Tensor, "row split"]:
     With S(k) the sum of the first k values the share is S(k)² / (k (T - k)), because the mean is 0 and the variance 1.
     """
     num_times = z.shape[1]
-    k = torch.arange(1, num_times, dtype=z.dtype, device=z.device)
+    k = torch.arange(1, num_times, dtype=z.dtype)
     return z.cumsum(1)[:, :-1].square() / (k * (num_times - k))
 
 
@@ -72,6 +72,6 @@ def highest_rebound(curve: Float[Tensor, "row lag"], minimum: Int[Tensor, " row"
     The value at the minimum itself where that lies beyond half of the lags.
     """
     num_times = curve.shape[1]
-    lag = torch.arange(num_times, device=curve.device)
+    lag = torch.arange(num_times)
     after = (lag >= minimum[:, None]) & ((lag <= num_times // 2) | (lag == minimum[:, None]))
     return torch.where(after, curve * num_times / (num_times - lag), -torch.inf).amax(1)

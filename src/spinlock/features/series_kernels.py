@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from spinlock.features.fields import Fields
-from spinlock.features.kernels_complex import squared_magnitude
-from spinlock.features.once import once
+from spinlock.features.fields import Fields, once
+from spinlock.features.kernels_arithmetic import squared_magnitude
 
 CONSTANT = 1e-6
 """A series is constant when its standard deviation is at most this times its largest magnitude (rounding of float32)."""
@@ -51,10 +50,10 @@ class LocalSeries(NamedTuple):
 def local_series(fields: Fields) -> LocalSeries:
     """The block means of `Fields.probes`, standardised over time in float64, without those that never change."""
     series = fields.probes.mT.double()
-    owner = torch.arange(series.shape[0], device=series.device).repeat_interleave(series.shape[1])
+    owner = torch.arange(series.shape[0]).repeat_interleave(series.shape[1])
     z, alive = standardized(series.flatten(0, 1))
     owner = owner[alive]
-    belongs = torch.arange(series.shape[0], device=series.device)[:, None] == owner
+    belongs = torch.arange(series.shape[0])[:, None] == owner
     return LocalSeries(z, owner, belongs.double())
 
 
@@ -65,7 +64,7 @@ def has_series(fields: Fields, *, at_least: int) -> bool:
 
 def missing(fields: Fields) -> Float[Tensor, " batch"]:
     """NaN for every realization."""
-    return torch.full((fields.u.shape[0],), torch.nan, dtype=torch.float64, device=fields.u.device)
+    return torch.full((fields.u.shape[0],), torch.nan, dtype=torch.float64)
 
 
 def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "alive time"], Tensor]:
@@ -84,14 +83,14 @@ def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "aliv
 def slope(values: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Least-squares slope of each row per step, in float64; NaN with fewer than two values."""
     values = values.double()
-    steps = torch.arange(values.shape[1], dtype=torch.float64, device=values.device)
+    steps = torch.arange(values.shape[1], dtype=torch.float64)
     steps = steps - steps.mean()
     return (values - values.mean(1, keepdim=True)) @ steps / steps.square().sum()
 
 
 def detrended(z: Float[Tensor, "row time"]) -> Float[Tensor, "row time"]:
     """Each row less its least-squares line."""
-    steps = torch.arange(z.shape[1], dtype=z.dtype, device=z.device)
+    steps = torch.arange(z.shape[1], dtype=z.dtype)
     return z - z.mean(1, keepdim=True) - slope(z)[:, None] * (steps - steps.mean())
 
 

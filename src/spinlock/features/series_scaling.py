@@ -11,7 +11,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from spinlock.core.seeds import stream
-from spinlock.features.kernels_complex import squared_magnitude, turning
+from spinlock.features.kernels_arithmetic import squared_magnitude, turning
 
 NUM_FREQUENCIES = 9
 """Frequencies of the 0-1 test."""
@@ -76,13 +76,13 @@ def chaos_score(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> Flo
     most T/2. c is spread evenly over (π/5, 4π/5) per τ, so that finely sampled motion is asked at its own time scale.
     """
     num_times = z.shape[1]
-    steps = torch.arange(num_times, dtype=torch.float32, device=z.device)
-    per_delay = torch.linspace(math.pi / 5, 4 * math.pi / 5, NUM_FREQUENCIES, device=z.device)
+    steps = torch.arange(num_times, dtype=torch.float32)
+    per_delay = torch.linspace(math.pi / 5, 4 * math.pi / 5, NUM_FREQUENCIES)
     known, which = delay.unique(return_inverse=True)  # far fewer than rows
     waves = turning((per_delay / known[:, None])[..., None] * steps)
     place = (waves[which] * z.float()[:, None]).cumsum(-1)  # (row, frequency, time)
     longest = (8 * delay).clamp(num_times // 8, num_times // 2)
-    lags = (longest[:, None] * torch.linspace(0.1, 1, 10, device=z.device)).round().long().clamp_min(1)
+    lags = (longest[:, None] * torch.linspace(0.1, 1, 10)).round().long().clamp_min(1)
     moved = mean_square_displacement(place, num_lags=num_times // 2 + 1)
     moved = moved.gather(2, lags[:, None].expand(-1, NUM_FREQUENCIES, -1)).double()
     lags = lags.double()[:, None]
@@ -103,14 +103,14 @@ def mean_square_displacement(
     overlap = torch.fft.rfft(squared_magnitude(torch.fft.fft(place, n=length)), norm="forward").real[..., :num_lags]
     late = total[..., -1:] - total[..., :num_lags]
     early = total.flip(-1)[..., :num_lags]
-    return (late + early - 2 * overlap) / (num_times - torch.arange(num_lags, device=place.device))
+    return (late + early - 2 * overlap) / (num_times - torch.arange(num_lags))
 
 
 def surrogates(z: Float[Tensor, "row time"]) -> Float[Tensor, "surrogate row time"]:
     """Series with the power spectrum of `z` and random phases, the same phases for every row and every sample."""
     spectrum = torch.fft.rfft(z).abs()
     turns = stream(0, "surrogates").random((NUM_SURROGATES, 1, spectrum.shape[1]))
-    phase = torch.as_tensor(2 * math.pi * turns, dtype=z.dtype, device=z.device)
+    phase = torch.as_tensor(2 * math.pi * turns, dtype=z.dtype)
     return torch.fft.irfft(torch.polar(spectrum.expand(NUM_SURROGATES, -1, -1), phase), n=z.shape[1])
 
 
@@ -120,14 +120,14 @@ def quadratic_gain(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> 
     Mean square errors count as at least a millionth of the variance.
     """
     num_times = z.shape[1]
-    now = torch.arange(num_times, device=z.device) * torch.ones_like(delay)[:, None]
+    now = torch.arange(num_times) * torch.ones_like(delay)[:, None]
     exists = (now >= delay[:, None]) & (now < num_times - delay[:, None])
     after, before = (z.gather(1, (now + sign * delay[:, None]).clamp(0, num_times - 1)) * exists for sign in (1, -1))
     now = z * exists
     one = exists.to(z)
     terms = torch.stack((one, now, before, now * now, now * before, before * before, after), dim=1)
     gram = terms @ terms.mT / one.sum(1)[:, None, None]
-    gram = gram + 1e-6 * torch.eye(7, dtype=z.dtype, device=z.device)
+    gram = gram + 1e-6 * torch.eye(7, dtype=z.dtype)
     linear = [0, 1, 2, 6]
     quadratic_error = torch.linalg.cholesky(gram)[:, -1, -1]
     linear_error = torch.linalg.cholesky(gram[:, linear][:, :, linear])[:, -1, -1]

@@ -6,9 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.fields import Fields
-from spinlock.features.kernels_complex import squared_magnitude
-from spinlock.features.once import once
+from spinlock.features.fields import Fields, once
+from spinlock.features.kernels_arithmetic import squared_magnitude
 from spinlock.features.series_kernels import LocalSeries, detrended, has_series, local_series, missing
 
 SHORTEST = 8
@@ -42,7 +41,7 @@ def periodogram(z: Float[Tensor, "row time"]) -> Float[Tensor, "row bin"]:
     """
     rest = detrended(z)
     straight = rest.square().mean(1, keepdim=True) < 1e-10
-    window = torch.hann_window(z.shape[1], dtype=z.dtype, device=z.device)
+    window = torch.hann_window(z.shape[1], dtype=z.dtype)
     power = squared_magnitude(torch.fft.rfft(rest * window)[:, 1:])
     return torch.where(straight, torch.nan, power / power.sum(1, keepdim=True))
 
@@ -52,7 +51,7 @@ def time_spectrum(fields: Fields) -> TimeSpectrum:
     """The mean periodogram of the local series; all NaN with fewer than 8 saved times."""
     local = local_series(fields)
     num_times = local.z.shape[1]
-    bins = torch.arange(1, num_times // 2 + 1, dtype=torch.float64, device=local.z.device)
+    bins = torch.arange(1, num_times // 2 + 1, dtype=torch.float64)
     frequency = bins / (num_times * fields.dt)
     if not has_series(fields, at_least=SHORTEST):
         return TimeSpectrum(missing(fields)[:, None].expand(-1, len(bins)), frequency, missing(fields))
@@ -72,7 +71,7 @@ def interpolated_peak(share: Float[Tensor, "batch bin"]) -> Float[Tensor, " batc
 
 def share_near(spectrum: TimeSpectrum, place: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """Share of the power within 1.5 bins of `place`; 0 beyond the last bin, NaN where `place` is."""
-    bins = torch.arange(1, spectrum.share.shape[1] + 1, dtype=torch.float64, device=place.device)
+    bins = torch.arange(1, spectrum.share.shape[1] + 1, dtype=torch.float64)
     near = (bins - place[:, None]).abs() <= 1.5
     return torch.where(place.isnan(), torch.nan, (spectrum.share * near).sum(1))
 
@@ -87,9 +86,9 @@ def summed_bicoherence(local: LocalSeries) -> Float[Tensor, " batch"]:
     """
     segments = local.z.unfold(1, SEGMENT, SEGMENT // 2)
     segments = segments - segments.mean(-1, keepdim=True)
-    window = torch.hann_window(SEGMENT, dtype=local.z.dtype, device=local.z.device)
+    window = torch.hann_window(SEGMENT, dtype=local.z.dtype)
     modes = torch.fft.rfft(segments * window)  # (row, segment, frequency)
-    places = torch.arange(1, SEGMENT // 2 + 1, device=local.z.device)
+    places = torch.arange(1, SEGMENT // 2 + 1)
     f, g = (place.flatten() for place in torch.meshgrid(places, places, indexing="ij"))
     keep = (f <= g) & (f + g <= SEGMENT // 2)
     f, g = f[keep], g[keep]
@@ -110,7 +109,7 @@ def octave_distance(local: LocalSeries) -> Float[Tensor, " batch"]:
     NaN where in one of the halves no series leaves its line.
     """
     half = local.z.shape[1] // 2
-    octave = torch.arange(1, half // 2 + 1, device=local.z.device).log2().long()
+    octave = torch.arange(1, half // 2 + 1).log2().long()
     halves = []
     for part in (local.z[:, :half], local.z[:, -half:]):
         share = local.average(periodogram(part))

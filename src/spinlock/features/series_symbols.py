@@ -45,7 +45,7 @@ def normalized_permutation_entropy(shares: Float[Tensor, "batch pattern"]) -> Fl
 
 def lempel_ziv(z: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     """Number of phrases of the string [z > 0] (Lempel & Ziv 1976) times log₂ T / T."""
-    counts = [num_phrases(row) for row in (z > 0).cpu().numpy()]
+    counts = [num_phrases(row) for row in (z > 0).numpy()]
     return z.new_tensor(counts) * (math.log2(z.shape[1]) / z.shape[1])
 
 
@@ -83,7 +83,7 @@ def excess_information(local: LocalSeries, delay: Int[Tensor, " row"]) -> Float[
     num_times = local.z.shape[1]
     rank = local.z.argsort(dim=1, stable=True).argsort(dim=1, stable=True)
     score = torch.special.ndtri((rank + 0.5) / num_times)
-    later = torch.arange(num_times, device=rank.device) + delay[:, None]
+    later = torch.arange(num_times) + delay[:, None]
     exists = later < num_times
     later = later.clamp_max(num_times - 1)
     pairs = local.pooled(exists.sum(1).double())

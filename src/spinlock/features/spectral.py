@@ -2,17 +2,27 @@
 
 Wavenumbers are in cycles per domain (its longer side) and rounded to shells 0, 1, 2, …; P(k) is the power of a mode, E(k)
 that of a shell, both summed over channels and without the mean. A domain that does not wrap around is seen through a Hann
-window. All features are NaN where the frame is constant.
+window.
 """
 
 import math
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.feature import feature
+from spinlock.core.needs import Needs
+from spinlock.features.feature import CHANNELS, GRID, feature
 from spinlock.features.fields import Fields
+
+CONSTANT = "where the frame is constant"
+CONSTANT_PLANE = "where the frame is constant and has extent in space (without any it is 0)"
+"""States without a value, in words."""
+
+EXTENT, PLANE = Needs(longer_side=2), Needs(longer_side=2, plane=True)
+
+spectral = partial(feature, category="spectral", undefined=CONSTANT)
 
 PerTimestep = Float[Tensor, "batch time"]
 
@@ -39,7 +49,9 @@ def _band(fields: Fields, first: int, last: int | None) -> PerTimestep:
     return _where_varied(fields, _shell_shares(fields)[..., first - 1 : last].sum(-1))
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def band_power_1(fields: Fields) -> PerTimestep:
     """Share of the variance at 1 cycle per domain: the largest structure that fits.
 
@@ -48,7 +60,9 @@ def band_power_1(fields: Fields) -> PerTimestep:
     return _band(fields, 1, 1)
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def band_power_2_3(fields: Fields) -> PerTimestep:
     """Share of the variance at 2 to 3 cycles per domain.
 
@@ -57,7 +71,9 @@ def band_power_2_3(fields: Fields) -> PerTimestep:
     return _band(fields, 2, 3)
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def band_power_4_7(fields: Fields) -> PerTimestep:
     """Share of the variance at 4 to 7 cycles per domain.
 
@@ -66,7 +82,9 @@ def band_power_4_7(fields: Fields) -> PerTimestep:
     return _band(fields, 4, 7)
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def band_power_8_15(fields: Fields) -> PerTimestep:
     """Share of the variance at 8 to 15 cycles per domain.
 
@@ -75,7 +93,9 @@ def band_power_8_15(fields: Fields) -> PerTimestep:
     return _band(fields, 8, 15)
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def band_power_16_up(fields: Fields) -> PerTimestep:
     """Share of the variance at 16 cycles per domain and more, in decades.
 
@@ -84,7 +104,7 @@ def band_power_16_up(fields: Fields) -> PerTimestep:
     return _band(fields, 16, None).clamp_min(FLOOR).log10()
 
 
-@feature(category="spectral", unit="cycles/domain")
+@spectral(unit="cycles/domain", undefined=CONSTANT_PLANE)
 def spectral_centroid(fields: Fields) -> PerTimestep:
     """Mean wavenumber, weighted by power.
 
@@ -93,7 +113,7 @@ def spectral_centroid(fields: Fields) -> PerTimestep:
     return _shell_shares(fields) @ _shells(fields)
 
 
-@feature(category="spectral", unit="cycles/domain")
+@spectral(unit="cycles/domain", undefined=CONSTANT_PLANE)
 def spectral_spread(fields: Fields) -> PerTimestep:
     """Standard deviation of the wavenumber, weighted by power.
 
@@ -104,28 +124,22 @@ def spectral_spread(fields: Fields) -> PerTimestep:
     return (shares * centred.square()).sum(-1).sqrt()
 
 
-@feature(category="spectral")
+@spectral(needs=Needs(longer_side=6), scale=GRID)
 def spectral_slope(fields: Fields) -> PerTimestep:
     """Exponent of the best power law through the shell spectrum.
 
     Least-squares slope of log E(k) on log k over the full shells 1 … N/2, E floored at 1e-12 of the total; any real
-    number: -5/3 in the inertial range of turbulence, +1 for white noise in two dimensions. NaN with fewer than 3
-    shells.
-
-    Scale: grid spacing.
+    number: -5/3 in the inertial range of turbulence, +1 for white noise in two dimensions.
     """
     return _log_log_fit(fields)[0]
 
 
-@feature(category="spectral")
+@spectral(needs=Needs(longer_side=8), scale=GRID)
 def spectral_curvature(fields: Fields) -> PerTimestep:
     """Bend of the shell spectrum away from a power law.
 
     Coefficient of (log k)² in the least-squares parabola through log E(k) over the full shells 1 … N/2, E floored at
-    1e-12 of the total; any real number: 0 for a power law, negative where the spectrum is cut off or peaks inside. NaN
-    with fewer than 4 shells.
-
-    Scale: grid spacing.
+    1e-12 of the total; any real number: 0 for a power law, negative where the spectrum is cut off or peaks inside.
     """
     return _log_log_fit(fields)[1]
 
@@ -153,26 +167,22 @@ def _log_log_fit(fields: Fields) -> tuple[PerTimestep, PerTimestep]:
     return slope, log_power @ (square / square.square().sum())
 
 
-@feature(category="spectral", source="Gray & Markel 1974, doi:10.1109/TASSP.1974.1162572")
+@spectral(source="Gray & Markel 1974, doi:10.1109/TASSP.1974.1162572", needs=EXTENT, scale=GRID)
 def spectral_flatness(fields: Fields) -> PerTimestep:
     """Geometric against arithmetic mean of the shell spectrum, in decades.
 
     log10(exp(mean log E) / mean E) over the full shells 1 … N/2, E floored at 1e-12 of the total; in [-12, 0]: 0 for
     equal shells, near -12 for a single one.
-
-    Scale: grid spacing.
     """
     power = _shell_shares(fields)[..., : _full_shells(fields)].clamp_min(FLOOR)
     return power.log10().mean(-1) - power.mean(-1).log10()
 
 
-@feature(category="spectral", source="Powell & Percival 1979, doi:10.1088/0305-4470/12/11/017")
+@spectral(source="Powell & Percival 1979, doi:10.1088/0305-4470/12/11/017", needs=Needs(longer_side=4), scale=GRID)
 def spectral_entropy(fields: Fields) -> PerTimestep:
     """Entropy of the shares of power in the shells.
 
-    -Σ p log p / log(number of shells), in [0, 1]: 0 for one shell, 1 for equal shells. NaN with fewer than 2 shells.
-
-    Scale: grid spacing.
+    -Σ p log p / log(number of shells), in [0, 1]: 0 for one shell, 1 for equal shells.
     """
     shares = _shell_shares(fields)
     if shares.shape[-1] < 2:
@@ -180,7 +190,10 @@ def spectral_entropy(fields: Fields) -> PerTimestep:
     return -torch.special.xlogy(shares, shares).sum(-1) / math.log(shares.shape[-1])
 
 
-@feature(category="spectral", unit="decades")
+@spectral(
+    unit="decades",
+    needs=EXTENT,
+)
 def active_modes(fields: Fields) -> PerTimestep:
     """Number of Fourier modes that carry the field.
 
@@ -190,7 +203,10 @@ def active_modes(fields: Fields) -> PerTimestep:
     return _where_varied(fields, -fields.spectra.peak[..., 3].log10())
 
 
-@feature(category="spectral", unit="cycles/domain")
+@spectral(
+    unit="cycles/domain",
+    needs=EXTENT,
+)
 def spectral_rolloff(fields: Fields) -> PerTimestep:
     """Wavenumber below which 90 % of the power lies.
 
@@ -205,7 +221,10 @@ def spectral_rolloff(fields: Fields) -> PerTimestep:
     return (shell + 1.5 - (upto - 0.9) / inside).squeeze(-1)
 
 
-@feature(category="spectral", unit="cycles/domain")
+@spectral(
+    unit="cycles/domain",
+    needs=EXTENT,
+)
 def dominant_wavenumber(fields: Fields) -> PerTimestep:
     """Wavenumber of the strongest Fourier mode.
 
@@ -215,7 +234,9 @@ def dominant_wavenumber(fields: Fields) -> PerTimestep:
     return _where_varied(fields, peak[..., 0].hypot(peak[..., 1]))
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def dominant_share(fields: Fields) -> PerTimestep:
     """Share of the power in the strongest wave.
 
@@ -224,7 +245,9 @@ def dominant_share(fields: Fields) -> PerTimestep:
     return _where_varied(fields, fields.spectra.peak[..., 2])
 
 
-@feature(category="spectral")
+@spectral(
+    needs=EXTENT,
+)
 def peak_concentration(fields: Fields) -> PerTimestep:
     """Share of the power within one shell of the strongest shell.
 
@@ -238,7 +261,9 @@ def peak_concentration(fields: Fields) -> PerTimestep:
     return padded.gather(-1, torch.cat((shell, shell + 1, shell + 2), -1)).sum(-1)
 
 
-@feature(category="spectral")
+@spectral(
+    needs=PLANE,
+)
 def dominant_axis(fields: Fields) -> PerTimestep:
     """Direction of the strongest wave, as its preference for x over y.
 
@@ -248,7 +273,9 @@ def dominant_axis(fields: Fields) -> PerTimestep:
     return _where_varied(fields, (kx.square() - ky.square()) / (kx.square() + ky.square()))
 
 
-@feature(category="spectral")
+@spectral(
+    needs=PLANE,
+)
 def dominant_diagonal(fields: Fields) -> PerTimestep:
     """Direction of the strongest wave, as its preference for one diagonal.
 
@@ -264,7 +291,9 @@ def _angular_order(fields: Fields, index: int) -> PerTimestep:
     return _where_varied(fields, moment[..., 0].hypot(moment[..., 1]))
 
 
-@feature(category="spectral")
+@spectral(
+    needs=PLANE,
+)
 def spectral_anisotropy(fields: Fields) -> PerTimestep:
     """How much the power agrees on one axis.
 
@@ -274,7 +303,10 @@ def spectral_anisotropy(fields: Fields) -> PerTimestep:
     return _angular_order(fields, 0)
 
 
-@feature(category="spectral", source="Nelson & Halperin 1979, doi:10.1103/PhysRevB.19.2457")
+@spectral(
+    source="Nelson & Halperin 1979, doi:10.1103/PhysRevB.19.2457",
+    needs=PLANE,
+)
 def fourfold_order(fields: Fields) -> PerTimestep:
     """How much the power lies on a cross of two perpendicular axes.
 
@@ -283,7 +315,10 @@ def fourfold_order(fields: Fields) -> PerTimestep:
     return _angular_order(fields, 1)
 
 
-@feature(category="spectral", source="Nelson & Halperin 1979, doi:10.1103/PhysRevB.19.2457")
+@spectral(
+    source="Nelson & Halperin 1979, doi:10.1103/PhysRevB.19.2457",
+    needs=PLANE,
+)
 def sixfold_order(fields: Fields) -> PerTimestep:
     """How much the power lies on a star of three axes at 60°.
 
@@ -292,41 +327,39 @@ def sixfold_order(fields: Fields) -> PerTimestep:
     return _angular_order(fields, 2)
 
 
-@feature(category="spectral")
+@spectral(needs=Needs(longer_side=5), undefined="where the frame is constant or 2k is not resolved")
 def second_harmonic(fields: Fields) -> PerTimestep:
     """Power at twice the strongest wave vector against the power at it, in decades.
 
-    log10 of P(2k) / P(k), floored at -12; in [-12, 0]. Non-sinusoidal, asymmetric waves have one. NaN where 2k is not
-    resolved.
+    log10 of P(2k) / P(k), floored at -12; in [-12, 0]. Non-sinusoidal, asymmetric waves have one.
     """
     return _where_varied(fields, fields.spectra.harmonics[..., 0].clamp_min(FLOOR).log10())
 
 
-@feature(category="spectral")
+@spectral(needs=Needs(longer_side=7), undefined="where the frame is constant or 3k is not resolved")
 def third_harmonic(fields: Fields) -> PerTimestep:
     """Power at three times the strongest wave vector against the power at it, in decades.
 
-    log10 of P(3k) / P(k), floored at -12; in [-12, 0]: -0.95 for a square wave. NaN where 3k is not resolved.
+    log10 of P(3k) / P(k), floored at -12; in [-12, 0]: -0.95 for a square wave.
     """
     return _where_varied(fields, fields.spectra.harmonics[..., 1].clamp_min(FLOOR).log10())
 
 
-@feature(category="spectral", unit="decades")
+@spectral(unit="decades", needs=EXTENT, scale=GRID)
 def fine_scale_power(fields: Fields) -> PerTimestep:
     """Share of the power above half of the grid's Nyquist wavenumber: how well the grid resolves the field.
 
     log10 of Σ E(k > N/4) / Σ E, floored at -12, in [-12, 0]; N pixels on the longer side.
-
-    Scale: grid spacing.
     """
     first = max(fields.u.shape[-2:]) // 4 + 1
     return _band(fields, first, None).clamp_min(FLOOR).log10()
 
 
-@feature(
-    category="spectral",
+@spectral(
     unit="decades",
     source="Welch 1967, doi:10.1109/TAU.1967.1161901; Daniell 1946, averaging over wavenumbers",
+    needs=Needs(channels=2, longer_side=3),
+    scale=CHANNELS,
 )
 def coherence_low(fields: Fields) -> PerTimestep:
     """Coherence between channels at 1 to 4 cycles per domain, in decades of what is not shared.
@@ -334,25 +367,22 @@ def coherence_low(fields: Fields) -> PerTimestep:
     -log10(1 - γ²), γ² = |Σ û_a û_b*|² / (Σ |û_a|² Σ |û_b|²) with sums over 3 x 3 neighbouring modes (a single mode
     always has γ = 1), averaged over the band by power and over pairs of channels; in [0, 6]. About 0.05 for unrelated
     channels (0.2 in one dimension), 1 where 90 % of the power is shared, whatever the phase; at most 6, the floor,
-    where one channel is a multiple of the other. NaN with one channel.
-
-    Scale: number of channels.
+    where one channel is a multiple of the other.
     """
     return _incoherence_decades(fields, 0)
 
 
-@feature(
-    category="spectral",
+@spectral(
     unit="decades",
     source="Welch 1967, doi:10.1109/TAU.1967.1161901; Daniell 1946, averaging over wavenumbers",
+    needs=Needs(channels=2, longer_side=9),
+    undefined="where the frame is constant or the grid resolves no such wave",
+    scale=CHANNELS,
 )
 def coherence_high(fields: Fields) -> PerTimestep:
     """Coherence between channels at 5 to 16 cycles per domain, in decades of what is not shared.
 
-    -log10(1 - γ²) as in `coherence_low`, for finer structure; in [0, 6]. NaN with one channel or where the grid
-    resolves no such wave.
-
-    Scale: number of channels.
+    -log10(1 - γ²) as in `coherence_low`, for finer structure; in [0, 6].
     """
     return _incoherence_decades(fields, 1)
 
@@ -362,15 +392,12 @@ def _incoherence_decades(fields: Fields, band: int) -> PerTimestep:
     return _where_varied(fields, -unshared.log10())
 
 
-@feature(category="spectral", source="Pearson 1895")
+@spectral(source="Pearson 1895", needs=Needs(channels=2, longer_side=2), scale=CHANNELS)
 def channel_correlation(fields: Fields) -> PerTimestep:
     """Correlation of the channels over space.
 
-    Pearson's r = cov(a, b) / (σ_a σ_b) of the pixels of two channels, mean over pairs; in [-1, 1]:
-    negative for an activator and the substrate that it depletes, 0 for waves a quarter wavelength apart. NaN with one
-    channel.
-
-    Scale: number of channels.
+    Pearson's r = cov(a, b) / (σ_a σ_b) of the pixels of two channels, mean over pairs; in [-1, 1]: negative for an
+    activator and the substrate that it depletes, 0 for waves a quarter wavelength apart.
     """
     return _where_varied(fields, fields.spectra.correlation)
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from spinlock.features.kernels_complex import squared_magnitude, turning
+from spinlock.features.kernels_arithmetic import squared_magnitude, turning
 
 COARSE_POINTS = 32
 """Trial displacements along each axis before the refinement."""
@@ -81,7 +81,7 @@ def _coarse_peak(
     padded[..., (ky % height)[:, None], kx] = whitened
     surface = torch.fft.irfft2(padded, s=(height, width), norm="forward")
     along_y, along_x = (
-        torch.fft.fftfreq(n, dtype=surface.dtype, device=surface.device) for n in (height, width)
+        torch.fft.fftfreq(n, dtype=surface.dtype) for n in (height, width)
     )  # trial displacements in domains, in the order of the surface
     penalty = 1e-3 * (along_y[:, None] ** 2 + along_x**2)
     best = (surface - surface.amax((-2, -1), keepdim=True).abs() * penalty).flatten(-2).argmax(-1)

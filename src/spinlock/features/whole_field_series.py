@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.features.fields import LOG_FLOOR, Fields
-from spinlock.features.once import once
+from spinlock.features.fields import LOG_FLOOR, Fields, once
 
 NOTICEABLE = 0.01
 """Smallest change of a logarithm that counts as one: 1 %."""
@@ -48,7 +47,7 @@ def closest_return(fields: Fields) -> Float[Tensor, " batch"]:
     square = gram.diagonal(dim1=1, dim2=2)
     distance = (square + square[:, :1] - 2 * gram[:, 0]).clamp_min(0).sqrt()
     farthest, place = distance.max(1)
-    later = torch.arange(distance.shape[1], device=distance.device) >= place[:, None]
+    later = torch.arange(distance.shape[1]) >= place[:, None]
     nearest = torch.where(later, distance, torch.inf).amin(1)
     moved = farthest > LOG_FLOOR
     return torch.where(moved, 1 - nearest / torch.where(moved, farthest, 1.0), torch.nan)
@@ -63,5 +62,5 @@ def settling_place(curve: Float[Tensor, "batch time"]) -> Float[Tensor, " batch"
     final = curve[:, -max(1, num_times // 10) :].mean(1, keepdim=True)
     band = (0.05 * (curve.amax(1, keepdim=True) - curve.amin(1, keepdim=True))).clamp_min(NOTICEABLE)
     outside = (curve - final).abs() > band
-    last = torch.where(outside, torch.arange(1, num_times + 1, device=curve.device), 0).amax(1).double()
+    last = torch.where(outside, torch.arange(1, num_times + 1), 0).amax(1).double()
     return torch.where(curve.isnan().any(1), torch.nan, last.clamp_max(num_times - 1))

@@ -9,10 +9,15 @@ import numpy as np
 import torch
 
 from spinlock.core.feature_table import FeatureSpec, FeatureTable
-from spinlock.features.documentation import is_fixed_in_one_dimension
-from spinlock.features.sdf import PER_TIMESTEP
 from spinlock.metrics.column_health import HEAVY_TAIL, UNSTABLE_RATIO, noise_shares, spread_ratios, tail_weights
-from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, circumstances, count_reasons, reasons
+from spinlock.pipeline.missing_values import (
+    BY_VALUE,
+    Circumstances,
+    circumstances,
+    count_reasons,
+    definition_of,
+    reasons,
+)
 from spinlock.store.dataset import Dataset
 
 ROWS_AT_ONCE = 256
@@ -25,7 +30,7 @@ class ColumnHealth:
     Attributes:
         column, category: its name and kind.
         missing: share of the samples without a value.
-        because: reason → samples that are missing for it, by documentation.
+        because: reason → samples that are missing for it, by definition of the feature.
         undocumented: samples that are missing without a documented reason.
         noise: of its feature, the share of the variance that lies between realizations of one sample.
         tail: share of the spread that the hundredth of the values carries that lies farthest out.
@@ -43,7 +48,7 @@ class ColumnHealth:
 
     @property
     def reason_for_none(self) -> str | None:
-        """Why the column has no value at all, where that is by documentation and not by the states alone."""
+        """Why the column has no value at all, where that is by its needs and not by the states alone."""
         structural = {reason: count for reason, count in self.because.items() if reason != BY_VALUE}
         if self.missing < 1 or self.undocumented or not structural:
             return None
@@ -64,7 +69,7 @@ def column_health(dataset: Dataset, table: FeatureTable) -> tuple[ColumnHealth, 
     """The health of every column of a data set's aggregated table, all of whose rows are given."""
     specs = table.registry.specs
     present = table.mask.numpy()
-    operator = [column for column, spec in enumerate(specs) if spec.category == "operator_sensitivity"]
+    operator = [column for column, spec in enumerate(specs) if definition_of(spec).needs.operator]
     about = circumstances(dataset, has_operator=np.asarray(present[:, operator].any(1)))
     names = dataset.registry().with_scope("per_trajectory").names
     noise = dict(zip(names, noise_shares(torch.from_numpy(dataset.numbers("per_trajectory"))), strict=True))
@@ -121,27 +126,24 @@ class FrameFeatures(NamedTuple):
 
 def frame_features(dataset: Dataset) -> FrameFeatures:
     """Look at the features with one value a saved state, some rows at a time."""
-    names = dataset.registry().with_scope("per_timestep").names
-    count, low, high = np.zeros(len(names), dtype=int), np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    specs = dataset.registry().with_scope("per_timestep").specs
+    count, low, high = np.zeros(len(specs), dtype=int), np.full(len(specs), np.inf), np.full(len(specs), -np.inf)
     for part in _rows(dataset):
-        flat = part.reshape(-1, len(names))
+        flat = part.reshape(-1, len(specs))
         count += (~np.isnan(flat)).sum(0)
         low, high = np.fmin(low, np.nanmin(flat, 0, initial=np.inf)), np.fmax(high, np.nanmax(flat, 0, initial=-np.inf))
     about = circumstances(dataset, has_operator=np.zeros(len(dataset), dtype=bool))
     by_definition: Counter[str] = Counter()
     missing, constant = [], []
-    features = {feature.name: feature for feature in PER_TIMESTEP}
-    for name, number, least, most in zip(names, count, low, high, strict=True):
+    in_one_dimension = bool(np.all(np.minimum(about.setting.height, about.setting.width) == 1))
+    for spec, number, least, most in zip(specs, count, low, high, strict=True):
         if number == 0:
-            because = {r: held for r, held in reasons(dataset.registry()[name], about).items() if r != BY_VALUE}
+            because = {r: held for r, held in reasons(spec, about).items() if r != BY_VALUE}
             reason = next((reason for reason, holds in because.items() if holds.all()), None)
             by_definition.update([reason] if reason else [])
-            missing += [] if reason else [name]
+            missing += [] if reason else [spec.name]
         elif most - least <= 1e-6 * max(abs(most), abs(least)):
-            in_one_dimension = (
-                bool(about.is_narrow.all()) and name in features and is_fixed_in_one_dimension(features[name])
-            )
-            constant += [] if in_one_dimension else [name]
+            constant += [] if in_one_dimension and definition_of(spec).needs.plane else [spec.name]
     return FrameFeatures(tuple(missing), tuple(constant), by_definition)
 
 

@@ -1,4 +1,4 @@
-"""Why the features of a data set are missing: by documentation, or without a word."""
+"""Why the features of a data set are missing: by what they need, by what their definition says of some states, or without a word."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,19 +7,12 @@ import numpy as np
 from jaxtyping import Bool
 
 from spinlock.core.feature_table import FeatureSpec
-from spinlock.features.documentation import (
-    fewest_steps,
-    needs_channels,
-    needs_space,
-    needs_square,
-    needs_wrap,
-    words_on_missing,
-)
-from spinlock.features.sdf import SDF_FEATURES
+from spinlock.core.needs import Setting
+from spinlock.features.sdf import SDF
 from spinlock.store.dataset import Dataset
 
 BY_VALUE = "as its definition says of some states"
-"""The reason where a docstring names a kind of states without a value: a constant frame, a field that is zero."""
+"""The reason where a feature names a kind of states without a value: a constant frame, a field that is zero."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -28,21 +21,11 @@ class Circumstances:
 
     Attributes:
         runs: realizations that stayed finite.
-        steps: saved times.
-        channels: of the state.
-        is_narrow: whether height or width is one cell.
-        is_square: whether height and width are equal.
-        has_operator: whether any feature of the step operator has a value.
-        wraps: whether the domains wrap around.
+        setting: of each sample; it has an operator where any feature of one has a value.
     """
 
     runs: np.ndarray
-    steps: np.ndarray
-    channels: np.ndarray
-    is_narrow: np.ndarray
-    is_square: np.ndarray
-    has_operator: np.ndarray
-    wraps: bool
+    setting: Setting
 
 
 def circumstances(dataset: Dataset, *, has_operator: np.ndarray) -> Circumstances:
@@ -60,37 +43,30 @@ def circumstances(dataset: Dataset, *, has_operator: np.ndarray) -> Circumstance
         )
     return Circumstances(
         runs=dataset.numbers("valid").astype(bool).sum(1),
-        steps=steps,
-        channels=channels,
-        is_narrow=(height == 1) | (width == 1),
-        is_square=height == width,
-        has_operator=has_operator,
-        wraps=bool(dataset.metadata.get("periodic", True)),
+        setting=Setting(
+            steps=steps,
+            channels=channels,
+            height=height,
+            width=width,
+            wraps=np.full(samples, bool(dataset.metadata.get("periodic", True))),
+            operator=has_operator,
+        ),
     )
 
 
+def definition_of(spec: FeatureSpec) -> FeatureSpec:
+    """The package's own spec of the feature behind a column; the column's where the package has no such feature."""
+    return SDF[spec.feature] if spec.feature in SDF.names else spec
+
+
 def reasons(spec: FeatureSpec, about: Circumstances) -> Mapping[str, Bool[np.ndarray, " sample"]]:
-    """Reason → the samples in which a column is missing for it, by documentation; the first that holds is a sample's reason."""
-    feature = next((feature for feature in SDF_FEATURES if feature.name == spec.feature), None)
-    found: dict[str, np.ndarray] = {"every realization diverged": about.runs == 0}
+    """Reason → the samples in which a column is missing for it; the first that holds is a sample's reason."""
+    found = {"every realization diverged": about.runs == 0}
     if spec.aggregation in ("std", "cv"):
         found["one realization"] = about.runs < 2
-    if spec.category == "operator_sensitivity":
-        found["no step operator"] = ~about.has_operator
-    if feature is None:
-        return found
-    if needs_channels(feature):
-        found["one channel"] = about.channels < 2
-    steps = fewest_steps(feature)
-    if steps > 1:
-        found["too few steps"] = about.steps < steps
-    if needs_space(feature):
-        found["no extent in space along an axis"] = about.is_narrow
-    if needs_wrap(feature):
-        found["the domain does not wrap around"] = np.full(len(about.runs), not about.wraps)
-    if needs_square(feature):
-        found["height and width differ"] = ~about.is_square
-    if words_on_missing(feature):
+    definition = definition_of(spec)
+    found |= {reason: np.asarray(unmet) for reason, unmet in definition.needs.unmet(about.setting).items()}
+    if definition.undefined:
         found[BY_VALUE] = np.ones(len(about.runs), dtype=bool)
     return found
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spinlock.core.errors import InputError
-from spinlock.core.feature_table import AGGREGATIONS, FeatureRegistry, FeatureSpec
+from spinlock.core.feature_table import AGGREGATIONS, STORED, FeatureRegistry, FeatureSpec
 from spinlock.store.json_file import parse_json
 
 
@@ -22,12 +22,11 @@ def read_registry(text: str, *, where: str) -> FeatureRegistry:
         features = [{"name": name, **(entry if isinstance(entry, dict) else {})} for name, entry in features.items()]
     if not isinstance(features, list) or not all(isinstance(entry, dict) for entry in features):
         raise InputError(f'{where} must be {{"version": …, "features": [{{"name": …, "category": …}}, …]}}.')
-    known = set(FeatureSpec.__dataclass_fields__)
     specs: list[FeatureSpec] = []
     for entry in features:
         if not isinstance(entry.get("name"), str) or not isinstance(entry.get("category"), str):
             raise InputError(f"{where} has a feature without a name and a category: {str(entry)[:80]}.")
-        kept = {key: str(value) for key, value in entry.items() if key in known}
+        kept = {key: str(value) for key, value in entry.items() if key in STORED}
         if kept.get("aggregation", "none") not in ("none", *AGGREGATIONS):
             raise InputError(f"{where} has an aggregation '{kept['aggregation']}' of feature '{kept['name']}'.")
         specs.append(FeatureSpec(**kept))  # pyright: ignore[reportArgumentType]
