@@ -175,7 +175,7 @@ class FeatureTable:
         if infinite.any():
             row, column = (int(i) for i in infinite.nonzero()[0])
             raise InputError(
-                f"feature '{self.registry.names[column]}' is infinite in row {row}; replace it by NaN to mark it as missing."
+                f"feature '{self.registry.names[column]}' is infinite in row {self.ids[row] if self.ids else row}; replace it by NaN to mark it as missing."
             )
         present = ~torch.isnan(self.values)
         mask = present if self.mask is None else self.mask & present

@@ -1,6 +1,6 @@
 """Rows of a feature family, read block by block: a table in memory, a table in a file, or some rows of either."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
+from spinlock.core.seeds import key_of
+
+FIT_ROWS = 50_000
+"""Most rows that anything is fitted to which needs its rows in memory all at once."""
 
 
 @runtime_checkable
@@ -80,3 +84,38 @@ class Selection:
     def blocks(self, size: int = BLOCK_ROWS) -> Iterator[FeatureTable]:
         """The selected rows in order, at most `size` at a time."""
         return (self.view.rows(part) for part in self.index.split(size))
+
+
+def in_memory(view: View) -> FeatureTable:
+    """All rows of a view as a table."""
+    return view if isinstance(view, FeatureTable) else view.rows(torch.arange(len(view)))
+
+
+def choose_rows(view: View, most: int, seed: int) -> Int[Tensor, " row"]:
+    """Row numbers, ascending, of at most `most` rows: every row where there are no more, else groups by chance.
+
+    Groups come in the order of a hash of their names with the seed, each with all of its rows, until the next no longer
+    fits. So the choice does not depend on the order of the rows, and hardly on what other groups there are. Where that
+    leaves more than half of `most` unused, as a few large groups do, the group that did not fit gives the rows whose ids
+    come first in the same order.
+    """
+    if len(view) <= most:
+        return torch.arange(len(view))
+    number = {group: place for place, group in enumerate(dict.fromkeys(view.groups))}
+    group_of = np.fromiter((number[group] for group in view.groups), dtype=np.int64, count=len(view))
+    order = _by_hash(number, seed)
+    num_rows = np.bincount(group_of)[order].cumsum()
+    fitting = int(np.searchsorted(num_rows, most, side="right"))
+    chosen = np.isin(group_of, order[:fitting])
+    if 2 * chosen.sum() < most:
+        next_rows = np.flatnonzero(group_of == order[fitting])
+        ids = view.ids
+        first = _by_hash([ids[row] for row in next_rows.tolist()], seed)[: most - int(chosen.sum())]
+        chosen[next_rows[first]] = True
+    return torch.from_numpy(np.flatnonzero(chosen))
+
+
+def _by_hash(names: Collection[str], seed: int) -> Int[np.ndarray, " name"]:
+    """Places of names in the order of their hashes."""
+    keys = (key_of(seed, "rows to fit", name) % 2**64 for name in names)
+    return np.argsort(np.fromiter(keys, dtype=np.uint64, count=len(names)), kind="stable")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spinlock.categories.by_clustering import ClusteringResult, cluster_categories
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.views import View
 from spinlock.plots.content import Tree
 
 
@@ -20,7 +20,7 @@ class ClusterBounds:
     orthogonality_target: float = 0.15
 
 
-def cluster(train_rows: FeatureTable, *, bounds: ClusterBounds, seed: int) -> ClusteringResult:
+def cluster(train_rows: View, *, bounds: ClusterBounds, seed: int) -> ClusteringResult:
     """Columns that move together on training rows."""
     return cluster_categories(train_rows, **asdict(bounds), seed=seed)
 
@@ -34,6 +34,7 @@ def clustering_facts(found: ClusteringResult) -> dict[str, Any]:
         "leaves": list(found.leaves),
         "groups": [group_of[place[name]] for name in found.leaves],
         "stability": found.stability,
+        "fitted_to": f"{found.fitted_rows} of {found.num_rows} rows",
         "correlations": {str(number): value for number, value in found.correlations.items()},
         "scores": {str(number): score for number, score in found.scores.items()},
     }

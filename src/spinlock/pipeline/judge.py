@@ -68,7 +68,7 @@ def figures_of(
     *,
     tokens: TokenTable,
     train_tokens: TokenTable,
-    halves: Halves | None = None,
+    halves: tuple[FeatureTable, FeatureTable] | None = None,
 ) -> SplitFigures:
     """The figures of some rows and their tokens; the training rows' tokens are the yardstick of codebook use.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError
 from spinlock.core.tokens import TokenTable
+from spinlock.core.views import in_memory
 from spinlock.metrics.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, Report, SplitFigures
 from spinlock.pipeline.artefact import Artefact, load_artefact
 from spinlock.pipeline.clustering import tree_of
@@ -60,7 +61,7 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         raise InputError(
             f"{tokenizer} has no report.json, so there is nothing to show; train it by `spinlock train-vqvae`."
         )
-    table = load_table(dataset, artefact.feature_path).table
+    table = in_memory(load_table(dataset, artefact.feature_path).table)
     tokens = artefact.tokenizer.encode(table)
     progress("report", 1, 3)
     gallery, sheet = (), ()

@@ -1,14 +1,19 @@
 """`spinlock tokenize`: the tokens of a data set as a file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spinlock.core.tokens import MISSING
+import torch
+
+from spinlock.core.feature_table import BLOCK_ROWS
+from spinlock.core.tokens import MISSING, TokenTable
+from spinlock.core.views import View
 from spinlock.pipeline.artefact import load_artefact
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.threads import one_thread
 from spinlock.store.token_file import save_tokens
+from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +56,7 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
     """
     artefact = load_artefact(tokenizer)
     loaded = load_table(dataset, artefact.feature_path)
-    progress("tokenize", 0, len(loaded.table))
-    tokens = artefact.tokenizer.encode(loaded.table)
-    progress("tokenize", len(loaded.table), len(loaded.table))
+    tokens = _encode(artefact.tokenizer, loaded.table, progress)
     save_tokens(tokens, output)
     return Tokenized(
         output=output,
@@ -65,3 +68,18 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
         absent=float((tokens.codes == MISSING).double().mean()),
         out_of_corpus=0 if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
     )
+
+
+def _encode(tokenizer: FittedTokenizer, view: View, progress: Progress) -> TokenTable:
+    """The tokens of all rows, block by block: a row's tokens depend on that row alone."""
+    parts: list[TokenTable] = []
+    for start, block in zip(range(0, len(view), BLOCK_ROWS), view.blocks(BLOCK_ROWS), strict=True):
+        progress("tokenize", start, len(view))
+        parts.append(tokenizer.encode(block))
+    progress("tokenize", len(view), len(view))
+    measured = {
+        name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
+        for name in ("distances", "out_of_corpus")
+    }
+    codes = torch.cat([part.codes for part in parts])
+    return replace(parts[0], codes=codes, ids=view.ids, groups=view.groups, **measured)

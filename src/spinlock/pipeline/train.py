@@ -12,6 +12,7 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.core.views import View
 from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import save_artefact
 from spinlock.pipeline.clustering import ClusterBounds, cluster, clustering_facts
@@ -108,7 +109,7 @@ def summary(trained: Trained) -> dict[str, Any]:
     return {"tokenizer": trained.folder, "thresholds_met": said.pop("passed"), **said}
 
 
-def split_table(table: FeatureTable, config: TrainConfig) -> dict[str, FeatureTable]:
+def split_table(table: View, config: TrainConfig) -> dict[str, FeatureTable]:
     """Training, validation and test rows; the rows of one parameter draw stay together."""
     training = config.training
     fractions = (

@@ -8,6 +8,7 @@ from typing import Any
 
 from spinlock.core.errors import UsageError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.views import FIT_ROWS, View, in_memory
 from spinlock.features.clean import Twin, degenerate_columns
 from spinlock.metrics.report import Report
 from spinlock.pipeline.artefact import Artefact, load_artefact
@@ -33,6 +34,7 @@ class DatasetVerdict:
         passed: no problem, and `missing`, `undocumented`, `constant` and `twins` are empty.
         problems: with the file, one sentence each.
         samples, columns: of the aggregated table.
+        spread_rows: samples that tails, halves and noise were looked at in: all, or 50 000 of them chosen by draw.
         missing_by_definition: why columns have no value, and how many: one realization has no spread, one channel no
             coherence, and without a step operator there is no sensitivity. They do not count against the data set.
         constant_by_definition: the same of columns that do not vary: where all realizations agree they have no spread.
@@ -50,6 +52,7 @@ class DatasetVerdict:
     problems: tuple[str, ...]
     samples: int
     columns: int
+    spread_rows: int
     missing_by_definition: dict[str, int]
     constant_by_definition: dict[str, int]
     missing: tuple[str, ...]
@@ -79,10 +82,10 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         problems = tuple(check_dataset(opened, contents=True))
         progress("check the file", 1, 1)
         progress("look at the columns", 0, 1)
-        columns = column_health(opened, opened.feature_table())
+        columns = column_health(opened)
         frames = frame_features(opened)
     table = load_table(dataset).table
-    found = degenerate_columns(table.values, table.names)
+    found = degenerate_columns(table)
     progress("look at the columns", 1, 1)
     by_name = {column.column: column for column in columns}
     missing = (*(name for name in found.missing if by_name[name].excuse is None), *frames.missing)
@@ -95,7 +98,8 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         passed=not (problems or missing or undocumented or constant or found.twins),
         problems=problems,
         samples=len(table),
-        columns=len(table.names),
+        columns=len(table.registry),
+        spread_rows=min(len(table), FIT_ROWS),
         missing_by_definition=dict(Counter(column.excuse for column in columns if column.excuse)),
         constant_by_definition={"all realizations agree": len(agreeing)} if agreeing else {},
         missing=missing,
@@ -110,12 +114,12 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     )
 
 
-def _agreeing(table: FeatureTable, constant: Sequence[str]) -> set[str]:
+def _agreeing(table: View, constant: Sequence[str]) -> set[str]:
     """Constant columns of spread, where no feature of any sample differs between its realizations."""
     spread = [column for column, spec in enumerate(table.registry.specs) if spec.aggregation in ("std", "cv")]
-    if not bool((table.values[:, spread].nan_to_num(0) == 0).all()):
+    if not all(bool((block.values[:, spread].nan_to_num(0) == 0).all()) for block in table.blocks()):
         return set()
-    return set(constant) & {table.names[column] for column in spread}
+    return set(constant) & {table.registry.names[column] for column in spread}
 
 
 def _standing_out(columns: Sequence[ColumnHealth], figure: str, standing_out: str) -> tuple[dict[str, Any], ...]:
@@ -166,7 +170,7 @@ def validate(
     if loaded.content == artefact.content:
         tables = rows_by_id(loaded.table, artefact.splits, whose=str(dataset))
         judged = split or "test"
-        tables = {**tables, "all": loaded.table} if judged == "all" else tables
+        tables = {**tables, "all": in_memory(loaded.table)} if judged == "all" else tables
         halves = load_halves(dataset, loaded.table)
         return verdict(_judge_again(artefact, tables, halves=halves, progress=progress), split=judged)
     if split is not None:
@@ -175,11 +179,11 @@ def validate(
             "rows; leave --split out to judge all of its rows, none of which were seen."
         )
     train = _training_rows(artefact, training_dataset, names=(str(tokenizer), str(dataset)))
-    tables = {"train": train, UNSEEN: loaded.table}
+    tables = {"train": train, UNSEEN: in_memory(loaded.table)}
     found = verdict(
         _judge_again(artefact, tables, halves=load_halves(dataset, loaded.table), progress=progress), split=UNSEEN
     )
-    return {**found, "rows_equal_to_training_rows": _num_shared(train, loaded.table)}
+    return {**found, "rows_equal_to_training_rows": _num_shared(train, tables[UNSEEN])}
 
 
 def _judge_again(
