@@ -197,8 +197,8 @@ def _to_csv(tokens: TokenTable, path: Path) -> None:
         head = (_CSV_TITLE, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, _columns(tokens))))
         file.write(("\n".join(head) + "\n").encode())
         for block in _blocks(tokens):
-            flags = [column.astype(int) if column.dtype == bool else column for column in block.measured]
-            numbers = (map(str, column) for column in (*flags, *block.codes.T.tolist()))
+            measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
+            numbers = (map(str, column.tolist()) for column in (*measured, *block.codes.T))
             words = ([_quoted(word) for word in column] for column in (block.ids, block.groups))
             rows = zip(*words, *numbers, strict=True)
             file.write("".join(",".join(row) + "\n" for row in rows).encode())
