@@ -197,12 +197,13 @@ class Dataset:
         ids, groups = self._per_row("index", len(array)), self._per_row("group", len(array))
         if len(np.unique(ids)) != len(ids):
             raise InputError(f"{where}: `ids` must be unique: one name a row.")
+        words = _words(ids)
         return FileTable(
             path=self.path,
             feature_path=feature_path,
             registry=registry,
-            ids=tuple(map(str, ids.tolist())),
-            groups=_words(groups),
+            ids=words,
+            groups=words if np.array_equal(ids, groups) else _words(groups),
         )
 
     def _per_row(self, name: str, rows: int) -> np.ndarray:
@@ -272,8 +273,9 @@ class Dataset:
 
 def _words(numbers: np.ndarray) -> tuple[str, ...]:
     """Numbers as words, equal ones as one object: a million rows of a few draws take 8 MB."""
-    words = {number: str(number) for number in np.unique(numbers).tolist()}
-    return tuple(words[number] for number in numbers.tolist())
+    found, places = np.unique(numbers, return_inverse=True)
+    words = np.array([str(number) for number in found.tolist()], dtype=object)
+    return tuple(words[places])
 
 
 @contextmanager
