@@ -15,13 +15,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
+from spinlock.training.settings import TrainingSettings
 from splits import code_version, coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
-from spinlock.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)

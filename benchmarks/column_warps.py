@@ -22,16 +22,16 @@ from contenders import KINDS, Problem
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OneHotEncoder
+from spinlock.core.warp_names import WARP_CHOICES
+from spinlock.training.settings import TrainingSettings
 from splits import SplitTable, coding_error, drawn, split_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.masked import masked_mse
 from spinlock.core.tokens import TokenizerConfig
-from spinlock.core.warp_names import WARP_CHOICES
 from spinlock.store.dataset import open_dataset
 from spinlock.training.fit import fit_tokenizer
-from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.column_transform import ColumnTransform
 from spinlock.vqvae.tokenizer import FittedTokenizer
 

@@ -7,6 +7,7 @@ from typing import Any
 import faiss
 import numpy as np
 import torch
+from spinlock.training.settings import TrainingSettings
 from splits import SplitTable
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
@@ -17,7 +18,6 @@ from spinlock.core.masked import masked_mse
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.baselines import ResidualKMeans, fit_baselines, fit_residual_codebooks
 from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
-from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.codebook_sizes import codebook_sizes, most_bits
 from spinlock.vqvae.column_transform import ColumnTransform
 from spinlock.vqvae.imputation import CategoryImputer

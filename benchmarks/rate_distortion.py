@@ -19,15 +19,15 @@ from statistics import fmean, stdev
 import faiss
 import torch
 from contenders import KINDS, Problem
+from spinlock.core.warp_names import WARP_CHOICES
+from spinlock.training.settings import TrainingSettings
 from splits import SplitTable, code_version, coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.masked import masked_mse
 from spinlock.core.tokens import TokenizerConfig
-from spinlock.core.warp_names import WARP_CHOICES
 from spinlock.training.fit import fit_tokenizer
-from spinlock.training.settings import TrainingSettings
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 OURS, SECONDS = "spinlock", "processor seconds of spinlock's fit"

@@ -10,6 +10,7 @@ import spinlock
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import stream
+from spinlock.core.views import in_memory
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.store.atomic import sha256_of_bytes
 from spinlock.training.split import split_by_group
@@ -33,7 +34,7 @@ def code_version() -> str:
 
 def summary_table(dataset: Path) -> FeatureTable:
     """All rows of a data-set file."""
-    return load_table(dataset, family_path("summary")).table
+    return in_memory(load_table(dataset, family_path("summary")).table)
 
 
 def drawn(table: FeatureTable, *, rows: int, seed: int) -> FeatureTable:

@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from spinlock.training.settings import TrainingSettings
+from spinlock.vqvae.classical import ClassicalBackend
 from splits import drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.training.fit import FitResult, fit_tokenizer
-from spinlock.training.settings import TrainingSettings
-from spinlock.vqvae.classical import ClassicalBackend
 
 LEVELS = tuple(Level(latent_dim=latent, num_tokens=tokens) for latent, tokens in ((32, 128), (16, 256), (8, 512)))
 ENCODER = {"hidden_dims": (256, 128), "output_dim": 64, "dropout": 0.1}

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from spinlock.vqvae.learned import build_model
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
@@ -27,7 +28,6 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.seeds import torch_stream
 from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.vqvae.layers import use_generator
-from spinlock.vqvae.learned import build_model
 from spinlock.vqvae.packing import Packing
 
 CATEGORIES, WIDTH, BATCH = 6, 60, 1024

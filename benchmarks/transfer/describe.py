@@ -18,9 +18,9 @@ import numpy as np
 import pycatch22
 from equations import CELLS
 
+from spinlock.core.views import in_memory
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.tables import load_table
-from spinlock.store.importers import ReadOptions
 
 DT, DX = 1.0, 1.0
 """Of every family, so that no unit says which one it is."""
@@ -44,8 +44,8 @@ def columns_of(values: np.ndarray, names: list[str]) -> Described:
 
 def by_spinlock(corpus: Path) -> Described:
     output = corpus.with_name("features.h5")
-    source = Source(path=corpus, reading=ReadOptions(axes="nthw", dataset_key="states", dt=DT, dx=DX))
-    table = load_table(extract_features(source, output=output, workers=1).output).table
+    source = Source(path=corpus, axes="nthw", dataset_key="states", dt=DT, dx=DX)
+    table = in_memory(load_table(extract_features(source, output=output, workers=1).output).table)
     return table.values.numpy(), list(table.names)
 
 

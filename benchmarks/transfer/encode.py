@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 import spinlock
-from spinlock.pipeline.tables import load_table
 from spinlock.core.threads import one_thread
+from spinlock.core.views import in_memory
+from spinlock.pipeline.tables import load_table
 from spinlock.training.token_features import TokenFeatures
 
 LEVELS = ((32, 16), (16, 16), (8, 16))
@@ -28,7 +29,10 @@ def main() -> None:
     parser.add_argument("--train", type=Path, default=Path("datasets/diverse_10k.h5"))
     parser.add_argument("--backend", default="predictive")
     arguments = parser.parse_args()
-    own, films = load_table(arguments.train).table, load_table(arguments.corpus.with_name("features.h5")).table
+    own, films = (
+        in_memory(load_table(arguments.train).table),
+        in_memory(load_table(arguments.corpus.with_name("features.h5")).table),
+    )
     with one_thread():
         tokenizer = spinlock.Tokenizer(levels=LEVELS, backend=arguments.backend).fit(own)
         tokens = tokenizer.encode(films)

@@ -36,6 +36,7 @@ _HOMES = {
     "CategoryMap": "spinlock.core.category_map",
     "Level": "spinlock.vqvae.spec",
     "TokenTable": "spinlock.core.tokens",
+    "load_tokens": "spinlock.store.token_file",
     "open_rollouts": "spinlock.store.importers",
     "extract_features": "spinlock.features.extract",
     "simulate_step": "spinlock.dynamics.user_step",

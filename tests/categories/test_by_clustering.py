@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score
 
@@ -7,6 +8,7 @@ from spinlock.categories.by_clustering import cluster_categories
 from spinlock.categories.rank_correlation import centred_ranks, rank_correlation
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.views import Selection
 
 
 def planted(*, sizes, rows=300, noise=0.7, seed=0):
@@ -49,6 +51,18 @@ def test_same_rows_and_seed_give_the_same_result():
     assert one.map == other.map
     assert one.stability == other.stability
     np.testing.assert_array_equal(one.linkage, other.linkage)
+
+
+def test_of_many_rows_some_are_looked_at_whatever_their_order(monkeypatch):
+    monkeypatch.setattr("spinlock.categories.by_clustering.FIT_ROWS", 200)
+    values, labels = planted(sizes=(6, 8, 7), rows=900)
+    table = FeatureTable.from_array(values, ids=range(900))
+    order = np.random.default_rng(5).permutation(900)
+    one, other = cluster_categories(table), cluster_categories(Selection(table, torch.from_numpy(order)))
+    assert (one.fitted_rows, one.num_rows) == (200, 900)
+    assert one.map == other.map
+    assert one.scores == pytest.approx(other.scores)
+    assert adjusted_rand_score(labels_of(one), labels) == 1.0
 
 
 def test_names_count_up_in_the_order_of_the_first_column():

@@ -13,6 +13,7 @@ from test_kills import content_of, run_killed
 
 from spinlock.cli import main
 from spinlock.core.errors import InputError
+from spinlock.core.views import in_memory
 from spinlock.features.extract import extract_features as features_of_array
 from spinlock.pipeline.extract_features import Extracted, Source, extract_features
 from spinlock.pipeline.tables import load_table
@@ -35,7 +36,7 @@ def described(output: Path) -> Extracted:
         assert check_dataset(dataset, contents=True) == []
         for sample in range(len(dataset)):
             assert torch.isfinite(dataset.inputs(sample)).all()
-    return load_table(output).table
+    return in_memory(load_table(output).table)
 
 
 def test_a_run_that_explodes_is_marked_and_the_others_are_described(tmp_path):
@@ -46,7 +47,7 @@ def test_a_run_that_explodes_is_marked_and_the_others_are_described(tmp_path):
         Source(path=tmp_path / "runs.npy", reading=ReadOptions(axes="ntchw")), output=tmp_path / "f.h5", workers=1
     )
     assert (written.samples, written.diverged) == (3, 1)
-    table = load_table(written.output).table
+    table = in_memory(load_table(written.output).table)
     assert table.ids == ("0", "2")
     with open_dataset(written.output) as dataset:
         assert dataset.quality.diverged_at.tolist() == [[-1], [10], [-1]]
@@ -104,13 +105,15 @@ def test_the_command_reads_patterns_flags_the_domain_and_repeats_itself(tmp_path
 def test_whether_the_domain_wraps_around_changes_the_features(tmp_path):
     np.save(tmp_path / "x.npy", waves(steps=24)[None, :, 0])
     tables = [
-        load_table(
-            extract_features(
-                Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw", periodic=periodic)),
-                output=tmp_path / f"{periodic}.h5",
-                workers=1,
-            ).output
-        ).table.values
+        in_memory(
+            load_table(
+                extract_features(
+                    Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw", periodic=periodic)),
+                    output=tmp_path / f"{periodic}.h5",
+                    workers=1,
+                ).output
+            ).table
+        ).values
         for periodic in (None, True, False)
     ]
     torch.testing.assert_close(tables[0], tables[1], equal_nan=True, rtol=0, atol=0)

@@ -9,10 +9,9 @@ import torch
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.plain import to_plain
-from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.pipeline.judge import judge
-from spinlock.pipeline.realizations import Halves
 from spinlock.training.fit import fit_tokenizer
+from spinlock.vqvae.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,19 @@ def table(rows, *, seed):
 @pytest.fixture(scope="module")
 def tokenizer():
     train = table(160, seed=2)
-    config = TokenizerConfig(
-        levels=(Level(latent_dim=2, num_tokens=8), Level(latent_dim=2, num_tokens=4)), backend="classical"
-    )
+    model = ModelSpec(levels=[(2, 8), (2, 4)], backend="classical")
     category_map = CategoryMap.from_registry(train.registry)
-    return fit_tokenizer(train, table(60, seed=3), category_map=category_map, config=config).tokenizer
+    return fit_tokenizer(train, table(60, seed=3), category_map=category_map, model=model).tokenizer
 
 
 def test_blocks_of_rows_have_the_figures_of_all_rows(tokenizer):
     tables = {"train": table(160, seed=2), "test": table(70, seed=4)}
-    halves = Halves(table(70, seed=5), table(70, seed=6))
+    described = table(70, seed=5), table(70, seed=6)
+
+    def halves(ids):
+        rows = torch.tensor([int(name) for name in ids])
+        return tuple(half.rows(rows) for half in described)
+
     told = {"backend_mse": {}, "provenance": {}, "seed": 0, "halves": halves}
     whole = judge(tokenizer, tables, **told)
     found = judge(tokenizer, {name: InBlocks(rows, 16) for name, rows in tables.items()}, **told)

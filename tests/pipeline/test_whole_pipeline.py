@@ -59,7 +59,7 @@ def test_the_data_set_keeps_to_its_format(dataset):
 
 
 def test_the_semantic_map_has_the_columns_of_every_feature_in_its_category(dataset, categories):
-    table = load_table(dataset).table
+    table = in_memory(load_table(dataset).table)
     found = json.loads(categories.read_text())
     assert found["feature_names"] == list(table.names)
     for category, columns in found["group_indices"].items():
@@ -71,7 +71,7 @@ def test_the_splits_hold_every_sample_once(dataset, tokenizer):
     splits = record_of(tokenizer).splits
     ids = [name for rows in splits.values() for name in rows]
     assert sorted(splits) == ["test", "train", "validation"]
-    assert sorted(ids) == sorted(load_table(dataset).table.ids)
+    assert sorted(ids) == sorted(in_memory(load_table(dataset).table).ids)
 
 
 def test_what_was_judged_at_training_is_what_the_folder_gives_again(dataset, tokenizer):
@@ -92,7 +92,7 @@ def test_the_backend_with_the_lower_validation_error_is_kept(tokenizer):
 def test_token_files_hold_the_tokens_of_every_sample(dataset, tokenizer, tmp_path, ending):
     written = tokenize_table(tokenizer, dataset, tmp_path / f"tokens{ending}")
     tokens = load_tokens(written.output)
-    table = load_table(dataset).table
+    table = in_memory(load_table(dataset).table)
     assert tokens.ids == table.ids
     fresh = fitted(tokenizer).encode(table)
     assert torch.equal(tokens.codes, fresh.codes)
@@ -101,7 +101,7 @@ def test_token_files_hold_the_tokens_of_every_sample(dataset, tokenizer, tmp_pat
 
 
 def test_a_sample_has_the_same_tokens_alone_and_among_others(dataset, tokenizer):
-    encoder, table = fitted(tokenizer), load_table(dataset).table
+    encoder, table = fitted(tokenizer), in_memory(load_table(dataset).table)
     together = encoder.encode(table).codes
     for row in (0, 7, 23):
         assert torch.equal(encoder.encode(table.rows([row])).codes[0], together[row])
@@ -125,7 +125,7 @@ def test_the_auto_mode_groups_every_column(dataset, tmp_path):
     trained = train(train_config(dataset, tmp_path / "auto", "model.backend=classical"))
     found = fitted(trained.folder).category_map
     assert all(name.startswith("cluster_") for name in found.categories)
-    assert found.feature_names == load_table(dataset).table.names
+    assert found.feature_names == in_memory(load_table(dataset).table).names
     page = report(trained.folder, dataset, tmp_path / "auto.html").report.read_text()
     assert "groups have the highest silhouette" in page
 
@@ -230,15 +230,15 @@ def test_tokens_agree_between_disjoint_realizations_more_often_than_between_samp
 
 
 def test_the_halves_are_aggregates_of_disjoint_realizations(dataset):
-    table = load_table(dataset).table
-    halves = load_halves(dataset, table.rows([3, 1]))
+    table = in_memory(load_table(dataset).table)
+    first, second = load_halves(dataset, table).of((table.ids[3], table.ids[1]))
     with open_dataset(dataset) as opened:
         runs = torch.from_numpy(opened.numbers("per_trajectory"))
-    assert halves.first.ids == (table.ids[3], table.ids[1])
+    assert first.ids == (table.ids[3], table.ids[1])
     half = runs.shape[1] // 2
     means = runs[[3, 1], :half].nanmean(dim=1)
-    torch.testing.assert_close(halves.first.values[:, ::3], means, equal_nan=True)
-    assert not torch.equal(halves.first.values[:, ::3], halves.second.values[:, ::3])
+    torch.testing.assert_close(first.values[:, ::3], means, equal_nan=True)
+    assert not torch.equal(first.values[:, ::3], second.values[:, ::3])
 
 
 def test_values_of_test_rows_change_nothing_in_the_tokenizer(dataset, tokenizer, categories, tmp_path):
@@ -268,8 +268,8 @@ def test_states_that_are_read_back_have_the_features_that_were_stored(dataset, t
         "no step operator": 14 * 3,
         "too few steps": 2 * 3,  # 24 steps; rolling_variability_fine wants 64, bicoherence 48
     }
-    again = load_table(output).table
-    stored = load_table(dataset).table
+    again = in_memory(load_table(output).table)
+    stored = in_memory(load_table(dataset).table)
     # The step operator is not in the file: its features are missing, all others are the same bits.
     without_operator = [i for i, spec in enumerate(stored.registry.specs) if spec.category != "operator_sensitivity"]
     for column in without_operator:

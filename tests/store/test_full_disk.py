@@ -61,7 +61,7 @@ def test_a_merge_that_does_not_fit_is_refused_and_the_target_of_before_stays(sma
 def test_a_disk_that_fills_after_the_check_is_found_before_hdf5_writes(small_disk, tmp_path, monkeypatch):
     write_shard(tmp_path / "shards", sample_block(0, 4))
     (small_disk / "ballast").write_bytes(bytes(4 * 2**20))
-    monkeypatch.setattr("spinlock.store.merge.check_free_space", lambda *_: None)
+    monkeypatch.setattr("spinlock.store.hdf5_image.check_free_space", lambda *_: None)
     with pytest.raises(ResourceError, match=r"x\.h5 cannot be written: no space is left on the disk"):
         merge_shards(tmp_path / "shards", small_disk / "x.h5", description=DESCRIPTION, num_samples=4)
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]

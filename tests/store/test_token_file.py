@@ -1,5 +1,6 @@
 import csv
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import spinlock
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.tokens import TokenTable
 from spinlock.store.token_file import load_tokens, save_tokens
@@ -50,6 +52,29 @@ def test_distances_and_flags_come_back_as_they_were(tmp_path, ending):
     assert_same(found, measured)
     assert torch.equal(found.distances, measured.distances)
     assert torch.equal(found.out_of_corpus, measured.out_of_corpus)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("rows", [0, 10, 12])
+def test_rows_are_written_and_read_some_at_a_time(tmp_path, monkeypatch, ending, rows):
+    monkeypatch.setattr("spinlock.store.token_file.ROWS_AT_ONCE", 4)
+    measured = replace(table(rows), distances=torch.rand(rows), out_of_corpus=torch.arange(rows) % 3 == 1)
+    save_tokens(measured, tmp_path / f"tokens.{ending}")
+    found = load_tokens(tmp_path / f"tokens.{ending}")
+    assert_same(found, measured)
+    assert torch.equal(found.distances, measured.distances)
+    assert torch.equal(found.out_of_corpus, measured.out_of_corpus)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_beside_the_tokens_memory_holds_some_rows_only(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr("spinlock.store.token_file.ROWS_AT_ONCE", 500)
+    tokens = table(20_000)
+    tracemalloc.start()
+    save_tokens(tokens, tmp_path / f"tokens.{ending}")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000 * 6 * 8  # the codes alone
 
 
 @pytest.mark.parametrize("ending", ["h5", "csv", "parquet"])
@@ -123,6 +148,24 @@ def test_a_csv_file_that_is_no_token_file_is_refused(tmp_path, content, message)
     with pytest.raises(InputError, match=message) as caught:
         load_tokens(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_csv_file_of_one_endless_line_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("spinlock.store.token_file.MAX_LINE", 1000)
+    (tmp_path / "tokens.csv").write_text(TITLE + SIZES + "id,group,a__level0,a__level1\n" + "x" * 1001)
+    with pytest.raises(InputError, match=r"tokens\.csv has a line of more than 1000 characters"):
+        load_tokens(tmp_path / "tokens.csv")
+
+
+def test_a_csv_file_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "tokens.csv").write_bytes((TITLE + SIZES + "id,group,a__level0,a__level1\n").encode() + b"\xff,y,1,1\n")
+    with pytest.raises(InputError, match=r"tokens\.csv is not UTF-8 text: it holds the byte 0xff"):
+        load_tokens(tmp_path / "tokens.csv")
+
+
+def test_the_reader_is_a_public_name(tmp_path):
+    save_tokens(table(), tmp_path / "tokens.csv")
+    assert_same(spinlock.load_tokens(tmp_path / "tokens.csv"), table())
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -14,8 +14,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from spinlock.categories.rank_correlation import centred_ranks, rank_correlation
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.feature_table import FeatureRegistry
 from spinlock.core.seeds import stream
+from spinlock.core.views import FIT_ROWS, View, choose_rows
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class ClusteringResult:
         leaves: names of the columns in the linkage, which are those that vary.
         constant_columns: names of the columns that do not vary; they are in the largest category.
         orphans: names of the columns whose own group was too small, and that went to the nearest one.
+        fitted_rows, num_rows: rows that were looked at, of so many.
     """
 
     map: CategoryMap
@@ -47,6 +49,8 @@ class ClusteringResult:
     leaves: tuple[str, ...]
     constant_columns: tuple[str, ...]
     orphans: tuple[str, ...]
+    fitted_rows: int
+    num_rows: int
 
     @property
     def num_clusters(self) -> int:
@@ -68,7 +72,7 @@ class _Grouping:
 
 
 def cluster_categories(
-    table: FeatureTable,
+    view: View,
     *,
     max_clusters: int = 12,
     min_features_per_category: int = 3,
@@ -88,13 +92,15 @@ def cluster_categories(
        of equals; where none exceeds 0.05 all columns stay in one category. Where none meets the target, the candidate
        that comes nearest to it is taken, with a warning.
 
+    Of more than 50 000 rows it sees 50 000, chosen by group (`choose_rows`).
+
     Args:
-        table: training rows only: held-out rows must not shape the categories.
+        view: training rows only: held-out rows must not shape the categories.
         max_clusters: at most so many categories, >= 1.
         min_features_per_category: at least so many columns in each, >= 1.
         orthogonality_target: highest mean squared rank correlation between columns of different categories, in (0, 1].
         num_repeats: pairs of disjoint halves that the stability is averaged over; 0 for no stability (NaN).
-        seed: of the halves.
+        seed: of the halves, and of the choice of rows.
 
     Raises:
         InputError: if the table has fewer than 3 rows, or a bound is out of range.
@@ -106,9 +112,10 @@ def cluster_categories(
         )
     if not 0 < orthogonality_target <= 1:
         raise InputError(f"`orthogonality_target` must be above 0 and at most 1; got {orthogonality_target}.")
-    if len(table) < 3:
-        raise InputError(f"clustering columns by correlation needs at least 3 rows; got {len(table)}.")
-    ranks = centred_ranks(table.values.double().cpu().numpy())
+    if len(view) < 3:
+        raise InputError(f"clustering columns by correlation needs at least 3 rows; got {len(view)}.")
+    table = view.rows(choose_rows(view, FIT_ROWS, seed))
+    ranks = centred_ranks(table.values.cpu().numpy())
     distance = _distances(ranks)
     varying = np.flatnonzero(~np.isnan(np.diag(distance)))
     tree, best, scores, correlations = np.empty((0, 4)), None, {}, {}
@@ -121,10 +128,10 @@ def cluster_categories(
         best = _best(list(candidates.values()), orthogonality_target)
     if best is None or best.score <= MIN_SILHOUETTE:
         best = _Grouping(np.zeros(len(varying), dtype=np.int64), 0.0, np.zeros(len(varying), dtype=bool))
-    names = table.names
+    names = view.registry.names
     constant = sorted(set(range(len(names))) - set(varying.tolist()))
     return ClusteringResult(
-        map=_to_map(table, best.labels, varying, constant),
+        map=_to_map(view.registry, best.labels, varying, constant),
         scores=scores,
         correlations=correlations,
         stability=_stability(
@@ -138,6 +145,8 @@ def cluster_categories(
         leaves=tuple(names[column] for column in varying),
         constant_columns=tuple(names[column] for column in constant),
         orphans=tuple(names[column] for column in varying[best.adopted]),
+        fitted_rows=len(table),
+        num_rows=len(view),
     )
 
 
@@ -233,13 +242,13 @@ def _stability(
     return float(np.mean(agreements))
 
 
-def _to_map(table: FeatureTable, labels: np.ndarray, varying: np.ndarray, constant: list[int]) -> CategoryMap:
+def _to_map(registry: FeatureRegistry, labels: np.ndarray, varying: np.ndarray, constant: list[int]) -> CategoryMap:
     """The map of the labels; columns that do not vary go to the largest group (the first of equals)."""
     groups = [varying[labels == label].tolist() for label in range(int(labels.max(initial=0)) + 1)]
     groups[int(np.argmax([len(group) for group in groups]))].extend(constant)
     ordered = sorted((sorted(group) for group in groups), key=lambda group: group[0])
     return CategoryMap(
         group_indices={f"cluster_{number}": tuple(group) for number, group in enumerate(ordered)},
-        feature_names=table.names,
-        registry_version=table.registry.version,
+        feature_names=registry.names,
+        registry_version=registry.version,
     )

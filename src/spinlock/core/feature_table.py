@@ -220,15 +220,14 @@ class FeatureTable:
         if infinite.any():
             row, column = (int(i) for i in infinite.nonzero()[0])
             raise InputError(
-                f"feature '{self.registry.names[column]}' is infinite in row {row}; replace it by NaN to mark it as missing."
+                f"feature '{self.registry.names[column]}' is infinite in row {self.ids[row] if self.ids else row}; replace it by NaN to mark it as missing."
             )
         present = ~torch.isnan(self.values)
         mask = present if self.mask is None else self.mask & present
         values = self.values if bool((mask == present).all()) else torch.where(mask, self.values, torch.nan)
-        rows_named = tuple(str(row) for row in range(rows))
         object.__setattr__(self, "mask", mask)
         object.__setattr__(self, "values", values)
-        object.__setattr__(self, "ids", tuple(self.ids) or rows_named)
+        object.__setattr__(self, "ids", tuple(self.ids) or tuple(map(str, range(rows))))
         object.__setattr__(self, "groups", tuple(self.groups) or tuple(self.ids))
         for what, entries in (("ids", self.ids), ("groups", self.groups)):
             if len(entries) != rows:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from spinlock.core.errors import InputError, listed
+from spinlock.core.errors import listed
+from spinlock.core.views import View
 
 MAX_CORRELATION = 0.99
 MIN_COMMON_ROWS = 10
@@ -61,49 +62,41 @@ class DegenerateReport:
         return f"{self.num_columns} columns; {words}."
 
 
-def degenerate_columns(
-    values: Float[Tensor, "sample feature"],
-    names: Sequence[str],
-    *,
-    mask: Bool[Tensor, "sample feature"] | None = None,
-    max_correlation: float = MAX_CORRELATION,
-) -> DegenerateReport:
+def degenerate_columns(view: View, *, max_correlation: float = MAX_CORRELATION) -> DegenerateReport:
     """Find the columns without a value, the constant ones and the twins.
 
     Pearson's r of each pair is taken over the rows where both are present, from four matrix products; pairs with fewer
-    than 10 rows in common, or constant over them, are not judged.
+    than 10 rows in common, or constant over them, are not judged. The rows are gone through three times, block by block:
+    for the means, for the scales and for the products.
 
     Args:
-        values: NaN where a value is missing.
-        names: one a column.
-        mask: True where a value is present, where that is more than not being NaN.
+        view: the table.
         max_correlation: |r| above which two columns are twins.
-
-    Raises:
-        InputError: if a name is missing or a value infinite.
     """
-    if len(names) != values.shape[1]:
-        raise InputError(f"`names` must name {values.shape[1]} columns; got {len(names)}.")
-    if torch.isinf(values).any():
-        column = int(torch.isinf(values).any(0).nonzero()[0])
-        raise InputError(f"column '{names[column]}' holds an infinite value; a missing one is NaN.")
-    present = ~values.isnan() if mask is None else mask & ~values.isnan()
-    filled = torch.where(present, values.double(), 0)
-    count = present.sum(0)
-    mean = filled.sum(0) / count.clamp_min(1)
-    centred = torch.where(present, filled - mean, 0)
+    names = view.registry.names
+    count = torch.zeros(len(names), dtype=torch.int64)
+    total, largest, farthest, square = torch.zeros(4, len(names), dtype=torch.float64)
+    for block in view.blocks():
+        filled = torch.where(block.mask, block.values.double(), 0)
+        count += block.mask.sum(0)
+        total += filled.sum(0)
+        largest = torch.maximum(largest, filled.abs().amax(0))
+    mean = total / count.clamp_min(1)
+    for block in view.blocks():
+        centred = torch.where(block.mask, block.values.double() - mean, 0)
+        farthest = torch.maximum(farthest, centred.abs().amax(0))
+        square += centred.square().sum(0)
     is_missing = count == 0
-    is_constant = ~is_missing & (centred.abs().amax(0) <= 1e-6 * filled.abs().amax(0))
+    is_constant = ~is_missing & (farthest <= 1e-6 * largest)
     judged = (~is_missing & ~is_constant).nonzero().squeeze(1)
-    scale = centred[:, judged].square().mean(0).sqrt()
-    correlation = _pairwise_correlation(centred[:, judged] / scale, present[:, judged])
+    correlation = _pairwise_correlation(view, judged, mean=mean[judged], scale=(square[judged] / len(view)).sqrt())
     first, second = (correlation.abs() > max_correlation).triu(diagonal=1).nonzero().unbind(1)
     twins = [
         Twin(names[int(judged[i])], names[int(judged[j])], float(correlation[i, j]))
         for i, j in zip(first.tolist(), second.tolist(), strict=True)
     ]
     return DegenerateReport(
-        num_columns=values.shape[1],
+        num_columns=len(names),
         missing=_chosen(names, is_missing),
         constant=_chosen(names, is_constant),
         twins=tuple(sorted(twins, key=lambda twin: -abs(twin.correlation))),
@@ -115,15 +108,21 @@ def _chosen(names: Sequence[str], which: Bool[Tensor, " feature"]) -> tuple[str,
 
 
 def _pairwise_correlation(
-    x: Float[Tensor, "sample feature"], present: Bool[Tensor, "sample feature"]
-) -> Float[Tensor, "feature feature"]:
-    """Pearson's r of every pair over its common rows; 0 where it is not judged. `x` is 0 where it is missing."""
-    rows = present.to(x.dtype)
-    common = rows.T @ rows
-    total, square = x.T @ rows, (x * x).T @ rows  # [i, j]: of column i over the rows where j is present too
-    product = x.T @ x - total * total.T / common.clamp_min(1)
+    view: View, columns: Int[Tensor, " column"], *, mean: Float[Tensor, " column"], scale: Float[Tensor, " column"]
+) -> Float[Tensor, "column column"]:
+    """Pearson's r of every pair of columns over its common rows; 0 where it is not judged."""
+    common, total, square, product = torch.zeros(4, len(columns), len(columns), dtype=torch.float64)
+    for block in view.blocks():
+        present = block.mask[:, columns]
+        x = torch.where(present, block.values[:, columns].double() - mean, 0) / scale
+        rows = present.to(x.dtype)
+        common += rows.T @ rows
+        total += x.T @ rows  # [i, j]: of column i over the rows where j is present too
+        square += (x * x).T @ rows
+        product += x.T @ x
+    covariance = product - total * total.T / common.clamp_min(1)
     variance = square - total.square() / common.clamp_min(1)
     # Columns are scaled to 1: less than 1e-9 over the common rows is rounding.
     varies = variance > 1e-9 * common
     judged = (common >= MIN_COMMON_ROWS) & varies & varies.T
-    return torch.where(judged, product / (variance * variance.T).clamp_min(1e-300).sqrt(), 0)
+    return torch.where(judged, covariance / (variance * variance.T).clamp_min(1e-300).sqrt(), 0)

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from spinlock.core.feature_table import FeatureSpec, FeatureTable
+from spinlock.core.views import FIT_ROWS, View, choose_rows
 from spinlock.metrics.column_health import HEAVY_TAIL, UNSTABLE_RATIO, noise_shares, spread_ratios, tail_weights
 from spinlock.pipeline.missing_values import (
     BY_VALUE,
-    Circumstances,
     circumstances,
     count_reasons,
     definition_of,
@@ -21,6 +20,8 @@ from spinlock.pipeline.missing_values import (
 from spinlock.store.dataset import Dataset
 
 ROWS_AT_ONCE = 256
+ROWS_A_REASON = 32_768
+"""Samples at a time whose missing values are sorted by reason: every reason is looked up anew for each of these blocks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,35 +66,54 @@ class ColumnHealth:
         return self.spread_ratio > UNSTABLE_RATIO
 
 
-def column_health(dataset: Dataset, table: FeatureTable) -> tuple[ColumnHealth, ...]:
-    """The health of every column of a data set's aggregated table, all of whose rows are given."""
-    specs = table.registry.specs
-    present = table.mask.numpy()
-    operator = [column for column, spec in enumerate(specs) if definition_of(spec).needs.operator]
-    about = circumstances(dataset, has_operator=np.asarray(present[:, operator].any(1)))
+def column_health(dataset: Dataset) -> tuple[ColumnHealth, ...]:
+    """The health of every column of a data set's aggregated table, all of whose rows are looked at.
+
+    What is missing is counted block by block; tails, halves and noise are of at most 50 000 samples, chosen by draw.
+    """
+    view = dataset.view()
+    missing = _missing(dataset, view)
+    chosen = choose_rows(view, FIT_ROWS, seed=0)
     names = dataset.registry().with_scope("per_trajectory").names
-    noise = dict(zip(names, noise_shares(torch.from_numpy(dataset.numbers("per_trajectory"))), strict=True))
+    runs = torch.from_numpy(dataset.array("per_trajectory").take(chosen.numpy()))
+    noise = dict(zip(names, noise_shares(runs), strict=True))
+    table = view.rows(chosen)
     tails, ratios = tail_weights(table.values), spread_ratios(table.values, table.groups)
     return tuple(
-        _column(spec, ~present[:, column], about, noise[spec.feature], (tails[column], ratios[column]))
-        for column, spec in enumerate(specs)
+        ColumnHealth(
+            column=spec.name,
+            category=spec.category,
+            missing=(sum(because.values()) + undocumented) / len(view),
+            because=because,
+            undocumented=undocumented,
+            noise=float(noise[spec.feature]),
+            tail=float(tails[column]),
+            spread_ratio=float(ratios[column]),
+        )
+        for column, (spec, (because, undocumented)) in enumerate(zip(view.registry.specs, missing, strict=True))
     )
 
 
-def _column(
-    spec: FeatureSpec, missing: np.ndarray, about: Circumstances, noise: float, spread: tuple[float, float]
-) -> ColumnHealth:
-    because, undocumented = count_reasons(missing, reasons(spec, about))
-    return ColumnHealth(
-        column=spec.name,
-        category=spec.category,
-        missing=float(missing.mean()),
-        because=because,
-        undocumented=undocumented,
-        noise=float(noise),
-        tail=float(spread[0]),
-        spread_ratio=float(spread[1]),
-    )
+def _missing(dataset: Dataset, view: View) -> list[tuple[dict[str, int], int]]:
+    """For every column how many samples are missing by each reason, and how many without one."""
+    specs = view.registry.specs
+    operator = [column for column, spec in enumerate(specs) if definition_of(spec).needs.operator]
+    about = circumstances(dataset, has_operator=np.zeros(len(view), dtype=bool))
+    found: list[dict[str, int]] = [{} for _ in specs]
+    without = [0] * len(specs)
+    start = 0
+    for block in view.blocks(ROWS_A_REASON):
+        rows, present = slice(start, start := start + len(block)), block.mask.numpy()
+        here = about.of_rows(rows, has_operator=np.asarray(present[:, operator].any(1)))
+        for column, spec in enumerate(specs):
+            because = reasons(spec, here)
+            counts, left = count_reasons(~present[:, column], because)
+            found[column] = {reason: found[column].get(reason, 0) + counts.get(reason, 0) for reason in because}
+            without[column] += left
+    return [
+        ({reason: count for reason, count in counts.items() if count}, left)
+        for counts, left in zip(found, without, strict=True)
+    ]
 
 
 def category_rows(columns: Sequence[ColumnHealth]) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from spinlock.categories.by_registry import semantic_categories
 from spinlock.categories.spec import ClusterSpec
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import UsageError, listed
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.feature_table import FeatureRegistry
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
 from spinlock.store.category_file import save_category_map
@@ -35,6 +35,7 @@ class Discovery:
         categories: one entry a category, in the order of the tokens.
         total: columns in all categories: every column of the data set.
         stability: of the clustering under resampling of rows, 1 for identical groups; None for the semantic map.
+        fitted_to: how many of the rows the clustering looked at; None for the semantic map.
     """
 
     output: Path
@@ -42,6 +43,7 @@ class Discovery:
     categories: tuple[CategoryRow, ...]
     total: int
     stability: float | None = None
+    fitted_to: str | None = None
 
 
 def discover_categories(
@@ -76,24 +78,26 @@ def discover_categories(
     progress("discover categories", 0, 1)
     table = load_table(dataset, feature_path).table
     if method == "semantic":
-        category_map, stability = semantic_categories(table.registry), None
+        category_map, stability, fitted_to = semantic_categories(table.registry), None, None
     else:
         found = cluster_categories(table, **(bounds or ClusterSpec()).model_dump(), seed=seed)
         category_map, stability = found.map, found.stability
+        fitted_to = f"{found.fitted_rows} of {found.num_rows} rows"
     save_category_map(category_map, output)
     progress("discover categories", 1, 1)
     return Discovery(
         output=output,
         method=method,
-        categories=summary_rows(category_map, table),
+        categories=summary_rows(category_map, table.registry),
         total=len(category_map.feature_names),
         stability=stability,
+        fitted_to=fitted_to,
     )
 
 
-def summary_rows(category_map: CategoryMap, table: FeatureTable) -> tuple[CategoryRow, ...]:
+def summary_rows(category_map: CategoryMap, registry: FeatureRegistry) -> tuple[CategoryRow, ...]:
     """Categories with their counts of features and columns."""
-    specs = table.registry.specs
+    specs = registry.specs
     return tuple(
         CategoryRow(
             category=category,

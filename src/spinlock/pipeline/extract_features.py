@@ -247,7 +247,7 @@ def _made_from(output: Path) -> object:
 
 def _described(output: Path, *, format_read: str, num_files: int) -> Extracted:
     with open_dataset(output) as dataset:
-        table = dataset.feature_table()
+        view = dataset.view()
         valid = dataset.quality.valid
         extent = dataset.numbers("extent")
     if not valid.any():
@@ -256,10 +256,10 @@ def _described(output: Path, *, format_read: str, num_files: int) -> Extracted:
         output=output,
         format=format_read,
         files=num_files,
-        samples=len(table),
+        samples=len(view),
         extent={axis: _from_to(lengths) for axis, lengths in zip(EXTENT, extent.T, strict=True)},
-        columns=len(table.names),
-        missing=float((~table.mask).double().mean()),
+        columns=len(view.registry),
+        missing=sum(int((~block.mask).sum()) for block in view.blocks()) / (len(view) * len(view.registry)),
         diverged=int(extent[:, 0].sum() - valid.sum()),
     )
 

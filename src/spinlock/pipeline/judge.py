@@ -1,7 +1,7 @@
 """All figures of a tokenizer on every split, beside baselines at equal bits: the `Report`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from spinlock.core.feature_table import FeatureTable
 from spinlock.core.report import CoderFigures, Report
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import View
@@ -19,9 +20,10 @@ from spinlock.metrics.judge import ModelFigures, judge_split
 from spinlock.metrics.reconstruction import ErrorSums
 from spinlock.metrics.stability import token_agreements
 from spinlock.metrics.usage import row_digests
-from spinlock.pipeline.realizations import Halves
 from spinlock.vqvae.losses import orthogonality
 from spinlock.vqvae.tokenizer import FittedTokenizer
+
+Describe = Callable[[tuple[str, ...]], tuple[FeatureTable, FeatureTable]]
 
 
 def judge(
@@ -31,7 +33,7 @@ def judge(
     backend_mse: Mapping[str, float],
     provenance: Mapping[str, str],
     seed: int,
-    halves: Halves | None = None,
+    halves: Describe | None = None,
 ) -> Report:
     """The report on a tokenizer, from rows that are gone through block by block.
 
@@ -43,7 +45,8 @@ def judge(
         backend_mse: backend → validation error at equal bits.
         provenance: in words.
         seed: of the baselines' starts and, of many rows, of their choice.
-        halves: descriptions of all samples but the training rows by halves of their realizations, where there are any.
+        halves: ids of samples → their descriptions by the first and the second half of their realizations; not called for
+            training rows, and None where there are none.
     """
     sizes = tokenizer.codebook_sizes
     train = tables["train"]
@@ -114,7 +117,7 @@ class _GoneThrough:
 
 
 def _gone_through(
-    tokenizer: FittedTokenizer, view: View, coders: Sequence[Coder], *, is_held_out: bool, halves: Halves | None
+    tokenizer: FittedTokenizer, view: View, coders: Sequence[Coder], *, is_held_out: bool, halves: Describe | None
 ) -> _GoneThrough:
     """A split, block by block. A second encoding is not spent on the training rows."""
     tokens, errors, coder_errors, digests = [], [], [], []
@@ -133,7 +136,7 @@ def _gone_through(
             again = tokenizer.encode(tokenizer.decode(once))
             survived += int(((again.codes == once.codes) & (once.codes >= 0)).sum())
             present += int((once.codes >= 0).sum())
-        for parts, half in zip(described, halves.of(block.ids) if halves else (), strict=False):
+        for parts, half in zip(described, halves(block.ids) if halves else (), strict=False):
             parts.append(tokenizer.encode(half))
     return _GoneThrough(
         tokens=_one_table(tokens),

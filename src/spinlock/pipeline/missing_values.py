@@ -1,7 +1,7 @@
 """Why the features of a data set are missing: by what they need, by what their definition says of some states, or without a word."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Bool
@@ -26,6 +26,11 @@ class Circumstances:
 
     runs: np.ndarray
     setting: Setting
+
+    def of_rows(self, rows: slice, *, has_operator: np.ndarray) -> "Circumstances":
+        """Those of consecutive samples, of which features of an operator have just been looked at."""
+        own = {field.name: getattr(self.setting, field.name)[rows] for field in fields(self.setting)}
+        return Circumstances(runs=self.runs[rows], setting=Setting(**own | {"operator": has_operator}))
 
 
 def circumstances(dataset: Dataset, *, has_operator: np.ndarray) -> Circumstances:

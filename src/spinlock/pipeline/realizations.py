@@ -1,35 +1,53 @@
 """Two independent descriptions of every sample of a data set, each from half of its realizations."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.feature_table import BLOCK_ROWS, FeatureTable
+from spinlock.core.views import View
 from spinlock.features.aggregate import aggregate
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import ARRAYS
 
 
-class Halves(NamedTuple):
-    """Samples described twice, row by row, by disjoint realizations.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Halves:
+    """Descriptions of samples by disjoint realizations, computed when they are asked for.
 
     Attributes:
-        first: mean, std and cv of the first ⌊M / 2⌋ of M realizations; std and cv are missing where that is one.
-        second: of the last ⌊M / 2⌋.
+        path: a data-set file that keeps the features of single realizations.
+        view: the aggregated features in the same file.
     """
 
-    first: FeatureTable
-    second: FeatureTable
+    path: Path
+    view: View
 
-    def of(self, ids: tuple[str, ...]) -> "Halves":
-        """The rows of some samples, in this order."""
-        place = {name: row for row, name in enumerate(self.first.ids)}
-        rows = [place[name] for name in ids]
-        return Halves(self.first.rows(rows), self.second.rows(rows))
+    def of(self, ids: tuple[str, ...]) -> tuple[FeatureTable, FeatureTable]:
+        """Some samples, in this order, by the first and by the last ⌊M / 2⌋ of their M realizations.
+
+        Each has mean, std and cv; std and cv are missing where the half is one realization.
+        """
+        place = {name: row for row, name in enumerate(self.view.ids)}
+        rows = np.array([place[name] for name in ids])
+        parts = []
+        with open_dataset(self.path) as dataset:
+            array = dataset.array("per_trajectory")
+            half = array.shape[1] // 2
+            for start in range(0, len(rows), BLOCK_ROWS):
+                runs = torch.from_numpy(array.take(rows[start : start + BLOCK_ROWS]))
+                parts.append((aggregate(runs[:, :half]), aggregate(runs[:, -half:])))
+        groups = tuple(self.view.groups[row] for row in rows.tolist())
+        first, second = (
+            FeatureTable(values=torch.cat(values), registry=self.view.registry, ids=ids, groups=groups)
+            for values in zip(*parts, strict=True)
+        )
+        return first, second
 
 
-def load_halves(path: Path, table: FeatureTable) -> Halves | None:
+def load_halves(path: Path, table: View) -> Halves | None:
     """Descriptions by halves of the realizations, of the samples of a table that was read from the same file.
 
     None where there is nothing to compare: the file keeps no features of single realizations, there is only one, or the
@@ -43,13 +61,6 @@ def load_halves(path: Path, table: FeatureTable) -> Halves | None:
         if dataset.file.kind(ARRAYS["per_trajectory"].path) is None:
             return None
         registry = dataset.registry().with_scope("per_trajectory").aggregated()
-        values = torch.from_numpy(dataset.numbers("per_trajectory"))
-        every = dataset.feature_table()
-    half = values.shape[1] // 2
-    if not half or registry.names != table.names:
-        return None
-    first, second = (
-        FeatureTable(values=aggregate(part), registry=table.registry, ids=every.ids, groups=every.groups)
-        for part in (values[:, :half], values[:, -half:])
-    )
-    return Halves(first, second).of(table.ids)
+        if dataset.array("per_trajectory").shape[1] < 2 or registry.names != table.registry.names:
+            return None
+        return Halves(path=path, view=dataset.view())

@@ -4,8 +4,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from spinlock.core.errors import InputError
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.views import Selection, View
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import AGGREGATED
 
@@ -17,14 +19,14 @@ class LoadedTable:
     """The features of a data-set file.
 
     Attributes:
-        table: rows that have at least one feature.
+        table: rows that have at least one feature, read from the file whenever they are asked for.
         num_empty: rows without any, because every realization diverged; they are left out.
         content: checksum of the file's data, "" in a file of others.
         path: of the file.
         feature_path: inside it.
     """
 
-    table: FeatureTable
+    table: View
     num_empty: int
     content: str
     path: Path
@@ -38,16 +40,16 @@ def load_table(path: Path, feature_path: str = AGGREGATED) -> LoadedTable:
         InputError: if there is no such table, or every row is empty.
     """
     with open_dataset(path) as dataset:
-        table = dataset.feature_table(feature_path)
+        table = dataset.view(feature_path)
         content = str(dataset.metadata.get("content_sha256") or "")
-    filled = table.mask.any(1)
+    filled = torch.cat([block.mask.any(1) for block in table.blocks()])
     num_empty = int((~filled).sum())
     if num_empty == len(table):
         raise InputError(f"{path}: every row of {feature_path} is empty; no realization stayed finite.")
     if num_empty:
         log.warning("%d of %d samples of %s have no features and are left out.", num_empty, len(table), path)
-        table = table.rows(filled)
-    return LoadedTable(table=table, num_empty=num_empty, content=content, path=path, feature_path=feature_path)
+    rows = Selection(table, filled.nonzero().squeeze(1)) if num_empty else table
+    return LoadedTable(table=rows, num_empty=num_empty, content=content, path=path, feature_path=feature_path)
 
 
 def family_path(family: str) -> str:

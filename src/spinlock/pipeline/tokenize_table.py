@@ -51,9 +51,7 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
     """
     fitted = Tokenizer.from_pretrained(tokenizer)
     loaded = load_rows(dataset, fitted.record_)
-    progress("tokenize", 0, len(loaded.table))
-    tokens = fitted.encode(loaded.table)
-    progress("tokenize", len(loaded.table), len(loaded.table))
+    tokens = fitted.tokenizer_.encode(loaded.table, told=lambda rows: progress("tokenize", rows, len(loaded.table)))
     save_tokens(tokens, output)
     return Tokenized(
         output=output,

@@ -92,9 +92,12 @@ def judged_split(views: Mapping[str, View], *, whose: str) -> str:
     )
 
 
-def provenance_of(record: TrainingRecord) -> dict[str, str]:
+def provenance_of(tokenizer: Tokenizer) -> dict[str, str]:
     """Where a tokenizer comes from, in words, for the report."""
+    record, fitted = tokenizer.record_, tokenizer.tokenizer_
     sizes = ", ".join(f"{name} {len(ids)}" for name, ids in record.splits.items())
+    maps = {warp: len(names) for warp, names in fitted.provenance["column_warps"].items()}
+    maps = {"linear": len(fitted.registry) - sum(maps.values()), **maps}
     found = (record.dataset.get("path", "a table in memory"), record.dataset.get("content_sha256") or "unknown")
     refit = record.facts.get("refit")
     errors = refit["test_mse"] if isinstance(refit, dict) else None
@@ -103,12 +106,13 @@ def provenance_of(record: TrainingRecord) -> dict[str, str]:
         "split by parameter draw": sizes,
         "fitted to": " and ".join(record.fitted_splits) + " rows",
         "seed": str(record.seed),
+        "maps of columns": ", ".join(f"{warp} {count}" for warp, count in maps.items()),
     }
     if errors:
         told["test MSE before fitting with validation rows too"] = (
             f"{errors['before']:.4f} (after: {errors['after']:.4f})"
         )
-    return told | {f"version of {name}": version for name, version in record.facts["software"].items()}
+    return told | {f"version of {name}": version for name, version in record.facts.get("software", {}).items()}
 
 
 def mse_of(tokenizer: FittedTokenizer, view: View) -> float:
@@ -154,12 +158,12 @@ def judged_again(
 
 def report_on(tokenizer: Tokenizer, views: Mapping[str, View], loaded: LoadedTable) -> Report:
     """The report on a tokenizer, made anew from rows."""
-    record = tokenizer.record_
+    record, halves = tokenizer.record_, load_halves(loaded.path, loaded.table)
     return judge(
         tokenizer.tokenizer_,
         views,
         backend_mse=record.backend_mse,
-        provenance=provenance_of(record),
+        provenance=provenance_of(tokenizer),
         seed=record.seed,
-        halves=load_halves(loaded.path, loaded.table),
+        halves=halves and halves.of,
     )

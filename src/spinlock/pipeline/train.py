@@ -12,11 +12,9 @@ from spinlock.core.plain import to_plain
 from spinlock.core.report import Report
 from spinlock.core.threads import one_thread
 from spinlock.core.views import Selection, View
-from spinlock.pipeline.judge import judge
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import family_path, load_table
-from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of
+from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
 from spinlock.pipeline.verdict import verdict
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
 from spinlock.training.spec import FitSpec
@@ -78,18 +76,12 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
         errors = {"before": mse_of(result.chosen, views["test"]), "after": mse_of(fitted, views["test"])}
         record = record.with_facts(refit={"test_mse": errors, "splits": ["train", "validation"]})
         log.info("test MSE before fitting with validation rows too: %(before).4f, after: %(after).4f.", errors)
-    told = provenance_of(record)
+    tokenizer.record_ = record
+    told = provenance_of(tokenizer)
     # Not the checksum of the data: it depends on the test rows, of which nothing may be seen in the tokenizer itself.
     kept = {label: text for label, text in told.items() if label not in DATA_LABELS and not label.startswith("test")}
     tokenizer.tokenizer_ = replace(fitted, provenance={**fitted.provenance, **kept})
-    report = judge(
-        tokenizer.tokenizer_,
-        fitted_rows(views, record),
-        backend_mse=record.backend_mse,
-        provenance=told | {"maps of columns": _maps(tokenizer)},
-        seed=config.training.seed,
-        halves=load_halves(loaded.path, loaded.table),
-    )
+    report = report_on(tokenizer, fitted_rows(views, record), loaded)
     progress("judge", 1, 1)
     tokenizer.record_ = replace(record, report=to_plain(report))
     tokenizer.save_pretrained(folder)
@@ -146,10 +138,3 @@ def _checkpoint_folder(config: TrainConfig) -> Path:
             f"training.resume_from: {source} holds no checkpoint to go on from; give the checkpoint_dir of a run that has saved one."
         )
     return source
-
-
-def _maps(tokenizer: Tokenizer) -> str:
-    """How many columns went through which map before they were standardised."""
-    counts = {warp: len(names) for warp, names in tokenizer.tokenizer_.provenance["column_warps"].items()}
-    linear = len(tokenizer.tokenizer_.registry) - sum(counts.values())
-    return ", ".join(f"{warp} {count}" for warp, count in {"linear": linear, **counts}.items())

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.core.errors import UsageError
-from spinlock.core.feature_table import FeatureTable
 from spinlock.core.threads import one_thread
-from spinlock.core.views import View
+from spinlock.core.views import FIT_ROWS, View
 from spinlock.features.clean import Twin, degenerate_columns
 from spinlock.metrics.usage import row_digests
 from spinlock.pipeline.dataset_health import ColumnHealth, category_rows, column_health, frame_features
@@ -34,6 +33,7 @@ class DatasetVerdict:
         passed: no problem, and `missing`, `undocumented`, `constant` and `twins` are empty.
         problems: with the file, one sentence each.
         samples, columns: of the aggregated table.
+        spread_rows: samples that tails, halves and noise were looked at in: all, or 50 000 of them chosen by draw.
         missing_by_definition: why columns have no value, and how many: one realization has no spread, one channel no
             coherence, and without a step operator there is no sensitivity. They do not count against the data set.
         constant_by_definition: the same of columns that do not vary: where all realizations agree they have no spread.
@@ -51,6 +51,7 @@ class DatasetVerdict:
     problems: tuple[str, ...]
     samples: int
     columns: int
+    spread_rows: int
     missing_by_definition: dict[str, int]
     constant_by_definition: dict[str, int]
     missing: tuple[str, ...]
@@ -80,10 +81,10 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         problems = tuple(check_dataset(opened, contents=True))
         progress("check the file", 1, 1)
         progress("look at the columns", 0, 1)
-        columns = column_health(opened, opened.feature_table())
+        columns = column_health(opened)
         frames = frame_features(opened)
     table = load_table(dataset).table
-    found = degenerate_columns(table.values, table.names)
+    found = degenerate_columns(table)
     progress("look at the columns", 1, 1)
     by_name = {column.column: column for column in columns}
     missing = (*(name for name in found.missing if by_name[name].reason_for_none is None), *frames.missing)
@@ -96,7 +97,8 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         passed=not (problems or missing or undocumented or constant or found.twins),
         problems=problems,
         samples=len(table),
-        columns=len(table.names),
+        columns=len(table.registry),
+        spread_rows=min(len(table), FIT_ROWS),
         missing_by_definition=dict(Counter(column.reason_for_none for column in columns if column.reason_for_none)),
         constant_by_definition={"all realizations agree": len(agreeing)} if agreeing else {},
         missing=missing,
@@ -111,12 +113,12 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     )
 
 
-def _agreeing(table: FeatureTable, constant: Sequence[str]) -> set[str]:
+def _agreeing(table: View, constant: Sequence[str]) -> set[str]:
     """Constant columns of spread, where no feature of any sample differs between its realizations."""
     spread = [column for column, spec in enumerate(table.registry.specs) if spec.aggregation in ("std", "cv")]
-    if not bool((table.values[:, spread].nan_to_num(0) == 0).all()):
+    if not all(bool((block.values[:, spread].nan_to_num(0) == 0).all()) for block in table.blocks()):
         return set()
-    return set(constant) & {table.names[column] for column in spread}
+    return set(constant) & {table.registry.names[column] for column in spread}
 
 
 def _standing_out(columns: Sequence[ColumnHealth], figure: str, standing_out: str) -> tuple[dict[str, Any], ...]:

@@ -58,8 +58,9 @@ def sync_folder(folder: AnyPath) -> None:
         os.close(handle)
 
 
-def write_bytes(path: AnyPath, data: bytes) -> None:
-    """Writes a file whole or not at all, replacing what was there; its folder is made if needed.
+@contextmanager
+def replacing(path: AnyPath) -> Iterator[Path]:
+    """A temporary path to write to, which takes the place of `path` when the block ends; its folder is made if needed.
 
     Raises:
         ResourceError: out of disk.
@@ -70,11 +71,19 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_name(path)
         try:
-            _write_synced(temporary, data)
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def write_bytes(path: AnyPath, data: bytes) -> None:
+    """Writes a file whole or not at all, replacing what was there; its folder is made if needed."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: AnyPath, text: str) -> None:

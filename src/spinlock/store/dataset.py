@@ -14,10 +14,12 @@ from torch import Tensor
 from spinlock.core.errors import InputError, did_you_mean
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
+from spinlock.core.views import in_memory
 from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset_layout import ParameterColumn
 from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, FAMILY, FORMAT, FORMAT_VERSION, family_path
-from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.file_table import FileTable
+from spinlock.store.guarded_hdf5 import GuardedArray, GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
 from spinlock.store.registry_reader import read_registry, registry_of_columns
 
@@ -111,6 +113,11 @@ class Dataset:
     @cached_property
     def parameters(self) -> ParameterTable:
         """The physical parameters."""
+        return ParameterTable(self.parameter_columns, self.numbers("params"))
+
+    @cached_property
+    def parameter_columns(self) -> tuple[ParameterColumn, ...]:
+        """What the columns of the physical parameters are."""
         path = ARRAYS["params"].path
         array, where = self._file.numbers(path), f"{self.path}: {path}"
         names = self._words_or_none(path, "names")
@@ -119,11 +126,10 @@ class Dataset:
         choices = parse_json(self._file.text(path, "choices") or "{}", path=where)
         if len(array.shape) != 2 or ranges is None or not len(names) == len(units) == len(ranges) == array.shape[1]:
             raise InputError(f"{where} must have one of `names`, `units` and `ranges` for each of its columns.")
-        columns = tuple(
+        return tuple(
             ParameterColumn(name=n, unit=u, low=float(r[0]), high=float(r[1]), choices=tuple(choices.get(n, ())))
             for n, u, r in zip(names, units, ranges, strict=True)
         )
-        return ParameterTable(columns, array.read())
 
     def _words_or_none(self, path: str, attribute: str) -> tuple[str, ...]:
         return self._file.attribute_words(path, attribute) or ()
@@ -134,11 +140,15 @@ class Dataset:
         read = {name: self._file.numbers(ARRAYS[name].path).read() for name in Quality._fields}
         return Quality(**{**read, "valid": read["valid"].astype(bool)})
 
-    def numbers(self, name: str, *selection: slice | int) -> np.ndarray:
-        """An array of the layout by its field name ("dt", "dx", "per_timestep", …), or a part of it along the first axes."""
+    def array(self, name: str) -> GuardedArray:
+        """An array of the layout by its field name ("dt", "dx", "per_timestep", …), of which nothing is read yet."""
         if name not in ARRAYS or ARRAYS[name].dtype == "word":
             raise InputError(f"a data set has no array '{name}'. {did_you_mean(name, ARRAYS)}")
-        return self._file.numbers(ARRAYS[name].path).read(*selection)
+        return self._file.numbers(ARRAYS[name].path)
+
+    def numbers(self, name: str, *selection: slice | int) -> np.ndarray:
+        """The numbers of an array, or of a part of it along the first axes."""
+        return self.array(name).read(*selection)
 
     def registry(self, family: str = FAMILY) -> FeatureRegistry:
         """The features of a family, as its attribute `feature_registry` has them.
@@ -158,7 +168,11 @@ class Dataset:
         return None if text is None else read_registry(text, where=f"{self.path}: {group}@feature_registry")
 
     def feature_table(self, feature_path: str = AGGREGATED) -> FeatureTable:
-        """The features at a path as a table: ids are sample numbers, groups the parameter draws.
+        """All rows of `view` in memory."""
+        return in_memory(self.view(feature_path))
+
+    def view(self, feature_path: str = AGGREGATED) -> FileTable:
+        """The features at a path, read block by block: ids are sample numbers, groups the parameter draws.
 
         In a file made by others, the attribute `column_names` of the data set, or a `feature_registry` on it or on a group
         above it, must name the columns; ids and groups are row numbers where the file says nothing.
@@ -181,21 +195,26 @@ class Dataset:
             where=where,
         )
         ids, groups = self._per_row("index", len(array)), self._per_row("group", len(array))
-        values = torch.from_numpy(array.read().astype(np.float32, copy=False))
-        try:
-            return FeatureTable(values=values, registry=registry, ids=ids, groups=groups)
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from error
+        if len(np.unique(ids)) != len(ids):
+            raise InputError(f"{where}: `ids` must be unique: one name a row.")
+        words = _words(ids)
+        return FileTable(
+            path=self.path,
+            feature_path=feature_path,
+            registry=registry,
+            ids=words,
+            groups=words if np.array_equal(ids, groups) else _words(groups),
+        )
 
-    def _per_row(self, name: str, rows: int) -> tuple[str, ...]:
+    def _per_row(self, name: str, rows: int) -> np.ndarray:
         if self._file.kind(ARRAYS[name].path) is None:
-            return ()
+            return np.arange(rows) if name == "index" else self._per_row("index", rows)
         values = self._file.numbers(ARRAYS[name].path).read()
         if values.shape != (rows,):
             raise InputError(
                 f"{self.path}: {ARRAYS[name].path} must have {rows} entries; got the shape {values.shape}."
             )
-        return tuple(str(value) for value in values.tolist())
+        return values
 
     @property
     def has_states(self) -> bool:
@@ -250,6 +269,13 @@ class Dataset:
             redraws=int(self.quality.redraws[sample]),
             initial_condition=self.initial_conditions[sample],
         )
+
+
+def _words(numbers: np.ndarray) -> tuple[str, ...]:
+    """Numbers as words, equal ones as one object: a million rows of a few draws take 8 MB."""
+    found, places = np.unique(numbers, return_inverse=True)
+    words = np.array([str(number) for number in found.tolist()], dtype=object)
+    return tuple(words[places])
 
 
 @contextmanager

@@ -1,14 +1,13 @@
 """What is wrong with a data-set file, as a list of sentences; an empty list means that it keeps to docs/data_format.md."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from spinlock.core.errors import InputError, listed
 from spinlock.store.dataset import Dataset
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
-from spinlock.store.guarded_hdf5 import GuardedArray
 from spinlock.store.merge import array_digest
 
 Shapes = dict[str, tuple[int, ...]]
@@ -146,7 +145,7 @@ def _value_problems(dataset: Dataset) -> list[str]:
         if not (np.isfinite(values) & (values > 0)).all():
             problems.append(f"{ARRAYS[name].path} must be finite and greater than 0.")
     for name in ("per_timestep", "per_trajectory", "aggregated"):
-        if np.isinf(dataset.numbers(name)).any():
+        if any(np.isinf(piece).any() for piece in dataset.array(name).pieces()):
             problems.append(f"{ARRAYS[name].path} holds infinite values; what is missing is NaN.")
     return problems + _quality_problems(dataset) + _parameter_problems(dataset)
 
@@ -156,7 +155,7 @@ def _quality_problems(dataset: Dataset) -> list[str]:
     quality = dataset.quality
     if not np.array_equal(quality.valid, quality.diverged_at < 0):
         problems.append("/quality/valid must be 1 exactly where /quality/diverged_at is -1.")
-    times = dataset.numbers("per_timestep").shape[1]
+    times = dataset.array("per_timestep").shape[1]
     for name in ("diverged_at", "dead_at", "frozen_at"):
         marks = getattr(quality, name)
         if ((marks < -1) | (marks >= times)).any():
@@ -165,21 +164,31 @@ def _quality_problems(dataset: Dataset) -> list[str]:
         problems.append("/quality/dead_at and /quality/frozen_at must be -1 where a realization diverged.")
     if (quality.redraws < 0).any():
         problems.append("/quality/redraws must be at least 0.")
-    per_trajectory = dataset.numbers("per_trajectory")
-    if np.isfinite(per_trajectory[~quality.valid]).any():
-        problems.append(f"{ARRAYS['per_trajectory'].path} must be NaN where a realization diverged.")
+    start = 0
+    for piece in dataset.array("per_trajectory").pieces():
+        rows = slice(start, start := start + len(piece))
+        if np.isfinite(piece[~quality.valid[rows]]).any():
+            problems.append(f"{ARRAYS['per_trajectory'].path} must be NaN where a realization diverged.")
+            break
     return problems
 
 
 def _parameter_problems(dataset: Dataset) -> list[str]:
+    columns, systems = dataset.parameter_columns, np.array(dataset.systems)
+    own = {name: systems == name for name in {column.system for column in columns}}
+    strange, unknown = np.zeros(len(columns), dtype=bool), np.zeros(len(columns), dtype=bool)
+    start = 0
+    for piece in dataset.array("params").pieces():
+        rows = slice(start, start := start + len(piece))
+        for number, (column, values) in enumerate(zip(columns, piece.T, strict=True)):
+            present = np.isfinite(values)
+            strange[number] |= bool(column.system) and bool((present & ~own[column.system][rows]).any())
+            unknown[number] |= bool(column.choices) and not np.isin(values[present], range(len(column.choices))).all()
     problems: list[str] = []
-    table = dataset.parameters
-    for column, values in zip(table.columns, table.values.T, strict=True):
-        other = np.array([column.system not in ("", system) for system in dataset.systems])
-        if np.isfinite(values[other]).any():
+    for column, is_strange, is_unknown in zip(columns, strange, unknown, strict=True):
+        if is_strange:
             problems.append(f"parameter '{column.name}' must be NaN in samples of other systems.")
-        present = values[np.isfinite(values)]
-        if column.choices and not np.isin(present, range(len(column.choices))).all():
+        if is_unknown:
             problems.append(f"parameter '{column.name}' must be the place of one of its {len(column.choices)} choices.")
     return problems
 
@@ -203,12 +212,6 @@ def content_sha256(dataset: Dataset, names: tuple[str, ...]) -> str:
             line = array_digest(spec.path, words.shape, dtype, iter([words]))
         else:
             array = dataset.file.numbers(spec.path)
-            line = array_digest(spec.path, array.shape, array.dtype, _pieces(array))
+            line = array_digest(spec.path, array.shape, array.dtype, array.pieces())
         digest.update(line.encode())
     return digest.hexdigest()
-
-
-def _pieces(array: GuardedArray) -> Iterator[np.ndarray]:
-    rows = max(1, 32 * 2**20 // max(1, array.dtype.itemsize * int(np.prod(array.shape[1:]))))
-    for start in range(0, len(array), rows):
-        yield array.read(slice(start, min(start + rows, len(array))))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 from h5py.h5l import TYPE_HARD  # pyright: ignore[reportMissingImports]
+from jaxtyping import Int
 
 from spinlock.core.errors import InputError, SpinlockError, listed
 from spinlock.store.atomic import AnyPath, human_size
@@ -24,14 +25,19 @@ MAX_READ = 4 * 2**30
 """Most bytes that one read may bring into memory."""
 MAX_CHUNK = 2**30
 """Most bytes of one chunk, which HDF5 must hold whole to read a part of it."""
+SMALL = 64 * 2**20
+"""Bytes that any array may claim, whatever is stored of it."""
+PIECE_BYTES = 32 * 2**20
+"""Bytes that are in memory at a time where an array is gone through."""
 MAX_LINKS = 100_000
+COMPRESSED = 1100
+"""Times that an array may be larger than what is stored of it: deflate cannot shrink by more than 1032."""
 MAX_WORDS = 16_384
 """Most words of varying length in one attribute: such words may all point at the same large text."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
-_DEFLATE_RATIO = 1100  # deflate cannot shrink by more than 1032
-_SMALL = 64 * 2**20
+_GAP_BYTES = 2**20  # what is cheaper to read through than to jump over: the size of a chunk
 _NUMBER_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 _CLASS_WORDS = {
     h5py.h5t.STRING: "words",
@@ -44,19 +50,39 @@ _CLASS_WORDS = {
     h5py.h5t.ENUM: "an enumeration",
     h5py.h5t.TIME: "times",
 }
-_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, NotImplementedError, OverflowError)
+_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, NotImplementedError, OverflowError)
 
 
 @contextmanager
-def hdf5_errors(what: object) -> Iterator[None]:
-    """Turns whatever h5py raises while it reads `what` into an `InputError` of one sentence."""
+def reading_errors(what: object) -> Iterator[None]:
+    """Turns whatever h5py or zarr raise while they read `what` into an `InputError` of one sentence."""
     try:
         yield
     except SpinlockError:
         raise
-    except _HDF5_ERRORS as error:
+    except _ERRORS as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{what} cannot be read; it is damaged or was cut short ({reason}).") from error
+
+
+def check_claim(
+    place: str, shape: tuple[int, ...], chunk: tuple[int, ...], dtype: np.dtype, *, most: int, stored: str
+) -> None:
+    """Refuses an array that says it is larger than what is stored of it can be, or whose chunks do not fit in memory.
+
+    Args:
+        place: where the array is, for messages.
+        shape: that it claims.
+        chunk: that must be read whole to read a part of it; () where there are none.
+        dtype: of its numbers.
+        most: bytes that can come out of what is stored; negative where more is said to be stored than there is.
+        stored: what that is, in words.
+    """
+    claimed, num_bytes = math.prod(shape) * dtype.itemsize, math.prod(chunk) * dtype.itemsize
+    if most < 0 or claimed > max(SMALL, most):
+        raise InputError(f"{place} claims {human_size(claimed)} in the shape {shape}, of which {stored}.")
+    if num_bytes > MAX_CHUNK:
+        raise InputError(f"{place} has chunks of {human_size(num_bytes)}; at most {human_size(MAX_CHUNK)} are read.")
 
 
 class GuardedArray:
@@ -86,9 +112,39 @@ class GuardedArray:
             raise InputError(
                 f"{self.name} would take {human_size(num_bytes)} in one read; at most {human_size(MAX_READ)} are read at once."
             )
-        with hdf5_errors(self.name):
+        with reading_errors(self.name):
             values = np.asarray(self._dataset[selection])
         return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """All rows in order, at most 32 MiB at a time."""
+        rows = max(1, PIECE_BYTES // self._row_bytes)
+        return (self.read(slice(start, min(start + rows, len(self)))) for start in range(0, len(self), rows))
+
+    def take(self, rows: Int[np.ndarray, " row"]) -> np.ndarray:
+        """Some rows, in the order of their numbers here, which may come in any order.
+
+        Rows near each other are read at once, with those between them, at most 32 MiB at a time.
+        """
+        order = np.argsort(rows, kind="stable")
+        ascending = rows[order]
+        taken = np.empty((len(rows), *self.shape[1:]), self.dtype.newbyteorder("="))
+        most, gap = (max(1, num_bytes // self._row_bytes) for num_bytes in (PIECE_BYTES, _GAP_BYTES))
+        far = np.flatnonzero(np.diff(ascending) > gap) + 1
+        first = 0
+        while first < len(rows):
+            last = int(np.searchsorted(ascending, ascending[first] + most))
+            jump = int(np.searchsorted(far, first, side="right"))
+            last = min(last, int(far[jump])) if jump < len(far) else last
+            start = int(ascending[first])
+            span = self.read(slice(start, int(ascending[last - 1]) + 1))
+            taken[order[first:last]] = span[ascending[first:last] - start]
+            first = last
+        return taken
+
+    @property
+    def _row_bytes(self) -> int:
+        return max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
 
 
 class GuardedFile:
@@ -113,7 +169,7 @@ class GuardedFile:
         node = self._walk(group)
         if not isinstance(node, h5py.Group):
             return ()
-        with hdf5_errors(self._place(group)):
+        with reading_errors(self._place(group)):
             if len(node) > MAX_LINKS:
                 raise InputError(f"{self._place(group)} holds {len(node)} names; at most {MAX_LINKS} are read.")
             return tuple(sorted(node.keys()))
@@ -152,7 +208,7 @@ class GuardedFile:
         node = self._walk(name)
         if node is None:
             return ()
-        with hdf5_errors(self._place(name)):
+        with reading_errors(self._place(name)):
             return tuple(node.attrs.keys()) if len(node.attrs) <= MAX_LINKS else ()
 
     def text(self, name: str, attribute: str) -> str | None:
@@ -182,7 +238,7 @@ class GuardedFile:
         place = f"attribute '{attribute}' of {self._place(name)}"
         if node is None:
             return None
-        with hdf5_errors(place):
+        with reading_errors(place):
             if attribute not in node.attrs:
                 return None
             handle = node.attrs.get_id(attribute)
@@ -207,7 +263,7 @@ class GuardedFile:
             here = "/" + "/".join(parts[: number + 1])
             if not isinstance(node, h5py.Group):
                 return None
-            with hdf5_errors(self._place(here)):
+            with reading_errors(self._place(here)):
                 key = part.encode()
                 if not node.id.links.exists(key):
                     return None
@@ -243,14 +299,14 @@ class GuardedFile:
             raise InputError(f"{place} holds numbers of {kind.get_size()} bytes; at most 8 are read.")
 
     def _check_type(self, dataset: h5py.Dataset, name: str, classes: tuple[int, ...]) -> None:
-        with hdf5_errors(self._place(name)):
+        with reading_errors(self._place(name)):
             self._check_class(dataset.id.get_type(), self._place(name), classes)
             if dataset.id.get_space().get_simple_extent_type() == h5py.h5s.NULL:
                 raise InputError(f"{self._place(name)} is empty.")
 
     def _check_storage(self, dataset: h5py.Dataset, name: str) -> None:
         place = self._place(name)
-        with hdf5_errors(place):
+        with reading_errors(place):
             plan = dataset.id.get_create_plist()
             layout = plan.get_layout()
             if layout == h5py.h5d.VIRTUAL:
@@ -263,20 +319,16 @@ class GuardedFile:
                 raise InputError(
                     f"{place} was written through HDF5 filter {listed(unknown)}; known are {listed(_FILTERS.values())}."
                 )
-            claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
             stored = dataset.id.get_storage_size()
-            ratio = _DEFLATE_RATIO if {1, 32000} & set(codes) else 1
-            if stored > self._size or claimed > max(_SMALL, ratio * stored):
-                raise InputError(
-                    f"{place} claims {human_size(claimed)} in the shape {dataset.shape}, of which the file of "
-                    f"{human_size(self._size)} holds {human_size(min(stored, self._size))}."
-                )
-            if layout == h5py.h5d.CHUNKED:
-                chunk = math.prod(plan.get_chunk()) * dataset.dtype.itemsize
-                if chunk > MAX_CHUNK:
-                    raise InputError(
-                        f"{place} has chunks of {human_size(chunk)}; at most {human_size(MAX_CHUNK)} are read."
-                    )
+            ratio = COMPRESSED if {1, 32000} & set(codes) else 1
+            check_claim(
+                place,
+                dataset.shape,
+                plan.get_chunk() if layout == h5py.h5d.CHUNKED else (),
+                dataset.dtype,
+                most=ratio * stored if stored <= self._size else -1,
+                stored=f"the file of {human_size(self._size)} holds {human_size(min(stored, self._size))}",
+            )
 
     def _place(self, name: str) -> str:
         return f"{self.path}: {name}"
@@ -295,7 +347,7 @@ def open_guarded(path: AnyPath, *, expected: str = "an HDF5 file") -> Iterator[G
     """
     path = Path(path)
     check_is_hdf5(path, expected=expected)
-    with hdf5_errors(path):
+    with reading_errors(path):
         file = h5py.File(path, "r", locking="best-effort")
     try:
         yield GuardedFile(path, file)

@@ -1,13 +1,21 @@
-"""HDF5 as bytes in memory: HDF5 itself never writes to a disk, which it would not survive being full.
+"""HDF5 files that a full disk does not harm: as bytes in memory, or on a disk of which the space is claimed before.
 
-The bytes depend on the contents alone: no time stamps, fixed chunks, words of fixed length.
+HDF5 does not survive a disk that fills while it writes. The bytes depend on the contents alone: no time stamps, fixed
+chunks, words of fixed length.
 """
 
+import errno
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 import numpy as np
+
+from spinlock.core.errors import ResourceError, SpinlockError
+from spinlock.store.atomic import AnyPath, check_free_space, replacing
 
 CHUNK_BYTES = 2**20
 WORD_BYTES = 64
@@ -20,6 +28,55 @@ def hdf5_image(write: Callable[[h5py.File], None]) -> bytes:
         write(file)
         file.flush()
         return file.id.get_file_image()
+
+
+@contextmanager
+def hdf5_on_disk(path: AnyPath, num_bytes: int) -> Iterator[h5py.File]:
+    """A file to fill, which takes the place of `path` whole or not at all.
+
+    Args:
+        path: the target.
+        num_bytes: at least as many as the file will have; what is not needed is given back.
+
+    Raises:
+        ResourceError: if the disk has no room.
+    """
+    check_free_space(path, num_bytes)
+    with replacing(path) as temporary:
+        try:
+            h5py.File(temporary, "w").close()
+            _claim(temporary, num_bytes)
+            with h5py.File(temporary, "r+") as file:  # at its claimed length, so that closing cuts what was not needed
+                yield file
+        except SpinlockError:
+            raise
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise ResourceError(f"{path} cannot be written: {' '.join(str(error).split())}.") from error
+
+
+def _claim(path: Path, num_bytes: int) -> None:
+    """Takes the disk space before HDF5 writes; a file system that cannot promise space is taken at the check's word."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.posix_fallocate(handle, 0, num_bytes)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+    finally:
+        os.close(handle)
+
+
+def file_size(arrays: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:
+    """An upper bound of a file's bytes: whole chunks, their index and checksums, and the attributes."""
+    total = 4 * 2**20
+    for shape, dtype in arrays:
+        row = math.prod(shape[1:]) * dtype.itemsize
+        total += math.ceil(1.02 * row * (shape[0] + rows_per_chunk(shape, dtype.itemsize))) + 4096
+    return total
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -4,7 +4,6 @@ The file is written under a temporary name beside its target. Before HDF5 writes
 claimed, because HDF5 does not survive a full disk.
 """
 
-import errno
 import hashlib
 import json
 import math
@@ -18,12 +17,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from spinlock.core.errors import InputError, ResourceError, SpinlockError
-from spinlock.store.atomic import AnyPath, check_free_space, disk_errors, sync_folder, temporary_name
+from spinlock.core.errors import InputError
+from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset_layout import DatasetDescription
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, family_path
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.hdf5_image import create_array, rows_per_chunk
+from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, rows_per_chunk
 from spinlock.store.shards import Shard, check_cover, complete_shards
 
 BUFFER_BYTES = 32 * 2**20
@@ -78,21 +77,9 @@ def write_dataset(
     with _OpenShards(check_cover(shards, num_samples)) as opened:
         plans = _plan(opened, num_samples)
         description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
-        needed = _file_size(plans)
-        check_free_space(target, needed)
-        temporary = temporary_name(target)
-        with disk_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _remove_stale(target)
-            try:
-                content = _write(temporary, needed, opened, plans, description, compress_outputs)
-                with temporary.open("rb+") as file:
-                    os.fsync(file.fileno())
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
-            sync_folder(target.parent)
-    return content
+        _remove_stale(target)
+        with hdf5_on_disk(target, file_size(plans.values())) as file:
+            return _write(file, opened, plans, description, compress_outputs)
 
 
 class _OpenShards:
@@ -169,52 +156,17 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(length for number, length in enumerate(shape) if number not in (0, *axes))
 
 
-def _file_size(plans: Plans) -> int:
-    """An upper bound of the file's bytes: whole chunks, their index and checksums, and the attributes."""
-    total = 4 * 2**20
-    for shape, dtype in plans.values():
-        row = math.prod(shape[1:]) * dtype.itemsize
-        total += math.ceil(1.02 * row * (shape[0] + rows_per_chunk(shape, dtype.itemsize))) + 4096
-    return total
-
-
 def _write(
-    path: Path, needed: int, opened: _OpenShards, plans: Plans, description: DatasetDescription, compressed: bool
+    file: h5py.File, opened: _OpenShards, plans: Plans, description: DatasetDescription, compressed: bool
 ) -> str:
     digest = hashlib.sha256()
-    try:
-        h5py.File(path, "w").close()
-        _claim(path, needed)
-        with h5py.File(path, "r+") as file:  # opened at its claimed length, so that closing cuts what was not needed
-            for name in sorted(plans, key=lambda name: ARRAYS[name].path):
-                shape, dtype = plans[name]
-                dataset = create_array(
-                    file, ARRAYS[name].path, shape, dtype, compressed=compressed and name == "outputs"
-                )
-                digest.update(array_digest(ARRAYS[name].path, shape, dtype, _fill(dataset, name, opened)).encode())
-            content = digest.hexdigest()
-            _describe(file, description, shape_of={name: shape for name, (shape, _) in plans.items()}, content=content)
-    except SpinlockError:
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise ResourceError(f"{path} cannot be written: {' '.join(str(error).split())}.") from error
+    for name in sorted(plans, key=lambda name: ARRAYS[name].path):
+        shape, dtype = plans[name]
+        dataset = create_array(file, ARRAYS[name].path, shape, dtype, compressed=compressed and name == "outputs")
+        digest.update(array_digest(ARRAYS[name].path, shape, dtype, _fill(dataset, name, opened)).encode())
+    content = digest.hexdigest()
+    _describe(file, description, shape_of={name: shape for name, (shape, _) in plans.items()}, content=content)
     return content
-
-
-def _claim(path: Path, num_bytes: int) -> None:
-    """Takes the disk space before HDF5 writes; a file system that cannot promise space is taken at the check's word."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.posix_fallocate(handle, 0, num_bytes)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
-    finally:
-        os.close(handle)
 
 
 def _fill(dataset: h5py.Dataset, name: str, opened: _OpenShards) -> Iterator[np.ndarray]:

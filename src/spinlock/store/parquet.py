@@ -1,10 +1,12 @@
 """pyarrow, which is an extra, and its errors as ours."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spinlock.core.errors import InputError, UsageError
+from spinlock.core.errors import InputError, SpinlockError, UsageError
 
 
 def pyarrow(module: str = "pyarrow") -> Any:
@@ -21,19 +23,24 @@ def pyarrow(module: str = "pyarrow") -> Any:
         ) from error
 
 
-def read_parquet(path: Path) -> Any:
-    """The table in a Parquet file."""
-    return _read(path, "read_table")
+def open_parquet(path: Path) -> Any:
+    """A Parquet file; its description is read, its rows are not."""
+    with _parquet_errors(path):
+        return pyarrow("pyarrow.parquet").ParquetFile(path)
 
 
-def read_parquet_metadata(path: Path) -> Any:
-    """The description of a Parquet file, without its rows."""
-    return _read(path, "read_metadata")
+def read_parquet_rows(file: Any, num_rows: int, *, path: Path) -> Iterator[Any]:
+    """The rows of a file that `open_parquet` opened, at most so many at a time."""
+    with _parquet_errors(path):
+        yield from file.iter_batches(num_rows)
 
 
-def _read(path: Path, function: str) -> Any:
-    arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
+@contextmanager
+def _parquet_errors(path: Path) -> Iterator[None]:
+    arrow = pyarrow()
     try:
-        return getattr(parquet, function)(path)
+        yield
+    except SpinlockError:
+        raise
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} is not a Parquet file that can be read: {' '.join(str(error).split())}.") from error

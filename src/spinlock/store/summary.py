@@ -13,7 +13,7 @@ from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json, read_json, read_text
 from spinlock.store.manifest import MANIFEST
 from spinlock.store.npy_header import array_shapes
-from spinlock.store.parquet import read_parquet_metadata
+from spinlock.store.parquet import open_parquet
 
 _CSV_SIZES = "# codebook_sizes: "
 MOST_ROWS_COUNTED = 1_000_000
@@ -174,7 +174,7 @@ def _csv_tokens(path: Path) -> dict[str, Any]:
 
 
 def _parquet_tokens(path: Path) -> dict[str, Any]:
-    metadata = read_parquet_metadata(path)
+    metadata = open_parquet(path).metadata
     sizes = (metadata.metadata or {}).get(b"codebook_sizes")
     if sizes is None:
         raise InputError(f"{path} is a Parquet file and no token file: it has no `codebook_sizes` in its metadata.")

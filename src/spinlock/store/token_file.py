@@ -1,28 +1,43 @@
-"""Tokens as a file: HDF5, CSV or Parquet by the ending of its name, with the codebook sizes beside the codes."""
+"""Tokens as a file: HDF5, CSV or Parquet by the ending of its name, with the codebook sizes beside the codes.
+
+Files are written and read some rows at a time, so that they may be of any length.
+"""
 
 import csv
-import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TextIO
 
-import h5py
 import numpy as np
 import torch
 
 from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.core.tokens import TokenTable
-from spinlock.store.atomic import AnyPath, write_bytes
+from spinlock.store.atomic import AnyPath, replacing
 from spinlock.store.guarded_hdf5 import open_guarded
-from spinlock.store.hdf5_image import create_array, hdf5_image, word_dtype
-from spinlock.store.json_file import parse_json, read_text
-from spinlock.store.parquet import pyarrow, read_parquet
+from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, word_dtype
+from spinlock.store.json_file import parse_json
+from spinlock.store.parquet import open_parquet, pyarrow, read_parquet_rows
 
+ROWS_AT_ONCE = 65_536
+MAX_LINE = 16 * 2**20
+"""Most characters of one line of a CSV file."""
 _CSV_SIZES = "# codebook_sizes: "
 _CSV_TITLE = "# spinlock tokens, format 1"
+_CSV_RULE = "{} must have the columns id, group and one for each category and level in every row."
 _MEASURED = ["distance", "out_of_corpus"]
 """Columns after id and group, where the distance of each row from the corpus was measured."""
+
+
+class _Rows(NamedTuple):
+    """Consecutive rows of a token file; `measured` are distances and flags, empty where nobody measured."""
+
+    ids: list[str]
+    groups: list[str]
+    measured: tuple[np.ndarray, ...]
+    codes: np.ndarray  # (row, category x level)
 
 
 def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
@@ -32,13 +47,14 @@ def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
         UsageError: for another ending, or Parquet without pyarrow.
         ResourceError: out of disk.
     """
-    encode, _ = _format_of(path)
+    write, _ = _format_of(path)
     if len(set(tokens.category_names)) != len(tokens.category_names):
         raise InputError("the category names of tokens must be unique to be written to a file.")
-    for word in (*tokens.ids, *tokens.groups, *tokens.category_names):
-        if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise InputError(f"{word!r} holds characters that a token file cannot keep.")
-    write_bytes(path, encode(tokens))
+    for words in (tokens.ids, tokens.groups, tokens.category_names):
+        for word in words:
+            if "\0" in word or not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise InputError(f"{word!r} holds characters that a token file cannot keep.")
+    write(tokens, Path(path))
 
 
 def load_tokens(path: AnyPath) -> TokenTable:
@@ -48,19 +64,19 @@ def load_tokens(path: AnyPath) -> TokenTable:
         UsageError: for an unknown ending, or Parquet without pyarrow.
         InputError: if the file is no token file.
     """
-    _, decode = _format_of(path)
+    _, read = _format_of(path)
     path = Path(path)
     if not path.is_file():
         raise InputError(
             f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected a token file."
         )
     try:
-        return decode(path)
+        return read(path)
     except InputError as error:
         raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def _format_of(path: AnyPath) -> tuple[Callable[[TokenTable], bytes], Callable[[Path], TokenTable]]:
+def _format_of(path: AnyPath) -> tuple[Callable[[TokenTable, Path], None], Callable[[Path], TokenTable]]:
     formats = {
         ".h5": (_to_hdf5, _from_hdf5),
         ".hdf5": (_to_hdf5, _from_hdf5),
@@ -78,62 +94,82 @@ def _sizes_json(tokens: TokenTable) -> str:
     return json.dumps(sizes, ensure_ascii=False)
 
 
-def _table(
-    columns: np.ndarray,
-    *,
-    sizes: str,
-    ids: Sequence[str],
-    groups: Sequence[str],
-    path: Path,
-    measured: tuple[np.ndarray, np.ndarray] | None = None,
-) -> TokenTable:
-    """The tokens from codes (sample, category x level), the JSON of their codebook sizes, distances and flags."""
+def _columns(tokens: TokenTable) -> list[str]:
+    """Names of the columns of a text or Parquet file."""
+    return ["id", "group", *(_MEASURED if tokens.distances is not None else ()), *tokens.column_names]
+
+
+def _blocks(tokens: TokenTable) -> Iterator[_Rows]:
+    """The rows some at a time; one block without a row where there are none."""
+    columns = tokens.to_columns()
+    measured = [column.cpu().numpy() for column in (tokens.distances, tokens.out_of_corpus) if column is not None]
+    for start in range(0, max(1, len(columns)), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        beside = tuple(column[rows] for column in measured)
+        yield _Rows(list(tokens.ids[rows]), list(tokens.groups[rows]), beside, columns[rows])
+
+
+def _table(blocks: Iterable[_Rows], *, sizes: str, width: int, measured: bool, path: Path) -> TokenTable:
+    """The tokens of a file, from the JSON of their codebook sizes and their rows, each of `width` codes."""
     found: Any = parse_json(sizes, path=f"{path}: codebook_sizes")
     numbers = list(found.values()) if isinstance(found, dict) else []
     levels = len(numbers[0]) if numbers and isinstance(numbers[0], list) else 0
     regular = all(isinstance(row, list) and len(row) == levels for row in numbers)
     if not levels or not regular or not all(type(size) is int and 0 < size < 2**31 for row in numbers for size in row):
         raise InputError(f"{path}: `codebook_sizes` must be {{category: [size of each level]}}; got {sizes[:80]}.")
-    if columns.shape[1] != len(numbers) * levels:
-        raise InputError(
-            f"{path} has {columns.shape[1]} token columns; {len(numbers)} x {levels} are in `codebook_sizes`."
-        )
+    if width != len(numbers) * levels:
+        raise InputError(f"{path} has {width} token columns; {len(numbers)} x {levels} are in `codebook_sizes`.")
+    ids: list[str] = []
+    groups: list[str] = []
+    known: dict[str, str] = {}
+    codes = [np.empty((0, width), dtype=np.int64)]
+    beside = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=bool)]
+    for block in blocks:
+        ids += block.ids
+        groups += [known.setdefault(group, group) for group in block.groups]  # equal words once in memory
+        codes.append(block.codes.astype(np.int64, copy=False))
+        for column, part in zip(beside, block.measured, strict=False):
+            column.append(part.astype(column[0].dtype, copy=False))
+    distances, flags = (torch.from_numpy(np.concatenate(column)) if measured else None for column in beside)
     return TokenTable(
-        codes=torch.from_numpy(columns.astype(np.int64).reshape(-1, len(numbers), levels)),
+        codes=torch.from_numpy(np.concatenate(codes).reshape(-1, len(numbers), levels)),
         category_names=tuple(found),
         codebook_sizes=torch.tensor(numbers, dtype=torch.int64),
         ids=tuple(ids),
         groups=tuple(groups),
-        distances=None if measured is None else torch.from_numpy(measured[0].astype(np.float32)),
-        out_of_corpus=None if measured is None else torch.from_numpy(measured[1].astype(bool)),
+        distances=distances,
+        out_of_corpus=flags,
     )
 
 
-def _measured(tokens: TokenTable) -> tuple[np.ndarray, np.ndarray] | None:
-    """Distances and flags as columns; None where nobody measured."""
-    if tokens.distances is None or tokens.out_of_corpus is None:
-        return None
-    return tokens.distances.cpu().numpy(), tokens.out_of_corpus.cpu().numpy()
-
-
-def _to_hdf5(tokens: TokenTable) -> bytes:
-    def fill(file: h5py.File) -> None:
-        columns = tokens.to_columns().astype("<i4")
-        codes = create_array(file, "tokens/codes", columns.shape, columns.dtype)
-        codes[...] = columns
-        codes.attrs["column_names"] = list(tokens.column_names)
-        for name, words in (("ids", tokens.ids), ("groups", tokens.groups)):
-            encoded = [word.encode() for word in words]
-            dtype = word_dtype(max([1, *map(len, encoded)]))
-            create_array(file, f"tokens/{name}", (len(words),), dtype)[...] = np.array(encoded, dtype=dtype)
-        for name, column in zip(_MEASURED, _measured(tokens) or (), strict=False):
-            dtype = np.dtype("<f4" if column.dtype.kind == "f" else "|u1")
-            create_array(file, f"tokens/{name}", column.shape, dtype)[...] = column
+def _to_hdf5(tokens: TokenTable, path: Path) -> None:
+    rows, width = len(tokens.ids), len(tokens.column_names)
+    longest = {
+        name: max((len(word.encode()) for word in words), default=1) or 1
+        for name, words in (("ids", tokens.ids), ("groups", tokens.groups))
+    }
+    plans = {"codes": ((rows, width), np.dtype("<i4"))}
+    plans |= {name: ((rows,), word_dtype(num_bytes)) for name, num_bytes in longest.items()}
+    if tokens.distances is not None:
+        plans |= {"distance": ((rows,), np.dtype("<f4")), "out_of_corpus": ((rows,), np.dtype("|u1"))}
+    with hdf5_on_disk(path, file_size(plans.values())) as file:
+        for name, (shape, dtype) in plans.items():
+            create_array(file, f"tokens/{name}", shape, dtype)
+        file["tokens/codes"].attrs["column_names"] = list(tokens.column_names)
         file["tokens"].attrs["codebook_sizes"] = _sizes_json(tokens)
         file["tokens"].attrs["format"] = "spinlock tokens"
         file["tokens"].attrs["format_version"] = 1
+        start = 0
+        for block in _blocks(tokens):
+            part = slice(start, start := start + len(block.ids))
+            columns = {"codes": block.codes} | dict(zip(_MEASURED, block.measured, strict=False))
+            columns |= {name: _encoded(getattr(block, name), plans[name][1]) for name in longest}
+            for name, column in columns.items():
+                file[f"tokens/{name}"][part] = column
 
-    return hdf5_image(fill)
+
+def _encoded(words: list[str], dtype: np.dtype) -> np.ndarray:
+    return np.array([word.encode() for word in words], dtype=dtype)
 
 
 def _from_hdf5(path: Path) -> TokenTable:
@@ -141,94 +177,120 @@ def _from_hdf5(path: Path) -> TokenTable:
         sizes = file.text("/tokens", "codebook_sizes")
         if sizes is None:
             raise InputError(f"{path} is no token file: its group /tokens has no attribute `codebook_sizes`.")
-        columns = file.numbers("/tokens/codes")
-        if len(columns.shape) != 2 or columns.dtype.kind not in "iu":
+        codes = file.numbers("/tokens/codes")
+        if len(codes.shape) != 2 or codes.dtype.kind not in "iu":
             raise InputError(f"{path}: /tokens/codes must be whole numbers with the axes (sample, column).")
         ids, groups = file.words("/tokens/ids"), file.words("/tokens/groups")
-        measured = None
+        measured = ()
         if file.kind("/tokens/distance") is not None:
-            distance, flag = (file.numbers(f"/tokens/{name}").read() for name in _MEASURED)
-            measured = distance, flag
-        return _table(columns.read(), sizes=sizes, ids=ids, groups=groups, path=path, measured=measured)
+            measured = tuple(file.numbers(f"/tokens/{name}").read() for name in _MEASURED)
+        rows = _Rows(list(ids), list(groups), measured, codes.take(np.arange(len(codes))))
+        return _table([rows], sizes=sizes, width=codes.shape[1], measured=bool(measured), path=path)
 
 
 def _quoted(word: str) -> str:
     return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n#') or word != word.strip() else word
 
 
-def _to_csv(tokens: TokenTable) -> bytes:
-    measured = _measured(tokens)
-    names = ("id", "group", *(_MEASURED if measured else ()), *tokens.column_names)
-    lines = [_CSV_TITLE, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, names))]
-    beside = [f"{d},{int(flag)}," for d, flag in zip(*measured, strict=True)] if measured else [""] * len(tokens.ids)
-    for name, group, more, row in zip(tokens.ids, tokens.groups, beside, tokens.to_columns().tolist(), strict=True):
-        lines.append(f"{_quoted(name)},{_quoted(group)},{more}" + ",".join(map(str, row)))
-    return ("\n".join(lines) + "\n").encode()
+def _to_csv(tokens: TokenTable, path: Path) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        head = (_CSV_TITLE, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, _columns(tokens))))
+        file.write(("\n".join(head) + "\n").encode())
+        for block in _blocks(tokens):
+            measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
+            numbers = (map(str, column.tolist()) for column in (*measured, *block.codes.T))
+            words = ([_quoted(word) for word in column] for column in (block.ids, block.groups))
+            rows = zip(*words, *numbers, strict=True)
+            file.write("".join(",".join(row) + "\n" for row in rows).encode())
 
 
 def _from_csv(path: Path) -> TokenTable:
-    first, _, rest = read_text(path).partition("\n")
-    sizes, _, body = rest.partition("\n")
-    if not first.startswith("# spinlock tokens") or not sizes.startswith(_CSV_SIZES):
-        raise InputError(f"{path} is no token file: it must begin with '{_CSV_TITLE}' and '{_CSV_SIZES}{{…}}'.")
     try:
-        header, *rows = csv.reader(io.StringIO(body, newline=""), strict=True)
-        if header[:2] != ["id", "group"] or any(len(row) != len(header) for row in rows):
-            raise InputError(
-                f"{path} must have the columns id, group and one for each category and level in every row."
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = _lines(file, path)
+            title, sizes = next(lines, ""), next(lines, "")
+            if not title.startswith("# spinlock tokens") or not sizes.startswith(_CSV_SIZES):
+                raise InputError(f"{path} is no token file: it must begin with '{_CSV_TITLE}' and '{_CSV_SIZES}{{…}}'.")
+            reader = csv.reader(lines, strict=True)
+            header = next(reader, None)
+            if header is None:
+                raise InputError(f"{path} is no token file: it has no line with the names of its columns.")
+            if header[:2] != ["id", "group"]:
+                raise InputError(_CSV_RULE.format(path))
+            first = 4 if header[2:4] == _MEASURED else 2
+            return _table(
+                _csv_blocks(reader, header, first=first, path=path),
+                sizes=sizes.removeprefix(_CSV_SIZES).strip(),
+                width=len(header) - first,
+                measured=first == 4,
+                path=path,
             )
-        first = 4 if header[2:4] == _MEASURED else 2
-        codes = np.array([[int(code) for code in row[first:]] for row in rows], dtype=np.int64)
-        beside = np.array([[float(value) for value in row[2:first]] for row in rows]).reshape(len(rows), first - 2)
     except InputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: it holds the byte {error.object[error.start]:#04x}.") from error
     except (csv.Error, ValueError, OverflowError) as error:
         raise InputError(f"{path} is no token file: {error}.") from error
-    return _table(
-        codes.reshape(len(rows), len(header) - first),
-        sizes=sizes.removeprefix(_CSV_SIZES).strip(),
-        ids=[row[0] for row in rows],
-        groups=[row[1] for row in rows],
-        path=path,
-        measured=(beside[:, 0], beside[:, 1]) if first == 4 else None,
-    )
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _to_parquet(tokens: TokenTable) -> bytes:
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    while line := file.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise InputError(f"{path} has a line of more than {MAX_LINE} characters, which no token file has.")
+        yield line
+
+
+def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, first: int, path: Path) -> Iterator[_Rows]:
+    """The rows below a header whose tokens begin at column `first`."""
+    width = len(header) - first
+    while rows := list(islice(reader, ROWS_AT_ONCE)):
+        if any(len(row) != len(header) for row in rows):
+            raise InputError(_CSV_RULE.format(path))
+        codes = np.fromiter((int(code) for row in rows for code in row[first:]), np.int64, len(rows) * width)
+        measured = tuple(np.array([float(row[column]) for row in rows]) for column in range(2, first))
+        yield _Rows([row[0] for row in rows], [row[1] for row in rows], measured, codes.reshape(len(rows), width))
+
+
+def _to_parquet(tokens: TokenTable, path: Path) -> None:
     arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
-    columns = tokens.to_columns().astype(np.int32)
-    arrays = [arrow.array(tokens.ids, arrow.string()), arrow.array(tokens.groups, arrow.string())]
-    measured = _measured(tokens)
-    arrays += [arrow.array(column) for column in measured or ()]
-    arrays += [arrow.array(np.ascontiguousarray(column)) for column in columns.T]
-    names = ["id", "group", *(_MEASURED if measured else ()), *tokens.column_names]
-    table = arrow.Table.from_arrays(arrays, names=names)
     about = {"codebook_sizes": _sizes_json(tokens), "format": "spinlock tokens", "format_version": "1"}
-    sink = io.BytesIO()
-    parquet.write_table(table.replace_schema_metadata(about), sink)
-    return sink.getvalue()
+    measured = [arrow.float32(), arrow.bool_()] if tokens.distances is not None else []
+    kinds = [arrow.string(), arrow.string(), *measured, *[arrow.int32()] * len(tokens.column_names)]
+    schema = arrow.schema(list(zip(_columns(tokens), kinds, strict=True)), metadata=about)
+    with replacing(path) as temporary, temporary.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+        for block in _blocks(tokens):
+            columns = (block.ids, block.groups, *block.measured, *block.codes.astype(np.int32).T.copy())
+            arrays = [arrow.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
 
 def _from_parquet(path: Path) -> TokenTable:
-    arrow, table = pyarrow(), read_parquet(path)
-    sizes = (table.schema.metadata or {}).get(b"codebook_sizes")
-    if sizes is None or table.column_names[:2] != ["id", "group"]:
+    arrow, file = pyarrow(), open_parquet(path)
+    schema = file.schema_arrow
+    sizes = (schema.metadata or {}).get(b"codebook_sizes")
+    if sizes is None or schema.names[:2] != ["id", "group"]:
         raise InputError(f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group.")
-    kinds = [table.schema.field(name).type for name in table.column_names]
-    first = 4 if table.column_names[2:4] == _MEASURED else 2
-    if not all(arrow.types.is_string(kind) for kind in kinds[:2]) or not all(
-        map(arrow.types.is_integer, kinds[first:])
+    first = 4 if schema.names[2:4] == _MEASURED else 2
+    if not all(map(arrow.types.is_string, schema.types[:2])) or not all(
+        map(arrow.types.is_integer, schema.types[first:])
     ):
         raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
-    if any(column.null_count for column in table.columns):
-        raise InputError(f"{path} has rows with empty cells; an absent category has the token -1.")
-    numbers = [column.to_numpy() for column in table.columns[2:]]
-    columns = np.stack(numbers[first - 2 :], axis=1) if len(kinds) > first else np.empty((0, 0))
     return _table(
-        columns,
+        _parquet_blocks(file, first=first, path=path),
         sizes=sizes.decode(errors="replace"),
-        ids=table.column(0).to_pylist(),
-        groups=table.column(1).to_pylist(),
+        width=len(schema.names) - first,
+        measured=first == 4,
         path=path,
-        measured=(numbers[0], numbers[1]) if first == 4 else None,
     )
+
+
+def _parquet_blocks(file: Any, *, first: int, path: Path) -> Iterator[_Rows]:
+    for batch in read_parquet_rows(file, ROWS_AT_ONCE, path=path):
+        if any(column.null_count for column in batch.columns):
+            raise InputError(f"{path} has rows with empty cells; an absent category has the token -1.")
+        words = [column.to_pylist() for column in batch.columns[:2]]
+        numbers = [column.to_numpy(zero_copy_only=False) for column in batch.columns[2:]]
+        codes = np.stack(numbers[first - 2 :], axis=1) if len(numbers) > first - 2 else np.empty((len(words[0]), 0))
+        yield _Rows(*words, tuple(numbers[: first - 2]), codes)

@@ -20,7 +20,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.spec import Spec
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
-from spinlock.core.views import Selection, View, in_memory
+from spinlock.core.views import Selection, View
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest, token_distances
 from spinlock.store.category_file import load_category_map, save_category_map
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
@@ -279,7 +279,7 @@ class Tokenizer(BaseEstimator):
         if fit.category_assignment is None:
             return CategoryMap.from_registry(train.registry), None
         bounds = {name: getattr(fit, name) for name in ClusterSpec.model_fields}
-        found = cluster_categories(in_memory(train), **bounds, seed=fit.seed)
+        found = cluster_categories(train, **bounds, seed=fit.seed)
         return found.map, found
 
     def _tokens(self, table: TokenTable | Table) -> TokenTable:

@@ -1,6 +1,6 @@
 """A fitted tokenizer: from a table of raw columns to tokens, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,19 +67,25 @@ class FittedTokenizer(Part):
         self.registry.check_same_names(table.names, whose="the table")
         return self.normalizer(table)
 
-    def encode(self, view: View) -> TokenTable:
+    def encode(self, view: View, *, told: Callable[[int], None] | None = None) -> TokenTable:
         """One token a category and level for every row, block by block; -1 for a category that is absent in a row.
 
         Where the boundary of the corpus is known, distances and the rows beyond it come along.
+
+        Args:
+            view: the rows.
+            told: is called with the number of rows that are done, before every block and at the end.
         """
-        codes, distances = [], []
+        codes, distances, told = [], [], told or _silent
         for block in view.blocks():
+            told(sum(map(len, codes)))
             rows = self.normalize(block)
             found = self.coder.encode(self.normalizer.packing.batch(rows))
             codes.append(found.cpu())
             if self.boundary is not None:
                 left = self.leftovers(block, found, rows=rows)
                 distances.append(corpus_distance(left, found[:, :, 0], self.boundary.usual).float().cpu())
+        told(len(view))
         tokens = TokenTable(
             codes=torch.cat(codes),
             category_names=self.category_map.categories,
@@ -195,3 +201,7 @@ class FittedTokenizer(Part):
             )
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
             raise InputError(f"the tokenizer is not readable: {str(error).rstrip('.')}.") from error
+
+
+def _silent(rows: int) -> None:
+    """Nobody is told."""

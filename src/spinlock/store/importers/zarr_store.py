@@ -5,10 +5,8 @@ that lead out of the folder and sizes that the folder cannot hold are refused be
 """
 
 import importlib
-import math
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from spinlock.core.errors import InputError, SpinlockError, UsageError, listed
+from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.store.atomic import human_size
-from spinlock.store.guarded_hdf5 import MAX_CHUNK
+from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim, reading_errors
 from spinlock.store.json_file import read_json
 
 _DESCRIPTIONS = (".zarray", ".zgroup", "zarr.json")
@@ -26,10 +24,6 @@ _CODECS = {"bytes", "endian", "transpose", "sharding_indexed", "crc32c"} | {
     prefix + name for prefix in ("", "numcodecs.") for name in ("blosc", "gzip", "zlib", "zstd", "lz4", "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset")
 }  # fmt: skip
 _MOST_FILES = 5_000_000
-_RATIO = 1100
-"""Most that an array may claim over what its folder holds; chunks that were never written count as held by none."""
-_SMALL = 64 * 2**20
-_ERRORS = (OSError, ValueError, TypeError, KeyError, LookupError, RuntimeError, NotImplementedError, OverflowError)
 
 
 def is_zarr(path: Path) -> bool:
@@ -47,7 +41,7 @@ class ZarrArray:
     array: Any
 
     def __getitem__(self, selection: tuple[slice, ...]) -> np.ndarray:
-        with _zarr_errors(self.name):
+        with reading_errors(self.name):
             return np.asarray(self.array[selection])
 
 
@@ -92,17 +86,13 @@ class ZarrStore:
         about = read_json(folder / (".zarray" if (folder / ".zarray").is_file() else "zarr.json"))
         _check_description(about, place)
         package = _zarr()
-        with _zarr_errors(place):
+        with reading_errors(place):
             array = package.open_array(str(folder), mode="r")
             shape, dtype = tuple(int(length) for length in array.shape), np.dtype(array.dtype)
-            chunk = math.prod(getattr(array, "shards", None) or array.chunks) * dtype.itemsize
-        claimed, stored = math.prod(shape) * dtype.itemsize, self._sizes[name]
-        if claimed > max(_SMALL, _RATIO * stored):
-            raise InputError(
-                f"{place} claims {human_size(claimed)} in the shape {shape}, of which {human_size(stored)} are stored."
-            )
-        if chunk > MAX_CHUNK:
-            raise InputError(f"{place} has chunks of {human_size(chunk)}; at most {human_size(MAX_CHUNK)} are read.")
+            chunk = tuple(getattr(array, "shards", None) or array.chunks)
+        stored = self._sizes[name]  # chunks that were never written take no room
+        words = f"{human_size(stored)} are stored"
+        check_claim(place, shape, chunk, dtype, most=COMPRESSED * stored, stored=words)
         return ZarrArray(name=place, shape=shape, dtype=dtype, array=array)
 
 
@@ -157,15 +147,3 @@ def _zarr() -> Any:
         raise UsageError(
             "reading Zarr needs its package: pip install 'spinlock[zarr]', or write the array as .npy or HDF5."
         ) from error
-
-
-@contextmanager
-def _zarr_errors(what: str) -> Iterator[None]:
-    """Turns whatever zarr raises while it reads `what` into an `InputError` of one sentence."""
-    try:
-        yield
-    except SpinlockError:
-        raise
-    except _ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{what} cannot be read; it is damaged or was cut short ({reason}).") from error
