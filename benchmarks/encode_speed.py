@@ -51,7 +51,8 @@ def started(source: Path) -> subprocess.Popen[str]:
 
 def answer(process: subprocess.Popen[str], question: str = "") -> dict[str, Any]:
     """What a process says next, after it was told to go on."""
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     process.stdin.write(question)
     process.stdin.flush()
     return json.loads(process.stdout.readline())

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import spinlock
-from spinlock.pipeline.tables import load_table
 from spinlock.core.threads import one_thread
+from spinlock.pipeline.tables import load_table
 from spinlock.training.token_features import TokenFeatures
 
 LEVELS = ((32, 16), (16, 16), (8, 16))
