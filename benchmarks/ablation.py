@@ -2,7 +2,8 @@
 
     python benchmarks/ablation.py --dataset datasets/diverse_10k.h5 --rows 1000 --bits 72 --seeds 3
 
-Every seed draws its own rows, split, starts and training. A variant is a few keys of the configuration, listed below.
+Every seed draws its own rows, split, starts and training. A variant is a few keys of the configuration, listed below; beside
+them stands the recipe of the project's first document, which is no part of spinlock. Nothing is fitted to validation rows.
 """
 
 import argparse
@@ -15,62 +16,58 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
-from spinlock.training.settings import TrainingSettings
-from splits import code_version, coding_error, drawn, split_table, summary_table
+from contenders import Problem
+from first_recipe import LATENT_DIMS, trained_by_first_recipe
+from splits import code_version, coding_error, drawn, fitted, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.tokens import Level, TokenizerConfig
-from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
+from spinlock.vqvae.spec import ModelSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """The keys that differ from the whole: of the model, of the training, and whether sizes are three equal levels."""
+    """The keys that differ from the whole: of the model, of the fit, and whether sizes are three equal levels."""
 
     model: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
+    fit: Mapping[str, Any] = field(default_factory=dict)
     equal_levels: bool = False
 
 
 VQVAE = {"backend": "vqvae"}
-VARIANTS = {
+VARIANTS: dict[str, Variant | None] = {
     "the whole: predictive, bits spread by the data": Variant(),
-    "no kernel in the joint decoder": Variant(training={"num_centers": 0}),
-    "no joint decoder: each category by itself": Variant(training={"joint_decoding": False}),
-    "decoded rows not moved into their cells": Variant(training={"consistent_decoding": False}),
-    "no mixing with neighbours": Variant(training={"num_neighbors": 0, "mixing_reach": 0.0}),
-    "codebooks trained without a beam": Variant(training={"training_beam": 1}),
-    "encoding without a beam": Variant(training={"beam": 1}),
-    "codewords of all levels not fitted together": Variant(training={"refit_rounds": 0}),
+    "no kernel in the joint decoder": Variant(fit={"num_centers": 0}),
+    "no joint decoder: each category by itself": Variant(fit={"joint_decoding": False}),
+    "decoded rows not moved into their cells": Variant(fit={"consistent_decoding": False}),
+    "no mixing with neighbours": Variant(fit={"num_neighbors": 0, "mixing_reach": 0.0}),
+    "codebooks trained without a beam": Variant(fit={"training_beam": 1}),
+    "encoding without a beam": Variant(fit={"beam": 1}),
+    "codewords of all levels not fitted together": Variant(fit={"refit_rounds": 0}),
     "three equal levels in every category": Variant(equal_levels=True),
     "three equal levels, classical backend": Variant(equal_levels=True, model={"backend": "classical"}),
-    "three equal levels, learned, from the classical start": Variant(equal_levels=True, model=VQVAE),
-    "the same without restarts of dead codes": Variant(
-        equal_levels=True, model=VQVAE, training={"restart_threshold": 0.0}
-    ),
-    "three equal levels, learned, random start": Variant(equal_levels=True, model=VQVAE | {"start": "random"}),
-    "three equal levels, learned, random start, parallel": Variant(
-        equal_levels=True, model=VQVAE | {"start": "random", "hierarchy": "parallel"}
-    ),
+    "three equal levels, learned": Variant(equal_levels=True, model=VQVAE),
+    "the same without a joint decoder": Variant(equal_levels=True, model=VQVAE, fit={"joint_decoding": False}),
+    "the same without restarts of dead codes": Variant(equal_levels=True, model=VQVAE | {"restart_threshold": 0.0}),
+    "three equal levels, the first document's recipe": None,
 }
 
 
-def variant_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant) -> float:
-    """Error of the test rows of one seed's split."""
-    train, validation, test = split_table(table, seed=seed)
+def variant_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant | None) -> float:
+    """Error of the test rows of one seed's split; of the first document's recipe without a variant."""
+    split = split_table(table, seed=seed)
     category_map = semantic_categories(table.registry)
     each = bits // len(category_map.categories) // len(LATENT_DIMS)
-    levels = tuple(Level(latent_dim=latent, num_tokens=2**each) for latent in LATENT_DIMS)
-    sizes: dict[str, Any] = {"levels": levels} if variant.equal_levels else {"levels": None, "bits": bits}
-    tokenizer = fit_tokenizer(
-        train,
-        validation,
-        category_map=category_map,
-        config=TokenizerConfig(**({"backend": "predictive"} | sizes | dict(variant.model))),
-        settings=TrainingSettings(seed=seed, **variant.training),
-    ).tokenizer
-    return coding_error(tokenizer, test)
+    if variant is None:
+        problem = Problem.of(split, category_map=category_map, bits=bits, seed=seed)
+        groups, level_bits = list(category_map.group_indices.values()), (each,) * len(LATENT_DIMS)
+        recipe = trained_by_first_recipe(problem.train, groups, level_bits=level_bits, seed=seed)
+        return problem.error(recipe.reconstruct(problem.test.x))
+    levels = [(latent, 2**each) for latent in LATENT_DIMS]
+    sizes: dict[str, Any] = {"levels": levels} if variant.equal_levels else {"bits": bits}
+    model = ModelSpec(**({"backend": "predictive"} | sizes | dict(variant.model)))
+    tokenizer = fitted(split, category_map=category_map, model=model, seed=seed, **variant.fit)
+    return coding_error(tokenizer, split.test)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import faiss
 import numpy as np
@@ -22,17 +23,14 @@ from contenders import KINDS, Problem
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OneHotEncoder
-from spinlock.core.warp_names import WARP_CHOICES
-from spinlock.training.settings import TrainingSettings
-from splits import SplitTable, coding_error, drawn, split_table
+from splits import SplitTable, coding_error, drawn, fitted, split_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.masked import masked_mse
-from spinlock.core.tokens import TokenizerConfig
 from spinlock.store.dataset import open_dataset
-from spinlock.training.fit import fit_tokenizer
 from spinlock.vqvae.column_transform import ColumnTransform
+from spinlock.vqvae.spec import ModelSpec, WarpChoice
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
@@ -64,19 +62,16 @@ def nearest_accuracy(known: torch.Tensor, x: torch.Tensor, split: SplitTable) ->
 def figures(split: SplitTable, *, warp: str, bits: int, seed: int) -> Iterator[tuple[str, float]]:
     """Errors and accuracies of one map at so many bits."""
     category_map = semantic_categories(split.train.registry)
-    settings = TrainingSettings(seed=seed, column_warp=warp)
-    config = TokenizerConfig(levels=None, bits=bits, backend="predictive")
-    tokenizer = fit_tokenizer(
-        split.train, split.validation, category_map=category_map, config=config, settings=settings
-    ).tokenizer
+    model = ModelSpec(bits=bits, backend="predictive")
+    tokenizer = fitted(split, category_map=category_map, model=model, seed=seed, column_warp=warp)
     problem = Problem.of(split, category_map=category_map, bits=bits, seed=seed, warp=warp)
-    others = [masked_mse(problem.y, x, problem.seen) for kind in ("textbook", "faiss") for _, x in KINDS[kind](problem)]
+    others = [problem.error(x) for kind in ("textbook", "faiss") for _, x in KINDS[kind](problem)]
     error = coding_error(tokenizer, split.test)
     yield "error", error
     yield "relative to the best other", error / min(others)
     yield "in linear units", linear_error(tokenizer, split)
     known, tokens = tokenizer.encode(split.train), tokenizer.encode(split.test)
-    yield "1-NN of columns", nearest_accuracy(problem.x, problem.y, split)
+    yield "1-NN of columns", nearest_accuracy(problem.train.x, problem.test.x, split)
     decoded = (tokenizer.decode_normalized(part) for part in (known, tokens))
     yield "1-NN of decoded tokens", nearest_accuracy(*decoded, split)
     codes, unseen = (part.codes.flatten(1).numpy() for part in (known, tokens))
@@ -89,8 +84,8 @@ def linear_error(tokenizer: FittedTokenizer, split: SplitTable) -> float:
     """Error of decoded test rows in physical units, winsorised and standardised without a map."""
     linear = ColumnTransform.fit(split.train.values, split.train.mask, warp="linear")
     decoded = tokenizer.decode(tokenizer.encode(split.test))
-    y, seen = linear.apply(split.test.values, split.test.mask)
-    z, known = linear.apply(decoded.values, decoded.mask)
+    y, seen = linear(split.test.values, split.test.mask)
+    z, known = linear(decoded.values, decoded.mask)
     return masked_mse(y, z, seen & known)
 
 
@@ -100,7 +95,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--bits", type=int, nargs="+", default=[24, 72])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--warps", choices=WARP_CHOICES, nargs="+", default=list(WARP_CHOICES))
+    parser.add_argument("--warps", choices=get_args(WarpChoice), nargs="+", default=list(get_args(WarpChoice)))
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

@@ -7,21 +7,17 @@ from typing import Any
 import faiss
 import numpy as np
 import torch
-from spinlock.training.settings import TrainingSettings
+from first_recipe import trained_by_first_recipe
 from splits import SplitTable
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.feature_table import FeatureTable
 from spinlock.core.masked import masked_mse
-from spinlock.core.tokens import Level, TokenizerConfig
 from spinlock.metrics.baselines import ResidualKMeans, fit_baselines, fit_residual_codebooks
-from spinlock.training.fit import LATENT_DIMS, fit_tokenizer
 from spinlock.vqvae.codebook_sizes import codebook_sizes, most_bits
-from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.imputation import CategoryImputer
-from spinlock.vqvae.packing import Packing
+from spinlock.vqvae.normalizer import TableNormalizer
+from spinlock.vqvae.packing import Rows
 
 LEVEL_BITS = {24: (2, 1, 1), 48: (3, 3, 2), 72: (4, 4, 4), 96: (5, 5, 6), 144: (7, 8, 9)}
 """Bits of six categories together → bits of one category's three levels, for recipes with levels."""
@@ -39,53 +35,30 @@ class Problem:
     """What every coder is given.
 
     Attributes:
-        train, validation, test: tables of the three splits.
-        x, mask: standardised training rows (sample, column), and where a value is present.
-        y, seen: the same of the test rows.
-        held_out, held_out_seen: the same of the validation rows, for coders with a setting to choose.
+        train, validation, test: standardised rows of the splits, missing entries filled in; validation rows are for coders
+            with a setting to choose.
         category_map: of the columns.
         bits: a sample.
         seed: of starts.
-        warp: what was done to heavy-tailed columns before all this.
     """
 
-    train: FeatureTable
-    validation: FeatureTable
-    test: FeatureTable
-    x: Tensor
-    mask: Tensor
-    y: Tensor
-    seen: Tensor
-    held_out: Tensor
-    held_out_seen: Tensor
+    train: Rows
+    validation: Rows
+    test: Rows
     category_map: CategoryMap
     bits: int
     seed: int
-    warp: str
 
     @classmethod
     def of(cls, split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int, warp: str = "auto") -> "Problem":
         """The problem of a split, its rows mapped, standardised and filled as the tokenizer does it."""
-        transform = ColumnTransform.fit(split.train.values, split.train.mask, warp=warp)
-        z, mask = transform.apply(split.train.values, split.train.mask)
-        imputer = CategoryImputer.fit(z, mask, packing=Packing.of(category_map))
-        v, held_out_seen = transform.apply(split.validation.values, split.validation.mask)
-        w, seen = transform.apply(split.test.values, split.test.mask)
-        return cls(
-            train=split.train,
-            validation=split.validation,
-            test=split.test,
-            x=imputer.fill(z, mask),
-            mask=mask,
-            y=imputer.fill(w, seen),
-            seen=seen,
-            held_out=imputer.fill(v, held_out_seen),
-            held_out_seen=held_out_seen,
-            category_map=category_map,
-            bits=bits,
-            seed=seed,
-            warp=warp,
-        )
+        normalizer = TableNormalizer.fit(split.train, category_map=category_map, warp=warp)
+        rows = {name: normalizer(table) for name, table in split._asdict().items()}
+        return cls(**rows, category_map=category_map, bits=bits, seed=seed)
+
+    def error(self, decoded: Tensor) -> float:
+        """Mean squared error of decoded test rows."""
+        return masked_mse(self.test.x, decoded, self.test.mask)
 
 
 def textbook(problem: Problem) -> Iterator[tuple[str, Tensor]]:
@@ -94,16 +67,16 @@ def textbook(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     Every category has the same bits; its codebooks follow the rule that spinlock's follow.
     """
     count = len(problem.category_map.categories)
-    sizes = codebook_sizes((problem.bits // count,) * count, most=most_bits(len(problem.x)))
+    sizes = codebook_sizes((problem.bits // count,) * count, most=most_bits(len(problem.train.x)))
     for coder in fit_baselines(
-        problem.x, problem.mask, category_map=problem.category_map, codebook_sizes=sizes, seed=problem.seed
+        *problem.train, category_map=problem.category_map, codebook_sizes=sizes, seed=problem.seed
     ):
-        yield coder.name, coder.reconstruct(problem.y, problem.seen)
+        yield coder.name, coder.reconstruct(*problem.test)
 
 
 def faiss_quantizers(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     """FAISS's quantisers of whole vectors and of six equal blocks of columns."""
-    columns, bits = problem.x.shape[1], problem.bits
+    columns, bits = problem.train.x.shape[1], problem.bits
     quantizers: dict[str, Any] = {}
     if bits % 8 == 0:
         quantizers["FAISS ResidualQuantizer"] = _of_bytes(faiss.ResidualQuantizer, problem)
@@ -133,7 +106,7 @@ def tuned_faiss(problem: Problem) -> Iterator[tuple[str, Tensor]]:
 
 def _of_bytes(kind: Callable[..., Any], problem: Problem, **settings: float) -> Any:
     """A quantiser of whole vectors with 8 bits a level."""
-    quantizer = kind(problem.x.shape[1], problem.bits // 8, 8)
+    quantizer = kind(problem.train.x.shape[1], problem.bits // 8, 8)
     for name, value in settings.items():
         setattr(quantizer, name, value)
     return quantizer
@@ -141,17 +114,16 @@ def _of_bytes(kind: Callable[..., Any], problem: Problem, **settings: float) -> 
 
 def _best_on_validation_rows(problem: Problem, quantizers: list[Any]) -> Tensor:
     for quantizer in quantizers:
-        quantizer.train(_array(problem.x))
-    best = min(
-        quantizers, key=lambda one: masked_mse(problem.held_out, _through(one, problem.held_out), problem.held_out_seen)
-    )
-    return _through(best, problem.y)
+        quantizer.train(_array(problem.train.x))
+    x, mask = problem.validation
+    best = min(quantizers, key=lambda one: masked_mse(x, _through(one, x), mask))
+    return _through(best, problem.test.x)
 
 
 def _decoded_by_faiss(problem: Problem, quantizers: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     for name, quantizer in quantizers.items():
-        quantizer.train(_array(problem.x))
-        yield name, _through(quantizer, problem.y)
+        quantizer.train(_array(problem.train.x))
+        yield name, _through(quantizer, problem.test.x)
 
 
 def _through(quantizer: Any, rows: Tensor) -> Tensor:
@@ -166,15 +138,14 @@ def category_kmeans(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     """One codebook a category by k-means, where that needs at most half as many codes as there are rows."""
     count = len(problem.category_map.categories)
     codes = 2 ** (problem.bits // count)
-    if codes <= len(problem.x) / 2:
+    if codes <= len(problem.train.x) / 2:
         books = fit_residual_codebooks(
-            problem.x,
-            problem.mask,
+            *problem.train,
             category_map=problem.category_map,
             codebook_sizes=torch.full((count, 1), codes),
             seed=problem.seed,
         )
-        yield "k-means, one codebook a category", ResidualKMeans(books, name="").reconstruct(problem.y, problem.seen)
+        yield "k-means, one codebook a category", ResidualKMeans(books, name="").reconstruct(*problem.test)
 
 
 def residual_vq(problem: Problem) -> Iterator[tuple[str, Tensor]]:
@@ -183,7 +154,7 @@ def residual_vq(problem: Problem) -> Iterator[tuple[str, Tensor]]:
         return
     _, levels, level_bits = FAISS_SHAPES[problem.bits]
     torch.manual_seed(problem.seed)
-    decoded = torch.empty_like(problem.y)
+    decoded = torch.empty_like(problem.test.x)
     for group in map(list, problem.category_map.group_indices.values()):
         quantizer = ResidualVQ(
             dim=len(group),
@@ -194,50 +165,21 @@ def residual_vq(problem: Problem) -> Iterator[tuple[str, Tensor]]:
             decay=0.99,
             threshold_ema_dead_code=1,
         )
-        rows = problem.x[:, group]
+        rows = problem.train.x[:, group]
         with torch.no_grad():
             quantizer(rows[None])  # the start sees all rows
             for _ in range(RESIDUAL_VQ_STEPS):
                 quantizer(rows[torch.randint(len(rows), (1024,))][None])
-            decoded[:, group] = quantizer.eval()(problem.y[None, :, group])[0][0]
+            decoded[:, group] = quantizer.eval()(problem.test.x[None, :, group])[0][0]
     yield "vector-quantize-pytorch ResidualVQ", decoded
 
 
-def seed_recipe(problem: Problem) -> Iterator[tuple[str, Tensor]]:
-    """The recipe of the project's first document: 410 epochs, parallel levels, random start, no restart of dead codes."""
-    if problem.bits not in LEVEL_BITS:
-        return
-    bits = LEVEL_BITS[problem.bits]
-    levels = tuple(Level(latent_dim=latent, num_tokens=2**one) for latent, one in zip(LATENT_DIMS, bits, strict=True))
-    config = TokenizerConfig(
-        levels=levels,
-        backend="vqvae",
-        hierarchy="parallel",
-        start="random",
-        encoder_params={"hidden_dims": (256, 128), "output_dim": 64, "dropout": 0.1},
-        group_embedding_dim=64,
-        group_hidden_dim=128,
-        commitment_cost=0.45,
-        decay=0.99,
-    )
-    settings = TrainingSettings(
-        seed=problem.seed,
-        column_warp=problem.warp,
-        num_epochs=410,
-        evaluate_every=410,
-        mixing_reach=0.0,
-        num_neighbors=0,
-        input_noise=0.0,
-        restart_threshold=0.0,
-        warmup=0.0,
-        final_rate=1.0,
-        weight_decay=0.0,
-        beam=1,
-    )
-    tokenizer = fit_tokenizer(
-        problem.train, problem.validation, category_map=problem.category_map, config=config, settings=settings
-    ).tokenizer
-    yield "the first document's recipe", tokenizer.decode_normalized(tokenizer.encode(problem.test))
+def first_recipe(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """The recipe of the project's first document."""
+    if problem.bits in LEVEL_BITS:
+        groups = list(problem.category_map.group_indices.values())
+        model = trained_by_first_recipe(problem.train, groups, level_bits=LEVEL_BITS[problem.bits], seed=problem.seed)
+        yield "the first document's recipe", model.reconstruct(problem.test.x)
 
 
 KINDS: dict[str, Callable[[Problem], Iterator[tuple[str, Tensor]]]] = {
@@ -247,5 +189,5 @@ KINDS: dict[str, Callable[[Problem], Iterator[tuple[str, Tensor]]]] = {
     "faiss_tuned": tuned_faiss,
     "kmeans": category_kmeans,
     "residual_vq": residual_vq,
-    "seed": seed_recipe,
+    "first_recipe": first_recipe,
 }

@@ -32,7 +32,7 @@ def covariance_of(dataset: Path) -> tuple[Tensor, list[Tensor]]:
     """Covariance (column, column) of standardised training rows, missing values read as 0, and each category's columns."""
     table = summary_table(dataset)
     train = split_table(table, seed=0).train
-    x, _ = ColumnTransform.fit(train.values, train.mask).apply(train.values, train.mask)
+    x, _ = ColumnTransform.fit(train.values, train.mask)(train.values, train.mask)
     x = x.double()
     columns = [torch.tensor(group) for group in semantic_categories(table.registry).group_indices.values()]
     return x.mT @ x / len(x) + 1e-3 * torch.eye(x.shape[1], dtype=x.dtype), columns

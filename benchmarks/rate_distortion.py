@@ -15,20 +15,16 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import get_args
 
 import faiss
 import torch
 from contenders import KINDS, Problem
-from spinlock.core.warp_names import WARP_CHOICES
-from spinlock.training.settings import TrainingSettings
-from splits import SplitTable, code_version, coding_error, drawn, split_table, summary_table
+from splits import SplitTable, code_version, coding_error, drawn, fitted, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.masked import masked_mse
-from spinlock.core.tokens import TokenizerConfig
-from spinlock.training.fit import fit_tokenizer
-from spinlock.vqvae.tokenizer import FittedTokenizer
+from spinlock.vqvae.spec import ModelSpec, WarpChoice
 
 OURS, SECONDS = "spinlock", "processor seconds of spinlock's fit"
 ONE_CATEGORY = "spinlock, one category"
@@ -38,22 +34,19 @@ MOST_BITS_OF_ONE_CATEGORY = 96
 Errors = dict[str, float]
 
 
-def fitted(split: SplitTable, *, category_map: CategoryMap, bits: int, seed: int, warp: str) -> FittedTokenizer:
-    """The predictive tokenizer of a split."""
-    config = TokenizerConfig(levels=None, bits=bits, backend="predictive")
-    settings = TrainingSettings(seed=seed, column_warp=warp)
-    return fit_tokenizer(
-        split.train, split.validation, category_map=category_map, config=config, settings=settings
-    ).tokenizer
+def predictive_error(split: SplitTable, category_map: CategoryMap, bits: int, seed: int, warp: str) -> float:
+    """Error of the test rows by the predictive tokenizer."""
+    model = ModelSpec(bits=bits, backend="predictive")
+    tokenizer = fitted(split, category_map=category_map, model=model, seed=seed, column_warp=warp)
+    return coding_error(tokenizer, split.test)
 
 
 def spinlock(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
-    """The tokenizer as it is, and what its fit took."""
+    """The tokenizer as it is, and what its fit and its errors took."""
     start = time.process_time()
-    category_map = semantic_categories(split.train.registry)
-    tokenizer = fitted(split, category_map=category_map, bits=bits, seed=seed, warp=warp)
+    error = predictive_error(split, semantic_categories(split.train.registry), bits, seed, warp)
     seconds = time.process_time() - start
-    return {OURS: coding_error(tokenizer, split.test), SECONDS: seconds}
+    return {OURS: error, SECONDS: seconds}
 
 
 def one_category(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
@@ -62,8 +55,7 @@ def one_category(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
         return {}
     names = split.train.names
     whole = CategoryMap(group_indices={"all": tuple(range(len(names)))}, feature_names=names)
-    tokenizer = fitted(split, category_map=whole, bits=bits, seed=seed, warp=warp)
-    return {ONE_CATEGORY: coding_error(tokenizer, split.test)}
+    return {ONE_CATEGORY: predictive_error(split, whole, bits, seed, warp)}
 
 
 def others(kind: str) -> Callable[[SplitTable, int, int, str], Errors]:
@@ -72,7 +64,7 @@ def others(kind: str) -> Callable[[SplitTable, int, int, str], Errors]:
     def errors(split: SplitTable, bits: int, seed: int, warp: str) -> Errors:
         category_map = semantic_categories(split.train.registry)
         problem = Problem.of(split, category_map=category_map, bits=bits, seed=seed, warp=warp)
-        return {name: masked_mse(problem.y, rows, problem.seen) for name, rows in KINDS[kind](problem)}
+        return {name: problem.error(rows) for name, rows in KINDS[kind](problem)}
 
     return errors
 
@@ -88,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--coders", choices=CODERS, nargs="+", default=list(CODERS))
     parser.add_argument(
-        "--warp", choices=WARP_CHOICES, default="auto", help="map of heavy-tailed columns, of all coders"
+        "--warp", choices=get_args(WarpChoice), default="auto", help="map of heavy-tailed columns, of all coders"
     )
     parser.add_argument("--results", type=Path, default=Path("runs/rate_distortion.json"))
     parser.add_argument("--json", action="store_true")

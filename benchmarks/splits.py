@@ -1,19 +1,23 @@
 """Rows of a data set as the benchmarks of the tokenizer draw and split them."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 import spinlock
+from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import stream
 from spinlock.core.views import in_memory
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.store.atomic import sha256_of_bytes
+from spinlock.training.fit import fit_tokenizer
+from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
+from spinlock.vqvae.spec import ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
@@ -47,6 +51,12 @@ def split_table(table: FeatureTable, *, seed: int) -> SplitTable:
     """Training, validation and test rows; no group is in two of them."""
     split = split_by_group(table.groups, seed=seed)
     return SplitTable(*(table.rows(rows) for rows in (split.train, split.validation, split.test)))
+
+
+def fitted(split: SplitTable, *, category_map: CategoryMap, model: ModelSpec, **settings: Any) -> FittedTokenizer:
+    """The tokenizer of a split, fitted to training rows alone, as whatever it is compared with."""
+    fit = FitSpec(refit=False, **settings)
+    return fit_tokenizer(split.train, split.validation, category_map=category_map, model=model, fit=fit).tokenizer
 
 
 def coding_error(tokenizer: FittedTokenizer, test: FeatureTable) -> float:

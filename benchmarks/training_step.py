@@ -20,15 +20,15 @@ import time
 from collections.abc import Callable
 
 import torch
-from spinlock.vqvae.learned import build_model
+from first_recipe import encoder_of
 from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
-from spinlock.core.category_map import CategoryMap
 from spinlock.core.seeds import torch_stream
-from spinlock.core.tokens import Level, TokenizerConfig
+from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.layers import use_generator
-from spinlock.vqvae.packing import Packing
+from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
+from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
 CATEGORIES, WIDTH, BATCH = 6, 60, 1024
 LEVELS = ((32, 128), (16, 256), (8, 512))
@@ -37,39 +37,28 @@ HIDDEN, OUTPUT, GROUP_HIDDEN, EMBEDDING = (256, 128), 64, 128, 64
 
 def batched_step() -> Callable[[], None]:
     """One step of spinlock's model."""
-    names = tuple(f"column {i}" for i in range(CATEGORIES * WIDTH))
-    groups = {f"category {c}": tuple(range(c * WIDTH, (c + 1) * WIDTH)) for c in range(CATEGORIES)}
-    packing = Packing.of(CategoryMap(group_indices=groups, feature_names=names))
-    config = TokenizerConfig(
-        levels=tuple(Level(latent_dim=latent, num_tokens=tokens) for latent, tokens in LEVELS),
-        encoder_params={"hidden_dims": HIDDEN, "output_dim": OUTPUT, "dropout": 0.1},
-        group_hidden_dim=GROUP_HIDDEN,
-        group_embedding_dim=EMBEDDING,
-    )
-    model = build_model(config, packing=packing, seed=0)
     generator = torch_stream(0, "benchmark")
+    spec = ModelSpec(levels=LEVELS, group_hidden_dim=GROUP_HIDDEN, group_embedding_dim=EMBEDDING)
+    encoder = EncoderSpec(encoder_params={"hidden_dims": HIDDEN, "output_dim": OUTPUT, "dropout": 0.1})
+    model = CategoricalHierarchicalVQVAE(
+        num_categories=CATEGORIES, width=WIDTH, spec=spec, encoder=encoder, generator=generator
+    )
     use_generator(model, generator)
     x = torch.randn((CATEGORIES, BATCH, WIDTH), generator=generator)
     mask = torch.ones_like(x, dtype=torch.bool)
-    model.start_at_axes(x)
-    for quantizer in model.level_quantizers:
-        quantizer.codewords.copy_(torch.randn(quantizer.codewords.shape, generator=generator))
-        quantizer.sums.copy_(quantizer.codewords)
+    books = [
+        Codebook(torch.randn((CATEGORIES, size, WIDTH), generator=generator), torch.ones(CATEGORIES, size).bool())
+        for _, size in LEVELS
+    ]
+    model.start_at(x, books, batch_size=BATCH)
     optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=1e-4)
 
     def step() -> None:
-        losses = model.losses(
-            x,
-            x,
-            mask,
-            commitment_cost=0.45,
-            orthogonality_weight=0.1,
-            informativeness_weight=0.1,
-            generator=generator,
-        )
+        losses, statistics = model.losses(x, x, mask)
         optimizer.zero_grad()
         losses.total.backward()
         optimizer.step()
+        model.follow(statistics, generator=generator)
 
     return step
 
@@ -79,12 +68,7 @@ class SeparateCategory(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        sizes = [WIDTH, *HIDDEN]
-        layers: list[nn.Module] = []
-        for width, hidden in zip(sizes, sizes[1:], strict=False):
-            layers += [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.1)]
-        layers += [nn.Linear(sizes[-1], OUTPUT), nn.Linear(OUTPUT, GROUP_HIDDEN), nn.ReLU()]
-        self.encoder = nn.Sequential(*layers, nn.Linear(GROUP_HIDDEN, EMBEDDING))
+        self.encoder = encoder_of(WIDTH)
         self.skip = nn.Linear(WIDTH, EMBEDDING)
         self.quantizers = nn.ModuleList(
             VectorQuantize(dim=EMBEDDING, codebook_dim=latent, codebook_size=tokens, decay=0.99, commitment_weight=0.45)
@@ -108,27 +92,20 @@ class SeparateCategory(nn.Module):
 
 
 def separate_step() -> Callable[[], None]:
-    """One step of six such modules and the joint decoder, in a loop."""
+    """One step of six such modules, in a loop."""
     torch.manual_seed(0)
     categories = nn.ModuleList(SeparateCategory() for _ in range(CATEGORIES)).train()
-    wide = CATEGORIES * EMBEDDING
-    joint = nn.Sequential(nn.Linear(wide, GROUP_HIDDEN), nn.ReLU(), nn.Linear(GROUP_HIDDEN, CATEGORIES * WIDTH))
-    joint_linear = nn.Linear(wide, CATEGORIES * WIDTH)
     x = torch.randn(CATEGORIES, BATCH, WIDTH)
-    parameters = [*categories.parameters(), *joint.parameters(), *joint_linear.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-4)
+    optimizer = torch.optim.AdamW(categories.parameters(), lr=1e-4)
 
     def step() -> None:
-        loss, totals, last = torch.zeros(()), [], []
+        loss, totals = torch.zeros(()), []
         for category, rows in zip(categories, x, strict=True):
             decoded, commitment, total = category(rows)
-            loss = loss + commitment + 0.1 * sum((part - rows).square().mean() for part in decoded[:-1])
+            errors = [(part - rows).square().mean() for part in decoded]
+            loss = loss + errors[-1] + 0.1 * sum(errors[:-1]) + commitment
             totals.append(total)
-            last.append(decoded[-1])
-        flat = torch.cat(totals, dim=1)
-        out = torch.cat(last, dim=1) + joint(flat) + joint_linear(flat)
-        loss = loss + (out - x.transpose(0, 1).flatten(1)).square().mean()
-        correlation = torch.corrcoef(flat.T).square().mean()
+        correlation = torch.corrcoef(torch.cat(totals, dim=1).T).square().mean()
         optimizer.zero_grad()
         (loss + 0.1 * correlation).backward()
         optimizer.step()
@@ -137,14 +114,11 @@ def separate_step() -> Callable[[], None]:
 
 
 def sgemm_step() -> Callable[[], None]:
-    """The matrix products of one step: layers three times (forward, two gradients), distances once, the joint decoder."""
+    """The matrix products of one step: layers three times (forward, two gradients), distances once."""
     sizes = [WIDTH, *HIDDEN, OUTPUT, GROUP_HIDDEN, EMBEDDING]
     layers = list(zip(sizes, sizes[1:], strict=False)) + [(WIDTH, EMBEDDING)]
     layers += [(EMBEDDING, GROUP_HIDDEN), (GROUP_HIDDEN, WIDTH), (EMBEDDING, WIDTH)] * len(LEVELS)
-    wide = CATEGORIES * EMBEDDING
-    joint = [(wide, CATEGORIES * WIDTH), (wide, GROUP_HIDDEN), (GROUP_HIDDEN, CATEGORIES * WIDTH)]
     pairs = [(torch.randn(CATEGORIES, BATCH, i), torch.randn(CATEGORIES, i, o)) for i, o in layers] * 3
-    pairs += [(torch.randn(1, BATCH, i), torch.randn(1, i, o)) for i, o in joint] * 3
     pairs += [(torch.randn(CATEGORIES, BATCH, latent), torch.randn(CATEGORIES, latent, k)) for latent, k in LEVELS]
 
     def step() -> None:

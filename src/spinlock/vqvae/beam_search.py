@@ -54,9 +54,12 @@ def extend_beams(beams: Beams, codebook: Codebook, *, beam: int) -> Beams:
     kept = min(beam, width * tokens)
     best = scores.topk(kept, dim=2, largest=False) if kept > 1 else scores.min(dim=2, keepdim=True)
     parent, code = best.indices // tokens, best.indices % tokens  # (category, row, beam)
-    residuals = beams.residuals.gather(2, parent[..., None].expand(-1, -1, -1, latent))
-    chosen = codewords.gather(1, code.flatten(1)[..., None].expand(-1, -1, latent))
-    residuals = residuals - chosen.view(categories, rows, kept, latent)
+    # Whole vectors by their place in a flat array: number by number, gathering takes three times as long.
+    rows_before = torch.arange(categories * rows, device=codewords.device).view(categories, rows, 1) * width
+    books_before = torch.arange(categories, device=codewords.device)[:, None, None] * tokens
+    residuals = beams.residuals.reshape(-1, latent).index_select(0, (rows_before + parent).flatten())
+    residuals -= codewords.reshape(-1, latent).index_select(0, (books_before + code).flatten())
+    residuals = residuals.view(categories, rows, kept, latent)
     before = beams.codes.gather(2, parent[..., None].expand(-1, -1, -1, beams.codes.shape[3]))
     errors = torch.where(torch.isinf(best.values), torch.inf, residuals.square().sum(dim=3))
     return Beams(torch.cat([before, code[..., None]], dim=3), residuals, errors)
