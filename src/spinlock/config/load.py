@@ -6,8 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from spinlock.config.document import read_document
-from spinlock.config.overrides import NamedOptions
+from spinlock.config.document import NamedOptions, read_document
 from spinlock.config.problem import refuse
 from spinlock.config.section import Section
 from spinlock.config.translate import problems_of
@@ -36,7 +35,7 @@ def load_config(
     document = read_document(Path(path), overrides=overrides, options=options)
     problems = list(document.problems)
     try:
-        config = section.model_validate(document.values())
+        config = section.model_validate(document.values)
     except ValidationError as error:
         problems += problems_of(error, section, document)
     else:
