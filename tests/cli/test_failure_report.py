@@ -9,8 +9,8 @@ import click
 import pytest
 
 from spinlock.cli.failure import report_failure
-from spinlock.cli.output import to_plain
 from spinlock.core.errors import ConfigError, InputError, NotFittedError, ResourceError, UsageError
+from spinlock.core.plain_json import plain_json
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,19 @@ def test_an_error_gives_its_code_and_sentence(capsys, error, code, words):
 
 def test_a_mistake_of_spinlock_itself_names_its_place_and_how_to_see_more(capsys):
     with pytest.raises(TypeError) as caught:
-        to_plain(object())
+        plain_json(object())
     assert report_failure(caught.value) == 70
-    assert capsys.readouterr().err.startswith("spinlock: a mistake of spinlock itself: TypeError in cli/output.py:")
+    assert capsys.readouterr().err.startswith(
+        "spinlock: a mistake of spinlock itself: TypeError in core/plain_json.py:"
+    )
 
 
 def test_a_mistake_in_a_worker_process_names_its_place_there(capsys):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool, pytest.raises(TypeError) as caught:
-        pool.submit(to_plain, {1, 2j}).result()
+        pool.submit(plain_json, {1, 2j}).result()
     assert report_failure(caught.value) == 70
-    assert "TypeError in cli/output.py:" in capsys.readouterr().err
+    assert "TypeError in core/plain_json.py:" in capsys.readouterr().err
 
 
 def test_its_traceback_is_shown_with_debug(capsys):

@@ -1,39 +1,15 @@
 """Results for people and for programs; progress on a pipe."""
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
 import click
-import numpy as np
 import pytest
 
 from spinlock.cli import progress as progress_module
 from spinlock.cli.command import command
 from spinlock.cli.options import manner
-from spinlock.cli.output import lines, table, to_plain
+from spinlock.cli.output import lines, table
 from spinlock.cli.progress import Lines, duration, progress
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    mse: float
-
-
-def test_a_result_becomes_plain_values():
-    value = {"rows": (Row("a", 0.5), Row("b", float("nan"))), "path": Path("x"), "n": np.int64(3), "r": np.float32(0.5)}
-    assert to_plain(value) == {
-        "rows": [{"name": "a", "mse": 0.5}, {"name": "b", "mse": None}],
-        "path": "x",
-        "n": 3,
-        "r": 0.5,
-    }
-
-
-def test_a_value_without_a_plain_form_is_refused():
-    with pytest.raises(TypeError, match="a result of type object cannot be printed"):
-        to_plain({"x": object()})
 
 
 def test_people_get_aligned_lines_and_tables():

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from spinlock.cli.options import debug_option, json_option, manner, quiet_option, verbose_option
-from spinlock.cli.output import show, to_plain
+from spinlock.cli.output import show
+from spinlock.core.plain_json import plain_json
 
 Function = Callable[..., Any]
 
@@ -27,7 +28,7 @@ def command(*, examples: str = "") -> Callable[[Function], click.Command]:
         def run(**arguments: Any) -> None:
             how = manner()
             _start_logging(how.verbosity)
-            result = to_plain(function(**arguments))
+            result = plain_json(function(**arguments))
             show(result, as_json=how.as_json)
             if isinstance(result, Mapping) and result.get("passed") is False:
                 raise click.exceptions.Exit(1)

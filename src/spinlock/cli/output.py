@@ -1,40 +1,13 @@
 """Results on standard output: JSON for programs, aligned text for people."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from numbers import Integral, Real
-from pathlib import PurePath
 from typing import Any
 
 import click
 
 LONG_LIST = 8
 """Entries above which a list takes a line for each."""
-
-
-def to_plain(value: Any) -> Any:
-    """A result in the values that JSON has; a number that is not finite is None.
-
-    Raises:
-        TypeError: for a value that has no plain form, such as a tensor.
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(entry) for key, entry in value.items()}
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, Sequence | set | frozenset):
-        return [to_plain(entry) for entry in value]
-    raise TypeError(f"a result of type {type(value).__name__} cannot be printed")
 
 
 def show(result: Any, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spinlock.core.errors import InputError
 from spinlock.metrics.report import Report
-from spinlock.pipeline.tables import AGGREGATED
+from spinlock.store.dataset_paths import AGGREGATED
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.training.fit import FitResult
 from spinlock.vqvae.tokenizer import FittedTokenizer

@@ -9,8 +9,9 @@ from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.pipeline.clustering import ClusterBounds, cluster
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tables import AGGREGATED, load_table
+from spinlock.pipeline.tables import load_table
 from spinlock.store.category_file import save_category_map
+from spinlock.store.dataset_paths import AGGREGATED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

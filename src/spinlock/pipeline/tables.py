@@ -8,10 +8,9 @@ from pathlib import Path
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.store.dataset import open_dataset
+from spinlock.store.dataset_paths import AGGREGATED
 
 log = logging.getLogger(__name__)
-
-AGGREGATED = "/features/sdf/aggregated/features"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
