@@ -1,4 +1,4 @@
-"""Read a configuration file: YAML, overrides, schema; every mistake is reported at once."""
+"""Read a configuration file: YAML, overrides, schema; every mistake is reported at once. And where shipped ones are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,11 @@ from spinlock.config.document import NamedOptions, read_document
 from spinlock.config.problem import refuse
 from spinlock.config.section import Section
 from spinlock.config.translate import problems_of
+from spinlock.core.errors import UsageError
 
 S = TypeVar("S", bound=Section)
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 def load_config(
@@ -42,3 +45,17 @@ def load_config(
         if not problems:
             return config
     raise refuse(problems) from None
+
+
+def shipped_config(name: str) -> Path:
+    """The path of a shipped configuration, for example "generate/demo.yaml".
+
+    In a checkout they are in `configs/` beside `src/`; an installed package carries them along.
+
+    Raises:
+        UsageError: if it is in neither place.
+    """
+    for folder in (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs"):
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(f"the shipped configuration {name} is missing from this installation; install spinlock again.")

@@ -14,10 +14,10 @@ import torch
 from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.core.tokens import TokenTable
 from spinlock.store.atomic import AnyPath, write_bytes
+from spinlock.store.formats import pyarrow, read_parquet
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import create_array, hdf5_image, word_dtype
 from spinlock.store.json_file import parse_json, read_text
-from spinlock.store.parquet import pyarrow, read_parquet
 
 _CSV_SIZES = "# codebook_sizes: "
 _CSV_TITLE = "# spinlock tokens, format 1"
