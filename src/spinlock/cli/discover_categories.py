@@ -43,5 +43,5 @@ def discover_categories(
 
     given: dict[str, Any] = {name: value for name, value in bounds.items() if value is not None}
     limits = ClusterBounds(**given) if given else None
-    table = {} if feature_path is None else {"feature_path": feature_path}
+    table: dict[str, Any] = {} if feature_path is None else {"feature_path": feature_path}
     return run(dataset, output, method=method, bounds=limits, seed=seed, **table)

@@ -45,7 +45,7 @@ class Document:
         here: Location = ()
         at: Any = self.values
         for part in location:
-            step = at.index(part) if isinstance(at, list) and isinstance(part, str) and part in at else part
+            step: Any = at.index(part) if isinstance(at, list) and isinstance(part, str) and part in at else part
             if (*here, step) not in self.places:
                 return self.places[here].value
             here, at = (*here, step), at[step]
@@ -105,7 +105,7 @@ class Document:
             if message:
                 self.problems.append(Problem(place=source.name, key=dotted(location), message=message))
                 return
-            step = int(part) if isinstance(at, list) else part
+            step: Any = int(part) if isinstance(at, list) else part
             location = (*location, step)
             if depth == len(parts) or (isinstance(at, dict) and at.get(step) is None):
                 for below in [place for place in self.places if place[: len(location)] == location]:

@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # scalars are read by `scalar`
     depth = 0
 
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()
         message = ""
         if isinstance(event, yaml.AliasEvent):
