@@ -5,7 +5,7 @@ Scalars are read by the core schema of YAML 1.2: `7e-4` is a number, `no` and `1
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # scalars are read by `scalar`
     depth = 0
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()
         message = ""
         if isinstance(event, yaml.AliasEvent):
