@@ -5,7 +5,7 @@ from config_texts import GENERATE, TRAIN, written
 from pydantic import ValidationError
 
 from spinlock.config import GenerateConfig, TrainConfig, load_config
-from spinlock.config.nodes import compose, plain
+from spinlock.config.document import read_document
 from spinlock.core.errors import ConfigError
 
 
@@ -51,8 +51,8 @@ def test_a_section_is_frozen(tmp_path):
         ("[1, a, {b: 2.5}]", [1, "a", {"b": 2.5}]),
     ],
 )
-def test_scalars_are_read_as_in_yaml_1_2(text, value):
-    found = plain(compose(text, source="x"))
+def test_scalars_are_read_as_in_yaml_1_2(tmp_path, text, value):
+    found = read_document(written(tmp_path, f"a: {text}")).values["a"]
     assert (found, type(found)) == (value, type(value))
 
 
@@ -124,6 +124,11 @@ def test_a_key_that_resembles_none_gets_the_list_of_keys(tmp_path):
 )
 def test_what_a_stranger_could_put_into_yaml_is_refused(tmp_path, text, words):
     assert words in "\n".join(refusal(written(tmp_path, text), GenerateConfig))
+
+
+def test_a_key_that_is_no_word_is_one_mistake(tmp_path):
+    lines = refusal(written(tmp_path, GENERATE + "? [a, b]\n: 1\n"), GenerateConfig)
+    assert lines == ["x.yaml:7:3: a key must be a word, not a list or a mapping"]
 
 
 def test_depth_32_is_read(tmp_path):

@@ -40,10 +40,10 @@ def test_null_takes_a_value_away(tmp_path):
     assert load_config(path, TrainConfig, overrides=overrides).training.category_mapping_file is None
 
 
-@pytest.mark.parametrize("value", [0, 1, 7, 0.5, 7e-4, True, False, None, "1", "null"])
+@pytest.mark.parametrize("value", [0, 1, 7, 0.5, 7e-4, True, False, None, "1", "null"], ids=repr)
 def test_a_named_option_keeps_its_type(tmp_path, value):
     document = read_document(written(tmp_path, TRAIN), options={"--x": ("training.x", value)})
-    found = document.values()["training"]["x"]
+    found = document.values["training"]["x"]
     assert (found, type(found)) == (value, type(value))
 
 

@@ -8,15 +8,13 @@ import click
 from spinlock.cli.command import command
 from spinlock.cli.options import dataset_option, output_option
 
-FEATURE_PATH = "/features/sdf/aggregated/features"
-
 
 @command(
     examples="""spinlock discover-categories --dataset datasets/demo.h5 --output categories.json
     spinlock discover-categories --dataset datasets/demo.h5 --method auto --output clusters.json"""
 )
 @dataset_option
-@click.option("--feature-path", default=FEATURE_PATH, show_default=True, metavar="PATH", help="The table in the file.")
+@click.option("--feature-path", metavar="PATH", help="The table in the file.  [default: features of every sample]")
 @output_option(help="The category map (JSON).")
 @click.option(
     "--method",
@@ -37,7 +35,7 @@ FEATURE_PATH = "/features/sdf/aggregated/features"
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the clustering.")
 def discover_categories(
-    *, dataset: Path, feature_path: str, output: Path, method: str, seed: int, **bounds: int | float | None
+    *, dataset: Path, feature_path: str | None, output: Path, method: str, seed: int, **bounds: int | float | None
 ) -> Any:
     """Group the features of a data set into categories and write the map that training takes."""
     from spinlock.categories.spec import ClusterSpec
@@ -45,4 +43,5 @@ def discover_categories(
 
     given: dict[str, Any] = {name: value for name, value in bounds.items() if value is not None}
     limits = ClusterSpec(**given) if given else None
-    return run(dataset, output, feature_path=feature_path, method=method, bounds=limits, seed=seed)
+    table: dict[str, Any] = {} if feature_path is None else {"feature_path": feature_path}
+    return run(dataset, output, method=method, bounds=limits, seed=seed, **table)

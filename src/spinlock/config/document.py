@@ -1,110 +1,149 @@
-"""A configuration file with what was typed on top of it; every key and value knows where it came from."""
+"""A configuration file with what was typed on top of it; every key and value knows where it stands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
-from spinlock.config import nodes
-from spinlock.config.overrides import NamedOptions, graft, typed_overrides
+from spinlock.config.nodes import Source, compose, read_text, scalar
 from spinlock.config.problem import Problem, refuse
 from spinlock.core.spec import Location
+
+NamedOptions = Mapping[str, tuple[str, object]]
+"""Option → the dotted key that it sets, and its value: `{"--seed": ("training.seed", 3)}`."""
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand: `file:line:column`, or the option as it was typed."""
+
+    key: str
+    value: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """One YAML document and the overrides that were grafted onto it.
+    """One YAML document and what was typed on top of it.
 
     Attributes:
-        root: the document's mapping.
-        source: the path of the file.
-        typed: the sources that are options of the command line: they have no line and column.
+        values: the document as Python values.
+        places: where each of them stands.
         problems: what is wrong with the text itself: keys that came twice, overrides that fit nowhere.
     """
 
-    root: yaml.MappingNode
-    source: str
-    typed: frozenset[str]
-    problems: tuple[Problem, ...]
-
-    def values(self) -> nodes.Plain:
-        """The document as Python values."""
-        return nodes.plain(self.root)
+    values: dict[str, Any]
+    places: dict[Location, Place]
+    problems: list[Problem]
 
     def place(self, location: Location, *, of_key: bool = False) -> str:
-        """Where the value at `location` stands, or its key; the nearest thing around it where it is absent."""
-        mark = self.root.start_mark
-        node: yaml.Node = self.root
-        for depth, part in enumerate(location):
-            found = _child(node, part)
-            if found is None:
-                break
-            key, node = found
-            mark = key.start_mark if of_key and depth == len(location) - 1 else node.start_mark
-        return mark.name if mark.name in self.typed else nodes.place(mark, mark.name)
+        """Where the value at `location` stands, or its key; the nearest thing around it where it is absent.
+
+        In a list of words a word is a location, too.
+        """
+        here: Location = ()
+        at: Any = self.values
+        for part in location:
+            step: Any = at.index(part) if isinstance(at, list) and isinstance(part, str) and part in at else part
+            if (*here, step) not in self.places:
+                return self.places[here].value
+            here, at = (*here, step), at[step]
+        return self.places[here].key if of_key else self.places[here].value
+
+    def read(self, node: yaml.Node, location: Location, source: Source) -> Any:
+        """The value of a node; its places and problems are kept. Of a key that came twice the last value counts."""
+        if isinstance(node, yaml.ScalarNode):
+            return scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            for position, item in enumerate(node.value):
+                place = source.place(item.start_mark)
+                self.places[*location, position] = Place(place, place)
+            return [self.read(item, (*location, position), source) for position, item in enumerate(node.value)]
+        first: dict[str, int] = {}
+        last: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            place = source.place(key.start_mark)
+            if not isinstance(key, yaml.ScalarNode):
+                message = "a key must be a word, not a list or a mapping"
+                self.problems.append(Problem(place=place, key=dotted(location), message=message))
+                continue
+            here = (*location, key.value)
+            if key.value in last:
+                message = f"is already set in line {first[key.value]}; give it once"
+                self.problems.append(Problem(place=place, key=dotted(here), message=message))
+            first.setdefault(key.value, key.start_mark.line + 1)
+            last[key.value] = value
+            self.places[here] = Place(place, source.place(value.start_mark))
+        return {name: self.read(value, (*location, name), source) for name, value in last.items()}
+
+    def override(self, text: str) -> None:
+        """Put `key=value` on top, the key dotted, the value YAML; what cannot be read becomes a problem."""
+        key, equals, written = text.partition("=")
+        source = Source(f"-o {text}", sets=key.strip())
+        if not equals or not all(source.sets.split(".")):
+            message = "an override is key=value, for example -o training.num_epochs=20"
+            self.problems.append(Problem(place=source.name, key="", message=message))
+            return
+        value = compose(written, source) if written.strip() else None
+        if isinstance(value, Problem):
+            self.problems.append(value)
+        else:
+            self.put(value, source)
+
+    def put(self, value: object, source: Source) -> None:
+        """Set one dotted key to a node or a plain value; what stands in the way becomes a problem."""
+        at: Any = self.values
+        location: Location = ()
+        parts = source.sets.split(".")
+        for depth, part in enumerate(parts, start=1):
+            message = ""
+            if isinstance(at, list) and not (part.isdecimal() and int(part) < len(at)):
+                message = f"is a list of {len(at)}; '{part}' is no position in it"
+            elif not isinstance(at, list | dict):
+                message = "is a single value and has no keys"
+            if message:
+                self.problems.append(Problem(place=source.name, key=dotted(location), message=message))
+                return
+            step: Any = int(part) if isinstance(at, list) else part
+            location = (*location, step)
+            if depth == len(parts) or (isinstance(at, dict) and at.get(step) is None):
+                for below in [place for place in self.places if place[: len(location)] == location]:
+                    del self.places[below]
+                self.places[location] = Place(source.name, source.name)
+                if isinstance(at, dict):
+                    at.pop(step, None)  # what is typed comes last
+                given = self.read(value, location, source) if isinstance(value, yaml.Node) else value
+                at[step] = given if depth == len(parts) else {}
+            at = at[step]
 
 
 def read_document(path: Path, *, overrides: Sequence[str] = (), options: NamedOptions | None = None) -> Document:
-    """Read a file and graft overrides onto it.
+    """Read a file and put on top of it what was typed.
 
     Args:
         path: a YAML file.
         overrides: `key=value`, the key dotted, the value YAML; a later one wins.
-        options: options with names of their own: `{"--seed": ("training.seed", 3)}`.
+        options: options with names of their own: `{"--seed": ("training.seed", 3)}`; they win.
 
     Raises:
-        ConfigError: if the file cannot be read as YAML.
+        ConfigError: if the file cannot be read as a mapping in YAML.
     """
-    root = nodes.compose(nodes.read_text(path), source=str(path))
-    if not isinstance(root, yaml.MappingNode):
-        raise refuse(
-            [
-                Problem(
-                    place=nodes.place(root.start_mark, str(path)), key="", message="must be a mapping of keys to values"
-                )
-            ]
-        )
-    problems = list(_twice(root, ()))
-    typed, unreadable = typed_overrides(overrides, options or {})
-    problems += unreadable
-    problems += [problem for override in typed if (problem := graft(root, override)) is not None]
-    sources = frozenset(override.source for override in typed)
-    return Document(root=root, source=str(path), typed=sources, problems=tuple(problems))
-
-
-def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Key and value of one entry; an entry of a list is its own key, and a list of words is looked up by word."""
-    if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in reversed(node.value) if key.value == str(part)), None)
-    if isinstance(node, yaml.SequenceNode):
-        for position, item in enumerate(node.value):
-            if part in (position, item.value if isinstance(item, yaml.ScalarNode) else position):
-                return item, item
-    return None
-
-
-def _twice(node: yaml.Node, location: Location) -> Iterator[Problem]:
-    """Keys that come twice in one mapping, or that are no words."""
-    children: list[tuple[str | int, yaml.Node]] = []
-    if isinstance(node, yaml.SequenceNode):
-        children = list(enumerate(node.value))
-    if isinstance(node, yaml.MappingNode):
-        first: dict[str, int] = {}
-        for key, value in node.value:
-            where = nodes.place(key.start_mark, key.start_mark.name)
-            if not isinstance(key, yaml.ScalarNode):
-                yield Problem(
-                    place=where, key=dotted(location), message="a key must be a word, not a list or a mapping"
-                )
-                continue
-            if key.value in first:
-                message = f"is already set in line {first[key.value]}; give it once"
-                yield Problem(place=where, key=dotted((*location, key.value)), message=message)
-            first.setdefault(key.value, key.start_mark.line + 1)
-            children.append((key.value, value))
-    for part, child in children:
-        yield from _twice(child, (*location, part))
+    source = Source(str(path))
+    root = compose(read_text(path), source)
+    if isinstance(root, yaml.Node) and not isinstance(root, yaml.MappingNode):
+        message = "must be a mapping of keys to values"
+        root = Problem(place=source.place(root.start_mark), key="", message=message)
+    if isinstance(root, Problem):
+        raise refuse([root])
+    start = source.place(root.start_mark)
+    document = Document(values={}, places={(): Place(start, start)}, problems=[])
+    document.values.update(document.read(root, (), source))
+    for text in overrides:
+        document.override(text)
+    for option, (key, given) in (options or {}).items():
+        plain = given is None or isinstance(given, bool | int | float)
+        document.put(given if plain else str(given), Source(f"{option} {given}", sets=key))
+    return document
 
 
 def dotted(location: Location) -> str:

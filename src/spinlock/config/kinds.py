@@ -50,8 +50,7 @@ def kind_of(path: Path) -> str:
     Raises:
         ConfigError: if the file is not YAML.
     """
-    values = read_document(path).values()
-    keys = set(values) if isinstance(values, dict) else set()
+    keys = set(read_document(path).values)
     return max(SECTIONS, key=lambda kind: len(keys & set(SECTIONS[kind].model_fields)))
 
 

@@ -1,4 +1,4 @@
-"""Read a configuration file: YAML, overrides, schema; every mistake is reported at once."""
+"""Read a configuration file: YAML, overrides, schema; every mistake is reported at once. And where shipped ones are."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,15 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from spinlock.config.document import read_document
-from spinlock.config.overrides import NamedOptions
+from spinlock.config.document import NamedOptions, read_document
 from spinlock.config.problem import refuse
 from spinlock.config.translate import problems_of
+from spinlock.core.errors import UsageError
 from spinlock.core.spec import Spec
 
 S = TypeVar("S", bound=Spec)
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 def load_config(
@@ -36,10 +38,24 @@ def load_config(
     document = read_document(Path(path), overrides=overrides, options=options)
     problems = list(document.problems)
     try:
-        config = section.model_validate(document.values())
+        config = section.model_validate(document.values)
     except ValidationError as error:
         problems += problems_of(error, section, document)
     else:
         if not problems:
             return config
     raise refuse(problems) from None
+
+
+def shipped_config(name: str) -> Path:
+    """The path of a shipped configuration, for example "generate/demo.yaml".
+
+    In a checkout they are in `configs/` beside `src/`; an installed package carries them along.
+
+    Raises:
+        UsageError: if it is in neither place.
+    """
+    for folder in (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs"):
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(f"the shipped configuration {name} is missing from this installation; install spinlock again.")

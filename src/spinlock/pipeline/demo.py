@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.config.generate import GenerateConfig
-from spinlock.config.load import load_config
-from spinlock.config.shipped import shipped_config
+from spinlock.config.load import load_config, shipped_config
 from spinlock.config.train import TrainConfig
 from spinlock.pipeline.discover_categories import discover_categories
 from spinlock.pipeline.generate import generate

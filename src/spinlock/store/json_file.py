@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.core.errors import InputError
+from spinlock.core.plain import to_plain
 from spinlock.store.atomic import AnyPath, human_size, write_text
 
 MAX_BYTES = 64 * 2**20
@@ -16,7 +17,7 @@ _MARK = "$float"
 
 def to_json(value: object) -> str:
     """Readable JSON of plain values; a number that is not finite becomes null."""
-    return json.dumps(_with_null(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(to_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_exact_json(value: object) -> str:
@@ -89,16 +90,6 @@ def parse_json(text: str, *, path: AnyPath) -> Any:
         raise InputError(f"{path} is not JSON that can be read: {error}.") from error
     except RecursionError:
         raise InputError(f"{path} is nested too deeply to be a file of spinlock.") from None
-
-
-def _with_null(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _with_null(entry) for key, entry in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_with_null(entry) for entry in value]
-    return value
 
 
 def _with_marks(value: object) -> object:

@@ -9,11 +9,10 @@ import numpy as np
 from spinlock.core.errors import InputError, listed
 from spinlock.store.atomic import AnyPath, human_size
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
+from spinlock.store.formats import array_shapes, open_parquet
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json, read_json, read_text
 from spinlock.store.manifest import MANIFEST
-from spinlock.store.npy_header import array_shapes
-from spinlock.store.parquet import open_parquet
 
 _CSV_SIZES = "# codebook_sizes: "
 MOST_ROWS_COUNTED = 1_000_000

@@ -16,10 +16,10 @@ import torch
 from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.core.tokens import TokenTable
 from spinlock.store.atomic import AnyPath, replacing
+from spinlock.store.formats import open_parquet, pyarrow, read_parquet_rows
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, word_dtype
 from spinlock.store.json_file import parse_json
-from spinlock.store.parquet import open_parquet, pyarrow, read_parquet_rows
 
 ROWS_AT_ONCE = 65_536
 MAX_LINE = 16 * 2**20
