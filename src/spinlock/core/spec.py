@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -48,12 +48,15 @@ RULES = {
 """pydantic's type of error → our sentence; a type that is not here keeps pydantic's words."""
 
 
+T = TypeVar("T", bound=BaseModel)
+
+
 class _Refusing(type(BaseModel)):
     """Lets `SomeSpec(key=value)` refuse in one sentence; a file is validated without it, to report every place."""
 
-    def __call__(cls, *args: Any, **values: Any) -> Any:
+    def __call__(cls: type[T], *args: Any, **values: Any) -> T:  # pyright: ignore[reportGeneralTypeIssues]
         try:
-            return super().__call__(*args, **values)
+            return super().__call__(*args, **values)  # pyright: ignore[reportAttributeAccessIssue]
         except ValidationError as error:
             raise ConfigError(_sentence(error, cls)) from None
 

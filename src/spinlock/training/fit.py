@@ -187,17 +187,23 @@ def _candidates(
     if model.backend in ("classical", "auto"):
         candidates["classical"] = _Candidate(classical, rounds)
     if model.backend in ("predictive", "auto"):
-        joint = fit_joint(classical, data) if data.spec.joint_decoding else None
-        candidates["predictive"] = _Candidate(*((joint.coder, rounds, joint.choices) if joint else (classical, rounds)))
+        candidates["predictive"] = _joint(_Candidate(classical, rounds), data)
     if model.backend == "auto" and model.category_tokens:
         log.info("vqvae: not fitted, because its codebooks have one size for all categories.")
     elif model.backend in ("vqvae", "auto"):
         run = TrainingRun(classical, data, model=model, encoder=encoder)
         learned = run.to_the_end(checkpoints=checkpoints, resume=resume, on_progress=on_progress)
-        joint = fit_joint(learned, data) if data.spec.joint_decoding else None
-        candidates["vqvae"] = _Candidate(*((joint.coder, 0, joint.choices) if joint else (learned,)))
+        candidates["vqvae"] = _joint(_Candidate(learned), data)
         history = run.history
     return candidates, history
+
+
+def _joint(own: _Candidate, data: TrainingData) -> _Candidate:
+    """A candidate with joint decoders on top, where they are asked for."""
+    if not data.spec.joint_decoding or isinstance(own.coder, JointCoder):
+        return own
+    joint = fit_joint(own.coder, data)
+    return _Candidate(joint.coder, own.rounds, joint.choices)
 
 
 def fit_classical(data: TrainingData, *, sizes: Sizes, rounds: int | None = None) -> tuple[ClassicalCoder, int]:

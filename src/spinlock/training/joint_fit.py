@@ -14,7 +14,7 @@ from spinlock.training.data import TrainingData, encoded
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
-from spinlock.vqvae.joint_decoder import fit_joint_decoder, no_correction
+from spinlock.vqvae.joint_decoder import JointDecoder, fit_joint_decoder, no_correction
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def fit_joint(
             num_centers=spec.num_centers,
             width=KERNEL_WIDTH,
         )
-        candidates = dict(zip(wanted, fitted, strict=True))
+        candidates: dict[int | None, JointDecoder] = dict(zip(wanted, fitted, strict=True))
         if held_out is None:
             best = choices[level - 1]  # pyright: ignore[reportOptionalSubscript] given where nothing is held out
         else:

@@ -32,7 +32,7 @@ class Part(nn.Module):
         elif isinstance(value, tuple) and value and isinstance(value[0], Tensor):
             super().__setattr__(name, _Tensors(value))
         else:
-            super().__setattr__(name, value)
+            super().__setattr__(name, value)  # pyright: ignore[reportArgumentType] a setting may be anything
 
     def __getattr__(self, name: str) -> Any:
         value = super().__getattr__(name)

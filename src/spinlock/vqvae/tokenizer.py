@@ -110,12 +110,11 @@ class FittedTokenizer(Part):
             codes: of these rows, (sample, category, level).
             rows: the same rows standardised, where that was done already.
         """
-        rows = self.normalizer(table) if rows is None else rows
+        x, mask = self.normalizer(table) if rows is None else rows
         transform, pack = self.normalizer.transform, self.normalizer.packing.pack
-        missed = pack(rows.x) - self.coder.decode(codes, is_settled=False)
-        missed = missed + pack(transform.excess(table.values.to(rows.x.device), rows.mask))
-        mask = pack(rows.mask)
-        return category_errors(torch.where(mask, missed, 0.0), mask)
+        missed = pack(x) - self.coder.decode(codes, is_settled=False)
+        missed = missed + pack(transform.excess(table.values.to(x.device), mask))
+        return category_errors(torch.where(pack(mask), missed, 0.0), pack(mask))
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; missing where a category is absent.
