@@ -19,7 +19,7 @@
 The names below are loaded when they are first used, so `import spinlock` is quick:
 
     table = spinlock.extract_features(states, axes="ntchw", dt=0.1)
-    tokenizer = spinlock.Tokenizer(levels=[...]).fit(table)
+    tokenizer = spinlock.Tokenizer().fit(table)
     tokens = tokenizer.encode(table)
 """
 
@@ -37,6 +37,10 @@ _HOMES = {
     "Level": "spinlock.vqvae.spec",
     "TokenTable": "spinlock.core.tokens",
     "load_tokens": "spinlock.store.token_file",
+    "View": "spinlock.core.views",
+    "ModelSpec": "spinlock.vqvae.spec",
+    "EncoderSpec": "spinlock.vqvae.spec",
+    "FitSpec": "spinlock.training.spec",
     "open_rollouts": "spinlock.store.importers",
     "extract_features": "spinlock.features.extract",
     "simulate_step": "spinlock.dynamics.user_step",

@@ -7,7 +7,6 @@ from sklearn.metrics import pairwise_distances_argmin
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.masked import masked_mse
 from spinlock.metrics.baselines import (
-    FIT_ROWS,
     ColumnMean,
     PCAScalar,
     ResidualKMeans,
@@ -15,7 +14,6 @@ from spinlock.metrics.baselines import (
     fit_baselines,
     fit_residual_codebooks,
     residual_search,
-    rows_to_fit,
 )
 
 LLOYD_MAX = {0: 1.0, 1: 1 - 2 / np.pi, 2: 0.11748, 3: 0.03454, 4: 0.009497}
@@ -161,12 +159,3 @@ def test_columns_that_do_not_vary_come_back():
     x = torch.full((20, 5), 2.5)
     for coder in fit_baselines(x, present(x), category_map=TWO, codebook_sizes=SIZES):
         torch.testing.assert_close(coder.reconstruct(x, present(x)), x)
-
-
-def test_all_rows_are_fitted_to_and_of_more_a_choice_by_the_seed():
-    assert torch.equal(rows_to_fit(7, seed=0), torch.arange(7))
-    one, again, other = (rows_to_fit(FIT_ROWS + 100, seed=seed) for seed in (0, 0, 1))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    assert len(one) == FIT_ROWS == len(set(one.tolist()))
-    assert one.tolist() == sorted(one.tolist())

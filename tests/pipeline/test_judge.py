@@ -9,6 +9,7 @@ import torch
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.plain import to_plain
+from spinlock.pipeline import judge as judging
 from spinlock.pipeline.judge import judge
 from spinlock.training.fit import fit_tokenizer
 from spinlock.vqvae.spec import ModelSpec
@@ -88,3 +89,10 @@ def numbers(value):
             yield from numbers(entry)
     elif isinstance(value, int | float):
         yield value
+
+
+def test_of_many_rows_some_whole_draws_are_judged(tokenizer, monkeypatch):
+    monkeypatch.setattr(judging, "FIT_ROWS", 50)
+    tables = {"train": table(160, seed=2), "test": table(70, seed=4)}
+    found = judge(tokenizer, tables, backend_mse={}, provenance={}, seed=0)
+    assert {name: split.num_samples for name, split in found.splits.items()} == {"train": 50, "test": 50}

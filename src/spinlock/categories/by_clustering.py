@@ -16,7 +16,7 @@ from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureRegistry
 from spinlock.core.seeds import stream
-from spinlock.core.views import FIT_ROWS, View, choose_rows
+from spinlock.core.views import FIT_ROWS, View, in_memory, thinned
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def cluster_categories(
         raise InputError(f"`orthogonality_target` must be above 0 and at most 1; got {orthogonality_target}.")
     if len(view) < 3:
         raise InputError(f"clustering columns by correlation needs at least 3 rows; got {len(view)}.")
-    table = view.rows(choose_rows(view, FIT_ROWS, seed))
+    table = in_memory(thinned(view, FIT_ROWS, seed))
     ranks = centred_ranks(table.values.cpu().numpy())
     distance = _distances(ranks)
     varying = np.flatnonzero(~np.isnan(np.diag(distance)))

@@ -28,7 +28,7 @@ def train_vqvae(
     seed: int | None,
     resume: bool,
 ) -> Any:
-    """Train a tokenizer on the features of a data set; the best of its backends is kept."""
+    """Train a tokenizer on the features of a data set; of three backends the best on validation rows is kept."""
     from spinlock.cli.progress import progress
     from spinlock.config import TrainConfig, load_config
 

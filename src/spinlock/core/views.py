@@ -115,6 +115,11 @@ def choose_rows(view: View, most: int, seed: int) -> Int[Tensor, " row"]:
     return torch.from_numpy(np.flatnonzero(chosen))
 
 
+def thinned(view: View, most: int, seed: int) -> View:
+    """The rows of `choose_rows` as a view; the view itself where there are no more."""
+    return view if len(view) <= most else Selection(view, choose_rows(view, most, seed))
+
+
 def _by_hash(names: Collection[str], seed: int) -> Int[np.ndarray, " name"]:
     """Places of names in the order of their hashes."""
     keys = (key_of(seed, "rows to fit", name) % 2**64 for name in names)

@@ -16,21 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.seeds import stream
 from spinlock.metrics.rate import nominal_bits
 
-FIT_ROWS = 50_000
-"""Rows that baselines are fitted to at most."""
 _MAX_ITERATIONS = 100
 _ROWS_AT_ONCE = 1024
-
-
-def rows_to_fit(num_rows: int, *, seed: int) -> Int[Tensor, " row"]:
-    """Numbers of the training rows that baselines are fitted to: all, or `FIT_ROWS` drawn at random by the seed."""
-    if num_rows <= FIT_ROWS:
-        return torch.arange(num_rows)
-    chosen = stream(seed, "rows of the baselines").permutation(num_rows)[:FIT_ROWS]
-    return torch.from_numpy(np.sort(chosen))
 
 
 class Coder(ABC):

@@ -14,8 +14,8 @@ from torch import Tensor
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.report import CoderFigures, Report
 from spinlock.core.tokens import TokenTable
-from spinlock.core.views import View
-from spinlock.metrics.baselines import Coder, fit_baselines, rows_to_fit
+from spinlock.core.views import FIT_ROWS, View, in_memory, thinned
+from spinlock.metrics.baselines import Coder, fit_baselines
 from spinlock.metrics.judge import ModelFigures, judge_split
 from spinlock.metrics.reconstruction import ErrorSums
 from spinlock.metrics.stability import token_agreements
@@ -37,21 +37,21 @@ def judge(
 ) -> Report:
     """The report on a tokenizer, from rows that are gone through block by block.
 
-    Baselines are fitted to all training rows or, of more, to the 50 000 of `rows_to_fit`; orthogonality is measured on as many.
+    Of a split with more than 50 000 rows, so many are judged, whole draws by a seeded choice; `num_samples` says how many.
 
     Args:
         tokenizer: fitted on the rows of `tables["train"]`.
         tables: split → rows; "train" is needed, for the frequencies of its codes and to fit the baselines.
         backend_mse: backend → validation error at equal bits.
         provenance: in words.
-        seed: of the baselines' starts and, of many rows, of their choice.
+        seed: of the baselines' starts and of the choice of rows.
         halves: ids of samples → their descriptions by the first and the second half of their realizations; not called for
             training rows, and None where there are none.
     """
     sizes = tokenizer.codebook_sizes
-    train = tables["train"]
+    tables = {name: thinned(view, FIT_ROWS, seed) for name, view in tables.items()}
     coders = fit_baselines(
-        *tokenizer.normalize(train.rows(rows_to_fit(len(train), seed=seed))),
+        *tokenizer.normalize(in_memory(tables["train"])),
         category_map=tokenizer.category_map,
         codebook_sizes=sizes,
         seed=seed,
@@ -71,7 +71,7 @@ def judge(
                 train_tokens=found["train"].tokens,
                 category_map=tokenizer.category_map,
                 model=ModelFigures(
-                    orthogonality=_orthogonality(tokenizer, split.tokens, seed=seed),
+                    orthogonality=float(orthogonality(tokenizer.embed(split.tokens))),
                     round_trip=split.survived,
                     agreements=token_agreements(*split.described) if split.described else (),
                 ),
@@ -146,12 +146,6 @@ def _gone_through(
         survived=survived / present if present else math.nan,
         described=tuple(_one_table(parts) for parts in described if parts),
     )
-
-
-def _orthogonality(tokenizer: FittedTokenizer, tokens: TokenTable, *, seed: int) -> float:
-    chosen = tokens.codes[rows_to_fit(len(tokens.codes), seed=seed)]
-    some = TokenTable(codes=chosen, category_names=tokens.category_names, codebook_sizes=tokens.codebook_sizes)
-    return float(orthogonality(tokenizer.embed(some)))
 
 
 def _one_table(parts: Sequence[TokenTable]) -> TokenTable:

@@ -11,7 +11,7 @@ from spinlock.core.errors import InputError
 from spinlock.core.plain import to_plain
 from spinlock.core.report import Report
 from spinlock.core.threads import one_thread
-from spinlock.core.views import Selection, View
+from spinlock.core.views import FIT_ROWS, Selection, View, thinned
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
@@ -73,7 +73,8 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     )
     progress("judge", 0, 1)
     if result.chosen is not fitted and "test" in views:
-        errors = {"before": mse_of(result.chosen, views["test"]), "after": mse_of(fitted, views["test"])}
+        test = thinned(views["test"], FIT_ROWS, config.training.seed)
+        errors = {"before": mse_of(result.chosen, test), "after": mse_of(fitted, test)}
         record = record.with_facts(refit={"test_mse": errors, "splits": ["train", "validation"]})
         log.info("test MSE before fitting with validation rows too: %(before).4f, after: %(after).4f.", errors)
     tokenizer.record_ = record

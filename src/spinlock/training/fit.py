@@ -11,7 +11,7 @@ import torch
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.views import View, choose_rows
+from spinlock.core.views import View, in_memory, thinned
 from spinlock.metrics.reconstruction import prefix_mse
 from spinlock.metrics.token_distance import level_weights
 from spinlock.training.data import TrainingData, reconstruction_mse
@@ -133,9 +133,7 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
             f"fitting needs at least 2 training rows and 1 validation row; got {len(train)} and {len(validation)}."
         )
     most = (fit.fit_rows, max(1, fit.fit_rows * len(validation) // len(train)))
-    seen = [
-        view.rows(choose_rows(view, count, fit.seed)) for view, count in zip((train, validation), most, strict=True)
-    ]
+    seen = [in_memory(thinned(view, count, fit.seed)) for view, count in zip((train, validation), most, strict=True)]
     normalizer = TableNormalizer.fit(seen[0], category_map=category_map, warp=fit.column_warp, device=fit.device)
     rows = [normalizer(table) for table in seen]
     data = TrainingData(train=rows[0], validation=rows[1], packing=normalizer.packing, spec=fit)
