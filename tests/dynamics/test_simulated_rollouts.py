@@ -175,10 +175,10 @@ def test_the_grid_spacing_is_the_domain_over_the_cells():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_realizations": 0}, "num_realizations\n.*greater than or equal to 1 .*input_value=0"),
-        ({"num_timesteps": 1}, "num_timesteps\n.*greater than or equal to 2 .*input_value=1"),
-        ({"grid_size": 15}, "grid_size\n.*multiple of 2 .*input_value=15"),
-        ({"grid_size": 4}, "grid_size\n.*greater than or equal to 8 .*input_value=4"),
+        ({"num_realizations": 0}, "`num_realizations` must be at least 1; got 0"),
+        ({"num_timesteps": 1}, "`num_timesteps` must be at least 2; got 1"),
+        ({"grid_size": 15}, "`grid_size` must be a multiple of 2; got 15"),
+        ({"grid_size": 4}, "`grid_size` must be at least 8; got 4"),
     ],
 )
 def test_impossible_runs_are_refused_before_they_start(arguments, message):

@@ -117,7 +117,9 @@ def test_tuples_keep_their_order_and_are_tuples(made):
     assert [float(table) for table in through_json(made).tables] == list(range(12))
 
 
-@pytest.mark.parametrize("move", [lambda part: part.double(), lambda part: part.to(torch.float64)])
+@pytest.mark.parametrize(
+    "move", [lambda part: part.double(), lambda part: part.to(torch.float64)], ids=["double", "to"]
+)
 def test_moving_a_part_moves_every_tensor_in_it_and_leaves_whole_numbers(made, move):
     expected = made(X)
     moved = move(copy.deepcopy(made))
