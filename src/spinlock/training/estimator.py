@@ -1,7 +1,9 @@
 """The tokenizer as users meet it: fit, encode, decode, save."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
 
@@ -21,7 +23,7 @@ from spinlock.core.spec import Spec
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import Selection, View
-from spinlock.metrics.token_distance import Neighbors, column_distances, nearest, token_distances
+from spinlock.metrics.token_distance import Neighbors, column_distances, nearest_of_blocks, token_distances
 from spinlock.store.category_file import load_category_map, save_category_map
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.training.fit import FitResult, fit_tokenizer
@@ -31,6 +33,8 @@ from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
+
+log = logging.getLogger(__name__)
 
 Table = View | np.ndarray | Tensor
 LevelLike = Level | Sequence[SupportsIndex] | Mapping[str, SupportsIndex]
@@ -190,15 +194,8 @@ class Tokenizer(BaseEstimator):
             NotFittedError: before `fit`.
             ConfigError: if `kind` is unknown.
         """
-        fitted = self._fitted("distances")
-        if kind not in DISTANCES:
-            raise ConfigError(f"unknown distance '{kind}'. {did_you_mean(kind, DISTANCES)}")
-        first = self._tokens(queries)
-        second = first if samples is None else self._tokens(samples)
-        if kind == "decoded":
-            return column_distances(fitted.decode_normalized(first), fitted.decode_normalized(second))
-        weights = fitted.level_weights if kind == "levels" else (1.0,) * first.codes.shape[2]
-        return token_distances(first.codes, second.codes, weights=weights, nested=kind == "levels")
+        first, second, distance = self._compared(queries, samples, kind)
+        return distance(first, second)
 
     def neighbors(
         self,
@@ -208,12 +205,28 @@ class Tokenizer(BaseEstimator):
         num_neighbors: int = 5,
         kind: str = "decoded",
     ) -> Neighbors:
-        """The nearest samples of each query, nearest first: their row numbers and distances.
+        """The nearest samples of each query, nearest first: their row numbers and distances; see `distances`.
 
         Raises:
+            NotFittedError: before `fit`.
+            ConfigError: if `kind` is unknown.
             InputError: if there are fewer samples than neighbours.
         """
-        return nearest(self.distances(queries, samples, kind=kind), num_neighbors=num_neighbors)
+        return nearest_of_blocks(*self._compared(queries, samples, kind), num_neighbors=num_neighbors)
+
+    def _compared(
+        self, queries: TokenTable | Table, samples: TokenTable | Table | None, kind: str
+    ) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]:
+        """Of both, one row a sample, and the distance of some rows to others."""
+        fitted = self._fitted("distances")
+        if kind not in DISTANCES:
+            raise ConfigError(f"unknown distance '{kind}'. {did_you_mean(kind, DISTANCES)}")
+        first = self._tokens(queries)
+        second = first if samples is None else self._tokens(samples)
+        if kind == "decoded":
+            return fitted.decode_normalized(first), fitted.decode_normalized(second), column_distances
+        weights = fitted.level_weights if kind == "levels" else (1.0,) * first.codes.shape[2]
+        return first.codes, second.codes, partial(token_distances, weights=weights, nested=kind == "levels")
 
     def to(self, device: torch.device | str) -> "Tokenizer":
         """Let the fitted tokenizer work on a device; tokens and tables come back on the CPU."""
@@ -280,6 +293,7 @@ class Tokenizer(BaseEstimator):
             return CategoryMap.from_registry(train.registry), None
         bounds = {name: getattr(fit, name) for name in ClusterSpec.model_fields}
         found = cluster_categories(train, **bounds, seed=fit.seed)
+        log.info("clustered the columns into %d categories (stability %.2f).", found.num_clusters, found.stability)
         return found.map, found
 
     def _tokens(self, table: TokenTable | Table) -> TokenTable:

@@ -53,11 +53,6 @@ class Grid:
         both = torch.stack(torch.broadcast_tensors(self.ky, self.kx))
         return torch.complex(torch.zeros_like(both), both).to(dtype.to_complex())
 
-    @property
-    def num_cells(self) -> int:
-        """Cells of the grid: the factor of a constant's mode 0."""
-        return self.size[0] * self.size[1]
-
 
 def direction(parameters: Columns, grid: Grid) -> Float[Tensor, "batch 1 height modes"]:
     """k·d for the unit vector d at the angle "direction" to the width; in one dimension, d's component along it."""
