@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from spinlock.core.views import FIT_ROWS, View, choose_rows
 from spinlock.features.documentation import is_fixed_in_one_dimension
 from spinlock.features.sdf import PER_TIMESTEP
 from spinlock.metrics.column_health import HEAVY_TAIL, UNSTABLE_RATIO, noise_shares, spread_ratios, tail_weights
-from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, circumstances, count_reasons, reasons
+from spinlock.pipeline.missing_values import BY_VALUE, circumstances, count_reasons, reasons
 from spinlock.store.dataset import Dataset
 
 ROWS_AT_ONCE = 256
@@ -101,8 +101,8 @@ def _missing(dataset: Dataset, view: View) -> list[tuple[dict[str, int], int]]:
     for block in view.blocks(ROWS_A_REASON):
         rows, present = slice(start, start := start + len(block)), block.mask.numpy()
         own = {entry.name: getattr(about, entry.name) for entry in fields(about)}
-        own = {name: value[rows] if isinstance(value, np.ndarray) else value for name, value in own.items()}
-        here = Circumstances(**own | {"has_operator": np.asarray(present[:, operator].any(1))})
+        own = {name: value[rows] for name, value in own.items() if isinstance(value, np.ndarray)}
+        here = replace(about, **own | {"has_operator": present[:, operator].any(1)})
         for column, spec in enumerate(specs):
             because = reasons(spec, here)
             counts, left = count_reasons(~present[:, column], because)

@@ -153,9 +153,8 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
     if tokens.distances is not None:
         plans |= {"distance": ((rows,), np.dtype("<f4")), "out_of_corpus": ((rows,), np.dtype("|u1"))}
     with hdf5_on_disk(path, file_size(plans.values())) as file:
-        for name, (shape, dtype) in plans.items():
-            create_array(file, f"tokens/{name}", shape, dtype)
-        file["tokens/codes"].attrs["column_names"] = list(tokens.column_names)
+        arrays = {name: create_array(file, f"tokens/{name}", *plan) for name, plan in plans.items()}
+        arrays["codes"].attrs["column_names"] = list(tokens.column_names)
         file["tokens"].attrs["codebook_sizes"] = _sizes_json(tokens)
         file["tokens"].attrs["format"] = "spinlock tokens"
         file["tokens"].attrs["format_version"] = 1
@@ -165,7 +164,7 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
             columns = {"codes": block.codes} | dict(zip(_MEASURED, block.measured, strict=False))
             columns |= {name: _encoded(getattr(block, name), plans[name][1]) for name in longest}
             for name, column in columns.items():
-                file[f"tokens/{name}"][part] = column
+                arrays[name][part] = column
 
 
 def _encoded(words: list[str], dtype: np.dtype) -> np.ndarray:
@@ -293,4 +292,4 @@ def _parquet_blocks(file: Any, *, first: int, path: Path) -> Iterator[_Rows]:
         words = [column.to_pylist() for column in batch.columns[:2]]
         numbers = [column.to_numpy(zero_copy_only=False) for column in batch.columns[2:]]
         codes = np.stack(numbers[first - 2 :], axis=1) if len(numbers) > first - 2 else np.empty((len(words[0]), 0))
-        yield _Rows(*words, tuple(numbers[: first - 2]), codes)
+        yield _Rows(words[0], words[1], tuple(numbers[: first - 2]), codes)
