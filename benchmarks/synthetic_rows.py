@@ -97,12 +97,11 @@ def write(source: Dataset, target: Path, *, num_rows: int, seed: int) -> None:
     first = next(blocks(source, num_rows=1, seed=seed))
     plans = {name: ((num_rows, *values.shape[1:]), ARRAYS[name].stored_dtype()) for name, values in first.items()}
     with hdf5_on_disk(target, file_size(plans.values())) as file, h5py.File(source.path) as given:
-        for name, (shape, dtype) in plans.items():
-            create_array(file, ARRAYS[name].path, shape, dtype)
+        arrays = {name: create_array(file, ARRAYS[name].path, *plan) for name, plan in plans.items()}
         for block in blocks(source, num_rows=num_rows, seed=seed):
             start = int(block["index"][0])
             for name, values in block.items():
-                file[ARRAYS[name].path][start : start + len(values)] = values
+                arrays[name][start : start + len(values)] = values
         file["features/summary"] = file["features/sdf"]
         file.create_group("metadata")
         for path in ("metadata", "features/sdf", *(spec.path for spec in ARRAYS.values() if spec.path in file)):
