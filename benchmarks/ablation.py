@@ -6,19 +6,17 @@ Every seed draws its own rows, split, starts and training. A variant is a few ke
 them stands the recipe of the project's first document, which is no part of spinlock. Nothing is fitted to validation rows.
 """
 
-import argparse
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import torch
 from contenders import Problem
 from first_recipe import LATENT_DIMS, trained_by_first_recipe
-from splits import code_version, coding_error, drawn, fitted, split_table, summary_table
+from splits import Results, arguments_of, coding_error, drawn, fitted, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
@@ -53,9 +51,9 @@ VARIANTS: dict[str, Variant | None] = {
 }
 
 
-def variant_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant | None) -> float:
+def variant_error(table: FeatureTable, *, rows: int, bits: int, seed: int, variant: Variant | None) -> float:
     """Error of the test rows of one seed's split; of the first document's recipe without a variant."""
-    split = split_table(table, seed=seed)
+    split = split_table(drawn(table, rows=rows, seed=seed), seed=seed)
     category_map = semantic_categories(table.registry)
     each = bits // len(category_map.categories) // len(LATENT_DIMS)
     if variant is None:
@@ -71,36 +69,30 @@ def variant_error(table: FeatureTable, *, bits: int, seed: int, variant: Variant
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=1000)
-    parser.add_argument("--bits", type=int, default=72, help="a sample; a multiple of 18 for equal levels")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=Path("runs/ablation.json"))
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
-    torch.set_num_threads(1)
-    table = summary_table(arguments.dataset)
-    done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
-    arguments.results.parent.mkdir(parents=True, exist_ok=True)
-    version = code_version()
+    arguments = arguments_of(
+        __doc__,
+        rows={"type": int, "default": 1000},
+        bits={"type": int, "default": 72, "help": "a sample; a multiple of 18 for equal levels"},
+        seeds={"type": int, "default": 3},
+        results={"type": Path, "default": Path("runs/ablation.json")},
+    )
+    table, results = summary_table(arguments.dataset), Results(arguments.results)
+    sizes = {"rows": arguments.rows, "bits": arguments.bits}
     whole: list[float] = []
     for name, variant in VARIANTS.items():
-        errors = []
-        for seed in range(arguments.seeds):
-            key = f"code {version} {arguments.dataset.name} rows {arguments.rows} bits {arguments.bits} seed {seed}: {name}"
-            if key not in done:
-                rows = drawn(table, rows=arguments.rows, seed=seed)
-                done[key] = variant_error(rows, bits=arguments.bits, seed=seed, variant=variant)
-                arguments.results.write_text(json.dumps(done, indent=1))
-            errors.append(done[key])
+        errors = [
+            results.of(
+                f"{arguments.dataset.name} {sizes} seed {seed}: {name}",
+                partial(variant_error, table, **sizes, seed=seed, variant=variant),
+            )
+            for seed in range(arguments.seeds)
+        ]
         whole = whole or errors
         ratio = fmean(one / other for one, other in zip(errors, whole, strict=True))
         spread = stdev(errors) if len(errors) > 1 else 0.0
         print(f"{name:<56} {fmean(errors):.4f} ± {spread:.4f}   {ratio:.3f} of the whole", flush=True)
     if arguments.json:
-        print(json.dumps(done))
+        print(json.dumps(results.found))
 
 
 if __name__ == "__main__":

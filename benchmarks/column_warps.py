@@ -9,9 +9,7 @@ in linear units  of the same rows, decoded to physical units, winsorised and sta
 logistic         test rows whose system a logistic regression on one-hot tokens names
 """
 
-import argparse
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -23,7 +21,7 @@ from contenders import KINDS, Problem
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OneHotEncoder
-from splits import SplitTable, coding_error, drawn, fitted, split_table
+from splits import SplitTable, arguments_of, coding_error, drawn, fitted, split_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.feature_table import FeatureTable
@@ -90,16 +88,14 @@ def linear_error(tokenizer: FittedTokenizer, split: SplitTable) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=4000)
-    parser.add_argument("--bits", type=int, nargs="+", default=[24, 72])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--warps", choices=get_args(WarpChoice), nargs="+", default=list(get_args(WarpChoice)))
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
-    torch.set_num_threads(1)
+    warps = get_args(WarpChoice)
+    arguments = arguments_of(
+        __doc__,
+        rows={"type": int, "default": 4000},
+        bits={"type": int, "nargs": "+", "default": [24, 72]},
+        seeds={"type": int, "nargs": "+", "default": [0]},
+        warps={"choices": warps, "nargs": "+", "default": list(warps)},
+    )
     faiss.omp_set_num_threads(1)
     table, found = labelled_table(arguments.dataset), {}
     for seed in arguments.seeds:

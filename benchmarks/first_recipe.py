@@ -23,20 +23,16 @@ COMMITMENT, DECAY = 0.45, 0.99
 ORTHOGONALITY, INFORMATIVENESS = 0.1, 0.1
 
 
-def encoder_of(width: int) -> nn.Sequential:
-    """Columns of a category → its embedding."""
-    layers: list[nn.Module] = []
-    for before, after in ((width, 256), (256, 128)):
-        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(0.1)]
-    return nn.Sequential(*layers, nn.Linear(128, 64), nn.Linear(64, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, EMBEDDING))
-
-
 class Category(nn.Module):
     """Encoder, codebooks and decoders of one category."""
 
     def __init__(self, width: int, level_bits: Sequence[int]) -> None:
         super().__init__()
-        self.encoder = encoder_of(width)
+        layers: list[nn.Module] = []
+        for before, after in ((width, 256), (256, HIDDEN)):
+            layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(0.1)]
+        layers += [nn.Linear(HIDDEN, EMBEDDING), nn.Linear(EMBEDDING, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, EMBEDDING)]
+        self.encoder = nn.Sequential(*layers)
         self.levels = nn.ModuleList(
             VectorQuantize(
                 dim=EMBEDDING,
@@ -76,9 +72,8 @@ class FirstRecipe(nn.Module):
         self.groups = [list(group) for group in groups]
         self.back = torch.tensor([column for group in groups for column in group]).argsort()
         self.categories = nn.ModuleList(Category(len(group), level_bits) for group in groups)
-        wide, columns = EMBEDDING * len(groups), len(self.back)
-        self.linear = nn.Linear(wide, columns)
-        self.joint = nn.Sequential(nn.Linear(wide, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, columns))
+        wide = EMBEDDING * len(groups)
+        self.joint = nn.Sequential(nn.Linear(wide, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, len(self.back)))
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Decoded rows of every number of levels, and the losses beside their errors."""
@@ -86,7 +81,7 @@ class FirstRecipe(nn.Module):
         decoded, totals, latents, commitments = zip(*parts, strict=True)
         prefixes = [torch.cat(one, dim=1) for one in zip(*decoded, strict=True)]
         together = torch.cat(totals, dim=1)
-        prefixes[-1] = prefixes[-1] + self.linear(together) + self.joint(together)
+        prefixes[-1] = prefixes[-1] + self.joint(together)
         losses = torch.stack(commitments).mean() + ORTHOGONALITY * orthogonality(torch.stack(latents, dim=1))
         return [prefix[:, self.back] for prefix in prefixes], losses
 
@@ -94,6 +89,16 @@ class FirstRecipe(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Rows after coding."""
         return self.eval()(x)[0][-1]
+
+    def step(self, optimizer: torch.optim.Optimizer, x: Tensor, mask: Tensor) -> None:
+        """One step of training."""
+        prefixes, losses = self(x)
+        errors = [(prefix - x)[mask].square().mean() for prefix in prefixes]
+        loss = errors[-1] + INFORMATIVENESS * torch.stack(errors[:-1]).mean() + losses
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters(), 1.0)
+        optimizer.step()
 
 
 def trained_by_first_recipe(
@@ -105,12 +110,5 @@ def trained_by_first_recipe(
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(rows.x)).chunk(math.ceil(len(rows.x) / BATCH)):
-            x, mask = rows.x[batch], rows.mask[batch]
-            prefixes, losses = model(x)
-            errors = [(prefix - x)[mask].square().mean() for prefix in prefixes]
-            loss = errors[-1] + INFORMATIVENESS * torch.stack(errors[:-1]).mean() + losses
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            model.step(optimizer, rows.x[batch], rows.mask[batch])
     return model

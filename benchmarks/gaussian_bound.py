@@ -12,13 +12,12 @@ modelled as additive Gaussian noise of unit variance after a linear transform, w
 Gaussian: the figures say what linear dependence between categories offers, not what a quantiser reaches.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from splits import split_table, summary_table
+from splits import arguments_of, split_table, summary_table
 from torch import Tensor
 
 from spinlock.categories.by_registry import semantic_categories
@@ -115,12 +114,7 @@ def figures(covariance: Tensor, columns: Sequence[Tensor], bits: float) -> dict[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--bits", type=float, nargs="+", default=[24, 72, 144])
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    arguments = arguments_of(__doc__, bits={"type": float, "nargs": "+", "default": [24, 72, 144]})
     covariance, columns = covariance_of(arguments.dataset)
     found = {bits: figures(covariance, columns, bits) for bits in arguments.bits}
     if arguments.json:

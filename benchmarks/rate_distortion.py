@@ -8,19 +8,18 @@ standardised training rows and are given the same number of bits; the figures ar
 What is in `--results` already, by the same code, is not computed again.
 """
 
-import argparse
 import json
-import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import get_args
 
 import faiss
-import torch
 from contenders import KINDS, Problem
-from splits import SplitTable, code_version, coding_error, drawn, fitted, split_table, summary_table
+from splits import Results, SplitTable, arguments_of, coding_error, drawn, fitted, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.category_map import CategoryMap
@@ -73,49 +72,41 @@ CODERS = {"spinlock": spinlock, "one_category": one_category} | {kind: others(ki
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--bits", type=int, nargs="+", default=[24, 48, 72, 96, 144])
-    parser.add_argument("--rows", type=int, nargs="+", default=[1000])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--coders", choices=CODERS, nargs="+", default=list(CODERS))
-    parser.add_argument(
-        "--warp", choices=get_args(WarpChoice), default="auto", help="map of heavy-tailed columns, of all coders"
+    warps = get_args(WarpChoice)
+    arguments = arguments_of(
+        __doc__,
+        bits={"type": int, "nargs": "+", "default": [24, 48, 72, 96, 144]},
+        rows={"type": int, "nargs": "+", "default": [1000]},
+        seeds={"type": int, "nargs": "+", "default": [0, 1, 2]},
+        coders={"choices": CODERS, "nargs": "+", "default": list(CODERS)},
+        warp={"choices": warps, "default": "auto", "help": "map of heavy-tailed columns, of all coders"},
+        results={"type": Path, "default": Path("runs/rate_distortion.json")},
     )
-    parser.add_argument("--results", type=Path, default=Path("runs/rate_distortion.json"))
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
-    torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
-    table = summary_table(arguments.dataset)
-    done = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
-    arguments.results.parent.mkdir(parents=True, exist_ok=True)
-    version = code_version()
-    for rows in arguments.rows:
-        for bits in arguments.bits:
-            where = f"code {version} {arguments.dataset.name} {arguments.warp} rows {rows} bits {bits}"
-            cells = [f"{where} seed {seed}" for seed in arguments.seeds]
-            for cell, seed in zip(cells, arguments.seeds, strict=True):
-                found = done.setdefault(cell, {})
-                for coder in arguments.coders:
-                    if coder not in found:
-                        split = split_table(drawn(table, rows=rows, seed=seed), seed=seed)
-                        found[coder] = CODERS[coder](split, bits, seed, arguments.warp)
-                        arguments.results.write_text(json.dumps(done, indent=1))
-            show(rows, bits, [done[cell] for cell in cells])
+    table, results = summary_table(arguments.dataset), Results(arguments.results)
+
+    def errors_of(coder: str, rows: int, bits: int, seed: int) -> Errors:
+        split = split_table(drawn(table, rows=rows, seed=seed), seed=seed)
+        return CODERS[coder](split, bits, seed, arguments.warp)
+
+    for rows, bits in product(arguments.rows, arguments.bits):
+        where = f"{arguments.dataset.name} {arguments.warp} rows {rows} bits {bits}"
+        cells = [
+            results.of(f"{where} seed {seed}: {coder}", partial(errors_of, coder, rows, bits, seed))
+            for seed, coder in product(arguments.seeds, arguments.coders)
+        ]
+        show(rows, bits, cells)
     if arguments.json:
-        print(json.dumps(done))
+        print(json.dumps(results.found))
 
 
-def show(rows: int, bits: int, cells: list[Mapping[str, Errors]]) -> None:
+def show(rows: int, bits: int, cells: list[Errors]) -> None:
     """The coders at one number of rows and bits, the best first."""
-    print(f"{rows} rows, {bits} bits, {len(cells)} seeds", flush=True)
+    print(f"{rows} rows, {bits} bits", flush=True)
     found: dict[str, list[float]] = {}
-    for cell in cells:
-        for errors in cell.values():
-            for name, error in errors.items():
-                found.setdefault(name, []).append(error)
+    for errors in cells:
+        for name, error in errors.items():
+            found.setdefault(name, []).append(error)
     seconds = found.pop(SECONDS, [])
     best = min((fmean(errors) for name, errors in found.items() if name not in (OURS, ONE_CATEGORY)), default=None)
     for name, errors in sorted(found.items(), key=lambda item: fmean(item[1])):

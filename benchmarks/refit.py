@@ -6,14 +6,11 @@ Every seed draws its own split, starts and training; a fit gives both tokenizers
 baselines are those of the reports, with the same codebooks: once fitted to training rows, once to validation rows too.
 """
 
-import argparse
 import json
-import logging
-from pathlib import Path
 from statistics import fmean, stdev
 
 import torch
-from splits import SplitTable, coding_error, drawn, split_table, summary_table
+from splits import SplitTable, arguments_of, coding_error, drawn, split_table, summary_table
 
 from spinlock.categories.by_registry import semantic_categories
 from spinlock.core.masked import masked_mse
@@ -49,25 +46,22 @@ def errors(split: SplitTable, *, model: ModelSpec, seed: int) -> tuple[float, ..
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--rows", type=int, help="drawn anew for every seed; all when not given")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--backends", nargs="+", default=["classical", "predictive", "vqvae"])
-    parser.add_argument("--num-tokens", type=int, nargs=3, default=[16, 16, 16], help="of each level")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
-    torch.set_num_threads(1)
+    arguments = arguments_of(
+        __doc__,
+        rows={"type": int, "help": "drawn anew for every seed; all when not given"},
+        seeds={"type": int, "nargs": "+", "default": [0, 1, 2]},
+        backends={"nargs": "+", "default": ["classical", "predictive", "vqvae"]},
+        tokens={"type": int, "nargs": 3, "default": [16, 16, 16], "help": "of each level"},
+    )
     table = summary_table(arguments.dataset)
-    levels = tuple(zip((32, 16, 8), arguments.num_tokens, strict=True))
+    levels = tuple(zip((32, 16, 8), arguments.tokens, strict=True))
     found: dict[str, list[tuple[float, ...]]] = {}
     print(f"| backend | {' | '.join(COLUMNS)} | true over false |\n|---|{'---|' * (len(COLUMNS) + 1)}")
     for backend in arguments.backends:
         model = ModelSpec(levels=levels, backend=backend)
         for seed in arguments.seeds:
-            rows = table if arguments.rows is None else drawn(table, rows=arguments.rows, seed=seed)
-            found.setdefault(backend, []).append(errors(split_table(rows, seed=seed), model=model, seed=seed))
+            split = split_table(drawn(table, rows=arguments.rows or len(table), seed=seed), seed=seed)
+            found.setdefault(backend, []).append(errors(split, model=model, seed=seed))
         cells = [
             f"{fmean(column):.4f}" + (f" ± {stdev(column):.4f}" if len(column) > 1 else "")
             for column in zip(*found[backend], strict=True)

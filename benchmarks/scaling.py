@@ -22,7 +22,7 @@ from spinlock.store.dataset import open_dataset
 
 CONFIG = Path(__file__).parents[1] / "configs" / "vqvae" / "sd_features_1k.yaml"
 COMMANDS = ("discover", "train", "validate", "tokenize")
-BACKENDS = ("classical", "predictive")
+BACKENDS = ("classical", "predictive", "vqvae", "auto")
 FORMATS = ("csv", "h5", "parquet")
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, nargs="+", required=True)
     parser.add_argument("--commands", choices=COMMANDS, nargs="+", default=list(COMMANDS))
-    parser.add_argument("--backends", choices=BACKENDS, nargs="+", default=list(BACKENDS))
+    parser.add_argument("--backends", choices=BACKENDS, nargs="+", default=["classical", "predictive"])
     parser.add_argument("-o", "--override", metavar="KEY=VALUE", action="append", default=[], help="of the training")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -1,5 +1,9 @@
-"""Rows of a data set as the benchmarks of the tokenizer draw and split them."""
+"""What the benchmarks of the tokenizer share: their options, the rows they draw and split, a fit, and results that are kept."""
 
+import argparse
+import json
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +16,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import stream
 from spinlock.core.views import in_memory
-from spinlock.pipeline.tables import family_path, load_table
+from spinlock.pipeline.tables import load_table
 from spinlock.store.atomic import sha256_of_bytes
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.spec import FitSpec
@@ -29,6 +33,35 @@ class SplitTable(NamedTuple):
     test: FeatureTable
 
 
+def arguments_of(doc: str, **options: Mapping[str, Any]) -> argparse.Namespace:
+    """What a benchmark is called with: a data set, options of its own by name, `--json`; from here on there is one thread."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, required=True)
+    for name, how in options.items():
+        parser.add_argument(f"--{name}", **how)
+    parser.add_argument("--json", action="store_true")
+    logging.basicConfig(level=logging.WARNING)
+    torch.set_num_threads(1)
+    return parser.parse_args()
+
+
+class Results:
+    """Figures by name in a JSON file; what was measured with the present code already is not measured again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.version = path, code_version()
+        self.found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+
+    def of(self, name: str, measure: Callable[[], Any]) -> Any:
+        """The figure of a name; what was measured is in the file at once."""
+        key = f"code {self.version} {name}"
+        if key not in self.found:
+            self.found[key] = measure()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(self.found, indent=1))
+        return self.found[key]
+
+
 def code_version() -> str:
     """Of the package and the benchmarks as they are now: what was measured with other code is measured anew."""
     folders = (Path(spinlock.__file__).parent, Path(__file__).parent)
@@ -38,7 +71,7 @@ def code_version() -> str:
 
 def summary_table(dataset: Path) -> FeatureTable:
     """All rows of a data-set file."""
-    return in_memory(load_table(dataset, family_path("summary")).table)
+    return in_memory(load_table(dataset).table)
 
 
 def drawn(table: FeatureTable, *, rows: int, seed: int) -> FeatureTable:

@@ -1,4 +1,4 @@
-"""Training steps a second: all categories in one model, against the same model built of separate quantiser modules.
+"""Training steps a second: all categories in one model, against a like model of separate quantiser modules.
 
     python benchmarks/training_step.py [--json] [--rounds 30]
 
@@ -6,8 +6,8 @@ Three contenders take turns in one process on one thread; times are processor ti
 Only ratios travel:
 
     batched    spinlock's model: 6 categories x 60 columns, the levels 32/16/8 with 128/256/512 tokens, batch 1024
-    separate   one torch MLP encoder and decoder a category, and one VectorQuantize of vector-quantize-pytorch a category
-               and level (18), in Python loops
+    separate   the first document's recipe: one torch MLP encoder a category, one decoder and one VectorQuantize of
+               vector-quantize-pytorch a category and level (18), in Python loops
     sgemm      the matrix products that the batched step cannot do without, and nothing else: the floor
 
 Needs the extra `oracles`.
@@ -18,11 +18,10 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from first_recipe import encoder_of
-from torch import Tensor, nn
-from vector_quantize_pytorch import VectorQuantize
+from first_recipe import FirstRecipe
 
 from spinlock.core.seeds import torch_stream
 from spinlock.vqvae.beam_search import Codebook
@@ -63,54 +62,14 @@ def batched_step() -> Callable[[], None]:
     return step
 
 
-class SeparateCategory(nn.Module):
-    """One category as the usual modules build it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = encoder_of(WIDTH)
-        self.skip = nn.Linear(WIDTH, EMBEDDING)
-        self.quantizers = nn.ModuleList(
-            VectorQuantize(dim=EMBEDDING, codebook_dim=latent, codebook_size=tokens, decay=0.99, commitment_weight=0.45)
-            for latent, tokens in LEVELS
-        )
-        self.decoders = nn.ModuleList(
-            nn.Sequential(nn.Linear(EMBEDDING, GROUP_HIDDEN), nn.ReLU(), nn.Linear(GROUP_HIDDEN, WIDTH)) for _ in LEVELS
-        )
-        self.linear = nn.ModuleList(nn.Linear(EMBEDDING, WIDTH) for _ in LEVELS)
-
-    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-        residual = self.encoder(x) + self.skip(x)
-        total, decoded, commitment = torch.zeros_like(residual), [], x.new_zeros(())
-        for quantizer, decoder, linear in zip(self.quantizers, self.decoders, self.linear, strict=True):
-            words, _, loss = quantizer(residual)
-            residual = residual - words.detach()
-            total = total + words
-            commitment = commitment + loss.sum()
-            decoded.append(decoder(total) + linear(total))
-        return decoded, commitment, total
-
-
 def separate_step() -> Callable[[], None]:
-    """One step of six such modules, in a loop."""
+    """One step of the first document's recipe, a category and a level after the other."""
     torch.manual_seed(0)
-    categories = nn.ModuleList(SeparateCategory() for _ in range(CATEGORIES)).train()
-    x = torch.randn(CATEGORIES, BATCH, WIDTH)
-    optimizer = torch.optim.AdamW(categories.parameters(), lr=1e-4)
-
-    def step() -> None:
-        loss, totals = torch.zeros(()), []
-        for category, rows in zip(categories, x, strict=True):
-            decoded, commitment, total = category(rows)
-            errors = [(part - rows).square().mean() for part in decoded]
-            loss = loss + errors[-1] + 0.1 * sum(errors[:-1]) + commitment
-            totals.append(total)
-        correlation = torch.corrcoef(torch.cat(totals, dim=1).T).square().mean()
-        optimizer.zero_grad()
-        (loss + 0.1 * correlation).backward()
-        optimizer.step()
-
-    return step
+    groups = [range(c * WIDTH, (c + 1) * WIDTH) for c in range(CATEGORIES)]
+    model = FirstRecipe(groups, [tokens.bit_length() - 1 for _, tokens in LEVELS]).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    x = torch.randn(BATCH, CATEGORIES * WIDTH)
+    return partial(model.step, optimizer, x, torch.ones_like(x, dtype=torch.bool))
 
 
 def sgemm_step() -> Callable[[], None]:
