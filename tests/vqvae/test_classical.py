@@ -48,7 +48,7 @@ def test_the_range_of_a_column_is_that_of_its_present_values_and_of_the_mean_whi
     mask = everywhere(rows)
     mask[:60, HEAT] = False
     wild = batch_of(torch.where(mask, rows, 1e3))
-    coder = ClassicalCoder.fit(Batch(wild.values, batch_of(rows, mask).mask), sizes=torch.full((3, 2), 4), seed=0)
+    coder = ClassicalCoder.fit(Batch(wild.values, batch_of(rows, mask).mask), sizes=torch.full((3, 2), 4))
     low, high = (packing().unpack(edge[None])[0] for edge in (coder.low, coder.high))
     present = torch.where(mask, rows, 0.0)
     torch.testing.assert_close(low, present.amin(dim=0))
@@ -63,7 +63,7 @@ def test_mixing_with_neighbors_helps_rows_that_were_not_seen():
 
 def test_fitting_all_levels_together_helps_rows_that_were_not_seen():
     first = classical_coder((4, 4, 4))
-    assert held_out_error(first.refit(batch_of(standard_rows()), seed=1)) < held_out_error(first)
+    assert held_out_error(first.refit(batch_of(standard_rows()), how=ResidualFit(seed=1))) < held_out_error(first)
 
 
 def test_rows_without_a_category_do_not_move_its_codebooks():
@@ -72,7 +72,7 @@ def test_rows_without_a_category_do_not_move_its_codebooks():
     mask[60:, HEAT] = False
     quiet = batch_of(x, mask)
     wild = Batch(batch_of(torch.where(mask, x, 1e3)).values, quiet.mask)
-    one, two = (ClassicalCoder.fit(batch, sizes=torch.tensor([SIZES] * 3), seed=0) for batch in (quiet, wild))
+    one, two = (ClassicalCoder.fit(batch, sizes=torch.tensor([SIZES] * 3)) for batch in (quiet, wild))
     for first, second in zip(one.codebooks, two.codebooks, strict=True):
         assert second.codewords[1].abs().max() < 10
         assert torch.equal(first.codewords[[0, 2]], second.codewords[[0, 2]])
@@ -80,7 +80,9 @@ def test_rows_without_a_category_do_not_move_its_codebooks():
 
 def test_the_same_seed_gives_the_same_codebooks_and_another_seed_others():
     batch, sizes = batch_of(standard_rows()), torch.tensor([SIZES] * 3)
-    first, again, other = (ClassicalCoder.fit(batch, sizes=sizes, seed=seed).state_dict() for seed in (0, 0, 1))
+    first, again, other = (
+        ClassicalCoder.fit(batch, sizes=sizes, how=ResidualFit(seed=seed)).state_dict() for seed in (0, 0, 1)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["codewords.0"], other["codewords.0"])
 
@@ -90,7 +92,7 @@ def test_neighbors_that_were_searched_before_change_nothing():
     rows = batch.values.transpose(0, 1)
     distances = torch.cdist(rows, rows) + torch.diag(torch.full((120,), torch.inf))
     neighbors = distances.topk(7, largest=False).indices
-    one, two = (ClassicalCoder.fit(batch, sizes=sizes, seed=0, how=how, neighbors=n) for n in (None, neighbors))
+    one, two = (ClassicalCoder.fit(batch, sizes=sizes, how=how, neighbors=n) for n in (None, neighbors))
     for first, second in zip(one.codebooks, two.codebooks, strict=True):
         assert torch.equal(first.codewords, second.codewords)
 
@@ -99,10 +101,10 @@ def test_categories_with_codebooks_of_their_own_sizes_have_those_that_they_would
     rows = targets()
     present, fit = torch.ones(rows.shape[:2], dtype=torch.bool), ResidualFit(num_neighbors=5)
     sizes = torch.tensor([[8, 2], [3, 5], [8, 2]])
-    books = fit_category_codebooks(rows, present, sizes=sizes, seed=0, fit=fit)
+    books = fit_category_codebooks(rows, present, sizes=sizes, fit=fit)
     assert [book.codewords.shape[1] for book in books] == [8, 5]
     assert [book.is_used.sum(dim=1).tolist() for book in books] == [[8, 3, 8], [2, 5, 2]]
-    alone = fit_residual_codebooks(rows[1:2], present[1:2], num_tokens=(3, 5), seed=0, fit=fit)
+    alone = fit_residual_codebooks(rows[1:2], present[1:2], num_tokens=(3, 5), fit=fit)
     for book, own, most in zip(books, alone, (3, 5), strict=True):
         torch.testing.assert_close(book.codewords[1, :most], own.codewords[0])
         assert (book.codewords[1, most:] == 0).all()
@@ -111,7 +113,7 @@ def test_categories_with_codebooks_of_their_own_sizes_have_those_that_they_would
 def test_a_codebook_of_one_code_holds_the_mean_of_what_is_left():
     rows = targets() + 3.0
     present = torch.ones(rows.shape[:2], dtype=torch.bool)
-    (book,) = fit_residual_codebooks(rows, present, num_tokens=(1,), seed=0, fit=ResidualFit(num_neighbors=0))
+    (book,) = fit_residual_codebooks(rows, present, num_tokens=(1,), fit=ResidualFit(num_neighbors=0))
     torch.testing.assert_close(book.codewords[:, 0], rows.mean(dim=1))
 
 
@@ -123,6 +125,6 @@ def test_a_codebook_of_one_code_holds_the_mean_of_what_is_left():
 def test_mixed_rows_are_the_rows_themselves_and_whole_sets_of_copies(changes, num_rows):
     rows = targets()
     present = torch.ones(rows.shape[:2], dtype=torch.bool)
-    pool, exists = mixed_rows(rows, present, num_tokens=(256, 4), seed=0, fit=ResidualFit(**changes))
+    pool, exists = mixed_rows(rows, present, num_tokens=(256, 4), fit=ResidualFit(**changes))
     assert pool.shape[1] == exists.shape[1] == num_rows
     assert torch.equal(pool[:, :60], rows)

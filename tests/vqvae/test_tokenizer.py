@@ -35,7 +35,7 @@ def tokenizer():
         normalizer=normalizer,
         category_map=category_map(),
         registry=table.registry,
-        coder=ClassicalCoder.fit(batch, sizes=torch.tensor([SIZES] * 3), seed=0),
+        coder=ClassicalCoder.fit(batch, sizes=torch.tensor([SIZES] * 3)),
         boundary=None,
         level_weights=(0.75, 0.25),
         provenance={"seed": 0},

@@ -65,7 +65,7 @@ def columns(values: Tensor) -> Tensor:
 def classical_coder(sizes: object, *, rows: Tensor | None = None, **settings: object) -> ClassicalCoder:
     """Codebooks of these sizes: one row a category, or one row for all three."""
     sizes = torch.tensor(sizes).expand(3, -1)
-    return ClassicalCoder.fit(batch_of(standard_rows() if rows is None else rows), sizes=sizes, seed=0, **settings)
+    return ClassicalCoder.fit(batch_of(standard_rows() if rows is None else rows), sizes=sizes, **settings)
 
 
 def learned_coder(sizes: tuple[int, ...]) -> LearnedCoder:

@@ -49,6 +49,7 @@ class TrainingData:
             num_neighbors=spec.num_neighbors,
             mixing_reach=spec.mixing_reach,
             pool_rows=spec.pool_rows,
+            seed=spec.seed,
         )
 
     @cached_property

@@ -216,16 +216,14 @@ def fit_classical(data: TrainingData, *, sizes: Sizes, rounds: int | None = None
     coder = ClassicalCoder.fit(
         data.batch,
         sizes=sizes.tokens.to(data.train.x.device),
-        seed=spec.seed,
         how=data.how,
         search_beam=spec.beam,
         neighbors=data.category_neighbors,
     )
     best = reconstruction_mse(coder, data.validation, packing=data.packing) if rounds is None else 0.0
     for number in range(spec.refit_rounds if rounds is None else rounds):
-        candidate = coder.refit(
-            data.batch, seed=spec.seed + number + 1, how=data.how, neighbors=data.category_neighbors
-        )
+        how = replace(data.how, seed=spec.seed + number + 1)
+        candidate = coder.refit(data.batch, how=how, neighbors=data.category_neighbors)
         if rounds is None:
             mse = reconstruction_mse(candidate, data.validation, packing=data.packing)
             log.debug("round %d of fitting all codewords: validation error %.4f, before %.4f.", number, mse, best)

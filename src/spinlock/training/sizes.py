@@ -95,7 +95,8 @@ class _Trials:
 
     def __init__(self, data: TrainingData, *, most: int) -> None:
         self.data, self.most = data, most
-        self.how = replace(TRIAL, num_neighbors=data.spec.num_neighbors, mixing_reach=data.spec.mixing_reach)
+        spec = data.spec
+        self.how = replace(TRIAL, num_neighbors=spec.num_neighbors, mixing_reach=spec.mixing_reach, seed=spec.seed)
         self.pool = data.pool(POOL_ROWS)
         self.fitted: dict[tuple[int, int], _Reconstruction] = {}
 
@@ -129,7 +130,6 @@ class _Trials:
             targets,
             present,
             num_tokens=[2**level for level in level_bits(bits, most=self.most)],
-            seed=self.data.spec.seed,
             fit=self.how,
             neighbors=self.data.category_neighbors[category : category + 1],
         )

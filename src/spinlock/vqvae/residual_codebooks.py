@@ -28,6 +28,7 @@ class ResidualFit:
         num_neighbors: of a training row, for mixing; 0 turns mixing off.
         mixing_reach: how far towards a neighbour a mixed row may lie, as a fraction.
         num_iterations: most of Lloyd's steps a level.
+        seed: for the starts and the mixing.
         pool_rows: rows and mixed copies at most, but at least one copy of each row.
     """
 
@@ -36,6 +37,7 @@ class ResidualFit:
     mixing_reach: float = 0.7
     num_iterations: int = 15
     pool_rows: int = POOL_ROWS
+    seed: int = 0
 
 
 def fit_residual_codebooks(
@@ -43,7 +45,6 @@ def fit_residual_codebooks(
     present: Bool[Tensor, "category row"],
     *,
     num_tokens: Sequence[int],
-    seed: int,
     fit: ResidualFit,
     neighbors: Int[Tensor, "category row neighbor"] | None = None,
 ) -> tuple[Codebook, ...]:
@@ -53,11 +54,10 @@ def fit_residual_codebooks(
         targets: what the codewords of all levels are to add up to.
         present: False for rows that lack the category; they count for nothing.
         num_tokens: codebook sizes, coarse to fine.
-        seed: for the starts and the mixing.
         fit: how.
         neighbors: to mix rows with, as `row_neighbors` finds them; searched for when not given.
     """
-    targets, present = mixed_rows(targets, present, num_tokens=num_tokens, seed=seed, fit=fit, neighbors=neighbors)
+    targets, present = mixed_rows(targets, present, num_tokens=num_tokens, fit=fit, neighbors=neighbors)
     beams = start_beams(targets)
     codebooks = []
     for level, tokens in enumerate(num_tokens):
@@ -65,7 +65,7 @@ def fit_residual_codebooks(
         clusters = kmeans(
             beams.residuals.flatten(1, 2),
             num_centers=tokens,
-            generator=torch_stream(seed, "kmeans", level),
+            generator=torch_stream(fit.seed, "kmeans", level),
             weights=exists.flatten(1).to(targets.dtype),
             num_iterations=fit.num_iterations,
         )
@@ -80,7 +80,6 @@ def fit_category_codebooks(
     present: Bool[Tensor, "category row"],
     *,
     sizes: Int[Tensor, "category level"],
-    seed: int,
     fit: ResidualFit,
     neighbors: Int[Tensor, "category row neighbor"] | None = None,
 ) -> tuple[Codebook, ...]:
@@ -92,7 +91,6 @@ def fit_category_codebooks(
         targets: what the codewords of all levels are to add up to.
         present: False for rows that lack the category.
         sizes: of every codebook.
-        seed: for the starts and the mixing.
         fit: how.
         neighbors: to mix rows with, as `row_neighbors` finds them; searched for when not given.
     """
@@ -104,7 +102,7 @@ def fit_category_codebooks(
     for kind, num_tokens in enumerate(kinds.tolist()):
         rows = (which == kind).nonzero().squeeze(1)
         books = fit_residual_codebooks(
-            targets[rows], present[rows], num_tokens=num_tokens, seed=seed, fit=fit, neighbors=neighbors[rows]
+            targets[rows], present[rows], num_tokens=num_tokens, fit=fit, neighbors=neighbors[rows]
         )
         for level, book in enumerate(books):
             words[level][rows, : num_tokens[level]] = book.codewords
@@ -127,7 +125,6 @@ def mixed_rows(
     present: Bool[Tensor, "category row"],
     *,
     num_tokens: Sequence[int],
-    seed: int,
     fit: ResidualFit,
     neighbors: Int[Tensor, "category row neighbor"] | None = None,
 ) -> tuple[Float[Tensor, "category pool latent"], Bool[Tensor, "category pool"]]:
@@ -137,7 +134,6 @@ def mixed_rows(
         targets: rows of every category.
         present: False for rows that lack the category.
         num_tokens: codebook sizes.
-        seed: for the mixing.
         fit: number of neighbours and reach; the rows alone where `num_neighbors` is 0.
         neighbors: as `row_neighbors` finds them; searched for when not given.
     """
@@ -147,6 +143,6 @@ def mixed_rows(
     copies = max(int(targets.shape[1] < fit.pool_rows), aim // targets.shape[1] - 1)
     if neighbors is None:
         neighbors = row_neighbors(targets, present, fit=fit)
-    generator = torch_stream(seed, "mixing")
+    generator = torch_stream(fit.seed, "mixing")
     mixed = [mix_with_neighbors(targets, neighbors, reach=fit.mixing_reach, generator=generator) for _ in range(copies)]
     return torch.cat([targets, *mixed], dim=1), present.repeat(1, copies + 1)

@@ -52,7 +52,6 @@ class ClassicalCoder(Coder):
         batch: Batch,
         *,
         sizes: Int[Tensor, "category level"],
-        seed: int,
         how: ResidualFit | None = None,
         search_beam: int = 8,
         neighbors: Int[Tensor, "category row neighbor"] | None = None,
@@ -62,7 +61,6 @@ class ClassicalCoder(Coder):
         Args:
             batch: standardised training rows.
             sizes: of the codebooks.
-            seed: for the starts and the mixing.
             how: the defaults of `ResidualFit` when not given.
             search_beam: hypotheses of the encoder's search.
             neighbors: of the rows, as `row_neighbors` finds them; searched for when not given.
@@ -71,7 +69,6 @@ class ClassicalCoder(Coder):
             batch.values.transpose(0, 1).contiguous(),
             batch.present.T,
             sizes=sizes,
-            seed=seed,
             fit=how or ResidualFit(),
             neighbors=neighbors,
         )
@@ -89,7 +86,6 @@ class ClassicalCoder(Coder):
         self,
         batch: Batch,
         *,
-        seed: int,
         how: ResidualFit | None = None,
         neighbors: Int[Tensor, "category row neighbor"] | None = None,
     ) -> "ClassicalCoder":
@@ -97,16 +93,13 @@ class ClassicalCoder(Coder):
 
         Args:
             batch: standardised training rows.
-            seed: for the mixing.
             how: the defaults of `ResidualFit` when not given.
             neighbors: of the rows, as `row_neighbors` finds them; searched for when not given.
         """
         how = how or ResidualFit()
         rows = batch.values.transpose(0, 1).contiguous()
         num_tokens = [book.codewords.shape[1] for book in self.codebooks]
-        targets, present = mixed_rows(
-            rows, batch.present.T, num_tokens=num_tokens, seed=seed, fit=how, neighbors=neighbors
-        )
+        targets, present = mixed_rows(rows, batch.present.T, num_tokens=num_tokens, fit=how, neighbors=neighbors)
         codes = beam_search(targets.transpose(0, 1), self.codebooks, beam=how.beam)
         books = refit_codebooks(targets, present, codes, self.codebooks)
         return replace(self, codewords=tuple(book.codewords for book in books))
