@@ -57,7 +57,7 @@ def test_curves_come_back_from_json():
         ("weight_decay", -0.1, "`weight_decay` must be at least 0"),
         ("corpus_quantile", 0.0, "`corpus_quantile` must be greater than 0; got 0.0"),
         ("validation_fraction", 1.0, "`validation_fraction` must be less than 1; got 1.0"),
-        ("device", "gpu", "`device` must be cpu, cuda, cuda:<number> or mps; got 'gpu'"),
+        ("device", "gpu", "`device` must be cpu, cuda or cuda:<number>; got 'gpu'"),
         (
             "column_warp",
             "log",

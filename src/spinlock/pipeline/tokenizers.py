@@ -104,7 +104,7 @@ def provenance_of(tokenizer: Tokenizer) -> dict[str, str]:
     told = {
         **dict(zip(DATA_LABELS, found, strict=True)),
         "split by parameter draw": sizes,
-        "fitted to": " and ".join(record.fitted_splits) + " rows",
+        "fitted to": f"{fitted.provenance['num_fitted']} of the {' and '.join(record.fitted_splits)} rows",
         "seed": str(record.seed),
         "maps of columns": ", ".join(f"{warp} {count}" for warp, count in maps.items()),
     }

@@ -79,7 +79,7 @@ class FitResult:
 def _check_device(name: str) -> None:
     """Refuse a device that this machine, or its build of torch, does not have."""
     kind, _, number = name.partition(":")
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
+    there = {"cpu": 1, "cuda": torch.cuda.device_count()}[kind]
     if int(number or 0) >= there:
         raise ConfigError(f"device: '{name}' is not there; this machine has {there} of the kind '{kind}': use cpu.")
 

@@ -25,8 +25,8 @@ from spinlock.vqvae.spec import WarpChoice
 
 
 def _device(name: str) -> str:
-    if not re.fullmatch(r"cpu|(cuda|mps)(:\d+)?", name):
-        raise ValueError("must be cpu, cuda, cuda:<number> or mps")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise ValueError("must be cpu, cuda or cuda:<number>")
     return name
 
 
@@ -109,7 +109,7 @@ class FitSpec(ClusterSpec):
     """"auto" groups columns by clustering; this is also what happens without a mapping file and a checkpoint."""
 
     device: Annotated[str, AfterValidator(_device)] = "cpu"
-    """Where codebooks and networks are fitted: cpu, cuda, cuda:<number> or mps."""
+    """Where codebooks and networks are fitted: cpu, cuda or cuda:<number>; searches need float64, which mps lacks."""
 
     seed: Seed = 0
     """Of the split, starts, shuffling, noise and dropout."""
