@@ -61,7 +61,7 @@ def test_what_is_not_there_is_said_to_be_missing():
         "No pictures of this system",
         "were not sampled by spinlock",
         "not known to this",
-        "made frame 0 is not",
+        "made the initial conditions is not",
         "No provenance was recorded",
     ):
         assert words in html

@@ -63,7 +63,7 @@ class DatasetReport:
         warnings: what a reader should know of the sampling.
         policy: what became of runs that diverged, died or froze, in words.
         coverage: system → parameter and range in words → samples in each part of the range, in the measure it was drawn in.
-        initial_conditions: system → kind of frame 0 → samples.
+        initial_conditions: system → kind of initial condition → samples.
         provenance: label → text.
     """
 

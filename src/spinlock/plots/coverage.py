@@ -1,4 +1,4 @@
-"""Counts of what was drawn: parts of parameters' ranges, and kinds of frame 0 by system."""
+"""Counts of what was drawn: parts of parameters' ranges, and kinds of initial condition by system."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def coverage_strips(counts: Float[np.ndarray, "parameter part"], labels: Sequenc
 
 @styled
 def kind_heatmap(counts: Int[np.ndarray, "system kind"], systems: Sequence[str], kinds: Sequence[str]) -> Figure:
-    """Numbers of samples of each system that start from each kind of frame 0, with the number in every cell that has one."""
+    """Numbers of samples of each system that start from each kind of initial condition, with the number in every cell that has one."""
     rows, columns = counts.shape
     names = [shortened(name) for name in systems]
     figure = new_figure(label_width(names) + 0.34 * columns + 0.2, label_width(kinds) + 0.24 * rows)

@@ -53,7 +53,7 @@ def render_dataset_page(
         kinds=drawing(
             kind_heatmap(counts, list(report.initial_conditions), kinds),
             name="kinds",
-            description="Heat map: samples of each system by kind of frame 0, with the number in every cell.",
+            description="Heat map: samples of each system by kind of initial condition, with the number in every cell.",
         )
         if kinds
         else None,
