@@ -55,10 +55,20 @@ def test_folders_and_maps_are_told(tmp_path):
     category_map = CategoryMap(group_indices={"a": (0, 2), "b": (1,)}, feature_names=("x", "y", "z"))
     save_category_map(category_map, tmp_path / "map.json")
     assert summarize(tmp_path / "map.json")["categories"] == {"a": 2, "b": 1}
-    described = {"backend": "classical", "category_map": {"group_indices": {"a": [0, 2], "b": [1]}}}
+    described = {
+        "backend": "classical",
+        "category_map": {"group_indices": {"a": [0, 2], "b": [1]}},
+        "provenance": {"codebook_sizes": {"tokens": [[8, 4], [2, 1]]}, "num_fitted": 40},
+    }
     save_tokenizer_folder(tmp_path / "t", tensors={}, tokenizer=described, training={})
     about = summarize(tmp_path / "t")
-    assert (about["kind"], about["backend"], about["categories"]) == ("tokenizer", "classical", {"a": 2, "b": 1})
+    assert (about["kind"], about["backend"], about["rows_fitted_to"]) == ("tokenizer", "classical", 40)
+    assert about["categories"] == [
+        {"category": "a", "columns": 2, "codes_by_level": "8 4"},
+        {"category": "b", "columns": 1, "codes_by_level": "2 1"},
+    ]
+    save_tokenizer_folder(tmp_path / "bare", tensors={}, tokenizer={"backend": "classical"}, training={})
+    assert "categories" not in summarize(tmp_path / "bare")
     save_checkpoint(tmp_path / "c", step=7, tensors={}, state={})
     assert summarize(tmp_path / "c")["latest"] == "step-000000007"
     assert summarize(tmp_path / "c" / "step-000000007")["kind"] == "checkpoint"

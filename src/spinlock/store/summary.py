@@ -16,12 +16,6 @@ from spinlock.store.manifest import MANIFEST
 
 _CSV_SIZES = "# codebook_sizes: "
 MOST_ROWS_COUNTED = 1_000_000
-_TOKENIZER_FACTS = {
-    "backend": ("backend",),
-    "levels": ("config", "levels"),
-    "categories": ("category_map", "group_indices"),
-    "registry_version": ("registry", "version"),
-}
 
 
 def summarize(path: AnyPath) -> dict[str, Any]:
@@ -137,14 +131,23 @@ def _folder(path: Path) -> dict[str, Any]:
 
 def _tokenizer(description: Any) -> dict[str, Any]:
     """The main facts of a tokenizer, as far as its description has them."""
-    about: dict[str, Any] = {}
-    for name, path in _TOKENIZER_FACTS.items():
+
+    def found(*path: str) -> Any:
         value = description
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        if value is not None:
-            about[name] = {key: len(columns) for key, columns in value.items()} if name == "categories" else value
-    return about
+        return value
+
+    groups, sizes = found("category_map", "group_indices"), found("provenance", "codebook_sizes", "tokens")
+    about: dict[str, Any] = {"backend": found("backend")}
+    if isinstance(groups, dict) and isinstance(sizes, list) and len(sizes) == len(groups):
+        about["categories"] = [
+            {"category": name, "columns": len(columns), "codes_by_level": " ".join(map(str, row))}
+            for (name, columns), row in zip(groups.items(), sizes, strict=True)
+        ]
+    about["rows_fitted_to"] = found("provenance", "num_fitted")
+    about["registry_version"] = found("registry", "version")
+    return {name: value for name, value in about.items() if value is not None}
 
 
 def _category_map(path: Path) -> dict[str, Any]:
