@@ -4,6 +4,7 @@ import pytest
 import torch
 from tokenizer_samples import HEAT, batch_of, classical_coder, columns, everywhere, packing, standard_rows
 
+from spinlock.vqvae import residual_codebooks
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.packing import Batch
 from spinlock.vqvae.residual_codebooks import ResidualFit, fit_category_codebooks, fit_residual_codebooks, mixed_rows
@@ -128,3 +129,13 @@ def test_mixed_rows_are_the_rows_themselves_and_whole_sets_of_copies(changes, nu
     pool, exists = mixed_rows(rows, present, num_tokens=(256, 4), fit=ResidualFit(**changes))
     assert pool.shape[1] == exists.shape[1] == num_rows
     assert torch.equal(pool[:, :60], rows)
+
+
+def test_codebooks_of_many_rows_are_those_of_all_rows_at_once(monkeypatch):
+    rows = standard_rows()[None].double()
+    present = torch.ones(rows.shape[:2], dtype=torch.bool)
+    whole = fit_residual_codebooks(rows, present, num_tokens=(4, 4, 4), fit=ResidualFit(num_neighbors=0))
+    monkeypatch.setattr(residual_codebooks, "ROWS_AT_ONCE", 7)
+    parts = fit_residual_codebooks(rows, present, num_tokens=(4, 4, 4), fit=ResidualFit(num_neighbors=0))
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one.codewords, other.codewords)

@@ -8,12 +8,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from spinlock.core.seeds import torch_stream
-from spinlock.vqvae.beam_search import Codebook, extend_beams, start_beams
+from spinlock.vqvae.beam_search import Beams, Codebook, extend_beams, start_beams
 from spinlock.vqvae.kmeans import kmeans
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 
 ROWS_PER_TOKEN = 128
 MOST_COPIES = 16
+ROWS_AT_ONCE = 32_768
 POOL_ROWS = 30_000
 """Rows that the neighbour mixing aims at: 128 a token of the largest codebook, but at most sixteen times the rows, and 30 000."""
 
@@ -71,8 +72,15 @@ def fit_residual_codebooks(
         )
         codebooks.append(Codebook(clusters.centers, clusters.is_used))
         if level + 1 < len(num_tokens):
-            beams = extend_beams(beams, codebooks[-1], beam=fit.beam)
+            beams = _extended(beams, codebooks[-1], beam=fit.beam)
     return tuple(codebooks)
+
+
+def _extended(beams: Beams, codebook: Codebook, *, beam: int) -> Beams:
+    """`extend_beams`, some rows at a time: of all hypotheses only the old and the new are in memory."""
+    parts = zip(*(values.split(ROWS_AT_ONCE, dim=1) for values in beams), strict=True)
+    found = [extend_beams(Beams(*part), codebook, beam=beam) for part in parts]
+    return found[0] if len(found) == 1 else Beams(*(torch.cat(values, dim=1) for values in zip(*found, strict=True)))
 
 
 def fit_category_codebooks(
