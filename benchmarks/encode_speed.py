@@ -2,7 +2,7 @@
 
     python benchmarks/encode_speed.py --dataset datasets/demo.h5 --before ../spinlock-before/src --turns 9
 
-Every checkout has a process of its own, which fits the same tokenizer to the data set and then encodes all of it whenever
+Every checkout has a process of its own, which fits the same tokenizer to some rows of the data set and then encodes all whenever
 it is its turn, on one thread; of all turns the shortest counts, which a busy machine lengthens least.
 """
 
@@ -23,14 +23,18 @@ import spinlock
 from spinlock.pipeline.tables import load_table
 
 
-def encode_when_told(dataset: Path, num_tokens: list[int], backend: str) -> None:
+def encode_when_told(dataset: Path, num_tokens: list[int], backend: str, fit_rows: int) -> None:
     """The work of one process: fit, then encode once a line of stdin; needs nothing that the other checkout may lack."""
     torch.set_num_threads(1)
     table = load_table(dataset).table
     # A second fit, where there is one, would give other codebooks than the first.
     one_fit = {"refit": False} if "refit" in inspect.signature(spinlock.Tokenizer).parameters else {}
     levels = [(16, size) for size in num_tokens]
-    tokenizer = spinlock.Tokenizer(levels=levels, backend=backend, **one_fit).fit(table).tokenizer_
+    tokenizer = (
+        spinlock.Tokenizer(levels=levels, backend=backend, **one_fit)
+        .fit(table.rows(torch.arange(len(table)) < fit_rows))
+        .tokenizer_
+    )
     print(json.dumps({"rows": len(table)}), flush=True)
     for _ in sys.stdin:
         start = time.process_time()
@@ -64,12 +68,13 @@ def main() -> None:
     parser.add_argument("--before", type=lambda path: Path(path).resolve(), help="folder src of another checkout")
     parser.add_argument("--num-tokens", type=int, nargs="+", default=[16, 16, 16], help="of each level")
     parser.add_argument("--backend", default="predictive")
+    parser.add_argument("--fit-rows", type=int, default=1000, help="the first, which the tokenizer is fitted to")
     parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        encode_when_told(arguments.dataset, arguments.num_tokens, arguments.backend)
+        encode_when_told(arguments.dataset, arguments.num_tokens, arguments.backend, arguments.fit_rows)
         return
     sources = {"now": Path(spinlock.__file__).parents[1]} | ({"before": arguments.before} if arguments.before else {})
     processes = {name: started(source) for name, source in sources.items()}
