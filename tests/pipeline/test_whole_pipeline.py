@@ -23,7 +23,7 @@ from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.report import report
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.tokenize_table import tokenize_table
-from spinlock.pipeline.train import train
+from spinlock.pipeline.train import summary, train
 from spinlock.pipeline.validate import validate, validate_dataset
 from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
@@ -357,3 +357,11 @@ def test_a_tokenizer_without_a_report_takes_the_place_of_another_with_one(datase
     assert not (folder / "report.json").exists()
     assert (folder / "category_mapping.json").read_bytes() == (tokenizer / "category_mapping.json").read_bytes()
     assert validate(folder, dataset)["judged_on"] == "test rows"
+
+
+def test_without_test_rows_training_says_what_it_judged_by(dataset, tmp_path):
+    trained = train(train_config(dataset, tmp_path / "t", "model.backend=classical", "training.test_fraction=0"))
+    assert summary(trained)["judged_on"] == "train rows"
+    assert report(trained.folder, dataset, tmp_path / "page.html").report.is_file()
+    with pytest.raises(UsageError, match="was fitted to every row of this data set"):
+        validate(trained.folder, dataset)

@@ -218,6 +218,11 @@ class Report:
         return self.splits[split]
 
     @property
+    def judged_split(self) -> str:
+        """The split to judge by: test rows or, where none were held out, validation rows, or training rows at last."""
+        return next((name for name in ("test", "validation", "train") if name in self.splits), "test")
+
+    @property
     def coders(self) -> tuple[CoderFigures, ...]:
         """The tokenizer as a coder, then its baselines."""
         ours = {name: split.mse for name, split in self.splits.items()}

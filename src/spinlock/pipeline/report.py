@@ -54,7 +54,8 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
     if record.report is None:
         judged, split = judged_again(fitted, loaded, whose=str(tokenizer))
     else:
-        judged, split = from_plain(Report, record.report), "test"
+        judged = from_plain(Report, record.report)
+        split = judged.judged_split
     tokens = fitted.encode(loaded.table)
     progress("report", 1, 3)
     gallery, sheet = (), ()

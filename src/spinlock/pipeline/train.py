@@ -107,8 +107,8 @@ def estimator(config: TrainConfig) -> Tokenizer:
 
 
 def summary(trained: Trained) -> dict[str, Any]:
-    """What a training prints: the folder and the verdict on test rows, without `passed`, which `validate` judges."""
-    said = verdict(trained.report)
+    """What a training prints: the folder and the verdict on test rows (training rows where none were held out), without `passed`, which `validate` judges."""
+    said = verdict(trained.report, split=trained.report.judged_split)
     return {"tokenizer": trained.folder, "thresholds_met": said.pop("passed"), **said}
 
 
