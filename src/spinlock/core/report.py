@@ -15,6 +15,8 @@ UTILIZATION_THRESHOLD = 0.8
 ORTHOGONALITY_THRESHOLD = 0.15
 INFORMATIVENESS_THRESHOLD = 0.5
 FEWEST_ROWS_PER_CODE = 16
+REFIT_LABEL = "test MSE before fitting with validation rows too"
+"""Key of a report's provenance: what the second fit, which takes validation rows in, changed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import torch
 
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.masked import squared_errors
-from spinlock.core.report import Report
+from spinlock.core.report import REFIT_LABEL, Report
 from spinlock.core.views import Selection, View
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.realizations import load_halves
@@ -109,9 +109,7 @@ def provenance_of(tokenizer: Tokenizer) -> dict[str, str]:
         "maps of columns": ", ".join(f"{warp} {count}" for warp, count in maps.items()),
     }
     if errors:
-        told["test MSE before fitting with validation rows too"] = (
-            f"{errors['before']:.4f} (after: {errors['after']:.4f})"
-        )
+        told[REFIT_LABEL] = f"{errors['before']:.4f} (after: {errors['after']:.4f})"
     return told | {f"version of {name}": version for name, version in record.facts.get("software", {}).items()}
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from spinlock.core import figures
-from spinlock.core.report import MSE_THRESHOLD, UTILIZATION_THRESHOLD, ColumnTree, Report, SplitFigures
+from spinlock.core.report import MSE_THRESHOLD, REFIT_LABEL, UTILIZATION_THRESHOLD, ColumnTree, Report, SplitFigures
 from spinlock.plots.coder_dots import coder_dots
 from spinlock.plots.dendrogram import dendrogram
 from spinlock.plots.rate_curve import rate_curve
@@ -96,6 +96,7 @@ def render_page(page: Page, *, max_bytes: int = MAX_BYTES) -> str:
         judged=SPLIT_WORDS.get(page.split, page.split),
         splits={name: words for name, words in SPLIT_WORDS.items() if name in page.report.splits},
         tables=figures,
+        refit_label=REFIT_LABEL,
         drawings={
             name: None if figure is None else drawing(figure, name=name, description=DRAWINGS[name][1])
             for name, figure in drawn.items()
