@@ -11,7 +11,8 @@
     training/    split, fit, keep the better; the `Tokenizer` that users call
     metrics/     judge: pure functions and baselines at equal bits
     plots/       figures and the report page
-    store/       files: the only code that knows a path inside one
+    store/       spinlock's own files, and the guard before those of others
+    importers/   rollouts from files and arrays of others
     config/      YAML files as checked sections
     pipeline/    one function a stage: configuration → files
     cli/         `spinlock <command>`
@@ -41,7 +42,7 @@ _HOMES = {
     "ModelSpec": "spinlock.vqvae.spec",
     "EncoderSpec": "spinlock.vqvae.spec",
     "FitSpec": "spinlock.training.spec",
-    "open_rollouts": "spinlock.store.importers",
+    "open_rollouts": "spinlock.importers",
     "extract_features": "spinlock.features.extract",
     "simulate_step": "spinlock.dynamics.user_step",
     "Tokenizer": "spinlock.training.estimator",

@@ -11,10 +11,10 @@ from spinlock.cli import main
 from spinlock.core.feature_table import FeatureSpec
 from spinlock.core.needs import Setting
 from spinlock.features.sdf import PER_TIMESTEP, SDF
+from spinlock.importers import ReadOptions
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, count_reasons, reasons
 from spinlock.pipeline.validate import validate_dataset
-from spinlock.store.importers import ReadOptions
 
 CHANNEL_FEATURES = 5  # granger_channels, its direction, transfer entropy, channel_lag, channel_phase_locking
 

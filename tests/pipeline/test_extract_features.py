@@ -15,11 +15,11 @@ from spinlock.cli import main
 from spinlock.core.errors import InputError
 from spinlock.core.views import in_memory
 from spinlock.features.extract import extract_features as features_of_array
+from spinlock.importers import ReadOptions
 from spinlock.pipeline.extract_features import Extracted, Source, extract_features
 from spinlock.pipeline.tables import load_table
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
-from spinlock.store.importers import ReadOptions
 
 
 def waves(*, steps: int, cells: tuple[int, ...] = (12, 12), speed: float = 0.7, channels: int = 1) -> np.ndarray:

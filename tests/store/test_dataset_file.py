@@ -7,7 +7,8 @@ import pytest
 import torch
 from store_samples import DESCRIPTION, PARAMETERS, REGISTRY, sample_block
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, UsageError
+from spinlock.importers import open_rollouts
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_check import check_dataset
 from spinlock.store.dataset_layout import DatasetBlock
@@ -284,3 +285,15 @@ def test_a_file_written_from_the_document_alone_has_no_problems(tmp_path):
         assert check_dataset(data, contents=True) == []
         assert data.feature_table().names == tuple(names["aggregated"])
         assert data.parameters.of_sample(1) == {"speed": 0.7}
+
+
+def test_our_own_data_set_with_its_states_is_a_source(tmp_path):
+    write_shard(tmp_path / "shards", sample_block(0, 4, states=True))
+    merge_shards(tmp_path / "shards", tmp_path / "x.h5", description=DESCRIPTION, num_samples=4)
+    source = open_rollouts(tmp_path / "x.h5")
+    assert (source.format, len(source)) == ("spinlock", 4)
+    with open_dataset(tmp_path / "x.h5") as data:
+        for number, rollout in enumerate(source):
+            np.testing.assert_array_equal(rollout.states, data.states(number))
+    with pytest.raises(UsageError, match="has its own dt, dx and periodic"):
+        open_rollouts(tmp_path / "x.h5", dt=1.0)

@@ -67,10 +67,10 @@ def extract_features(
 ) -> Any:
     """Compute the features of your own rollouts: arrays, or files in the layouts of The Well and PDEBench."""
     from spinlock.cli.progress import progress
+    from spinlock.importers import ReadOptions
+    from spinlock.importers.volume import parse_depth
     from spinlock.pipeline.extract_features import Source
     from spinlock.pipeline.extract_features import extract_features as run
-    from spinlock.store.importers import ReadOptions
-    from spinlock.store.importers.volume import parse_depth
 
     options = ReadOptions(depth=None if depth is None else parse_depth(depth), **reading)
     source = Source(path=sources, reading=options, channel_units=channel_units)

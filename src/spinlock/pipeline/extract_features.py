@@ -17,13 +17,13 @@ from spinlock.core.software import software
 from spinlock.dynamics.screening import outcomes
 from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
 from spinlock.features.sdf import SDF
+from spinlock.importers import ReadOptions, RolloutSource, open_files, rollout_files
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import block_of, consecutive_runs
 from spinlock.pipeline.workers import InProcesses, InThisProcess, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.dataset_paths import EXTENT
-from spinlock.store.importers import ReadOptions, RolloutSource, open_files, rollout_files
 from spinlock.store.merge import write_dataset
 from spinlock.store.shards import Shard, complete_shards, missing_samples, remove_shards, write_shard
 

@@ -8,5 +8,4 @@ dataset_layout      names, types and shapes in a data-set file; `DatasetBlock`, 
 shards, merge       blocks of samples as files that survive a kill; the data set they become
 dataset             `open_dataset`: a lazy, checked reader; dataset_check: what is wrong with a file
 category_file, token_file, tokenizer_folder, checkpoint_folder
-importers/          rollouts from arrays, The Well, PDEBench and spinlock's own data sets
 """

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spinlock.core.errors import InputError, UsageError
-from spinlock.store.importers import open_rollouts
+from spinlock.importers import open_rollouts
 
 CHANCE = np.random.default_rng(2)
 STATES = CHANCE.integers(0, 100, size=(3, 5, 2, 4, 6))

@@ -23,10 +23,10 @@ import numpy as np
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
+from spinlock.importers.options import ReadOptions
+from spinlock.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+from spinlock.importers.volume import Depth, check_depth, planes, without_depth
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.importers.options import ReadOptions
-from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
-from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
 
 _SEED = re.compile(r"\d{4,9}")
 _SCALARS = ("tensor", "density", "pressure", "Vx", "Vy", "Vz")

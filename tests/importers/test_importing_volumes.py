@@ -6,7 +6,7 @@ import pytest
 from test_importers import coordinates, put_field
 
 from spinlock.core.errors import UsageError
-from spinlock.store.importers import open_rollouts
+from spinlock.importers import open_rollouts
 
 CHANCE = np.random.default_rng(1)
 

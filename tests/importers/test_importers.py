@@ -4,14 +4,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_samples import DESCRIPTION, sample_block
 
 from spinlock.core.errors import InputError, UsageError
-from spinlock.store.dataset import open_dataset
-from spinlock.store.importers import open_rollouts
-from spinlock.store.importers.source import spacing
-from spinlock.store.merge import merge_shards
-from spinlock.store.shards import write_shard
+from spinlock.importers import open_rollouts
+from spinlock.importers.source import spacing
 
 SIZES = {"n": 4, "m": 2, "t": 5, "c": 3, "h": 6, "w": 7}
 CHANCE = np.random.default_rng(0)
@@ -122,18 +118,6 @@ def test_hdf5_of_no_known_layout_says_what_it_holds(tmp_path):
         InputError, match=r"holds /runs/u, which is no layout that spinlock knows: The Well .* PDEBench"
     ):
         open_rollouts(tmp_path / "x.h5")
-
-
-def test_our_own_data_set_with_its_states_is_a_source(tmp_path):
-    write_shard(tmp_path / "shards", sample_block(0, 4, states=True))
-    merge_shards(tmp_path / "shards", tmp_path / "x.h5", description=DESCRIPTION, num_samples=4)
-    source = open_rollouts(tmp_path / "x.h5")
-    assert (source.format, len(source)) == ("spinlock", 4)
-    with open_dataset(tmp_path / "x.h5") as data:
-        for number, rollout in enumerate(source):
-            np.testing.assert_array_equal(rollout.states, data.states(number))
-    with pytest.raises(UsageError, match="has its own dt, dx and periodic"):
-        open_rollouts(tmp_path / "x.h5", dt=1.0)
 
 
 def well_file(path, *, directions=("x", "y"), boundary="PERIODIC", time=None, spoil=None):

@@ -10,10 +10,10 @@ import numpy as np
 
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.rollout import Rollout
-from spinlock.store.importers.lazy_arrays import LazyArray, opened_arrays
-from spinlock.store.importers.options import ReadOptions
-from spinlock.store.importers.source import Reader, RolloutSource, SampleFacts, rollout_of
-from spinlock.store.importers.volume import Depth, check_depth, planes, without_depth
+from spinlock.importers.lazy_arrays import LazyArray, opened_arrays
+from spinlock.importers.options import ReadOptions
+from spinlock.importers.source import Reader, RolloutSource, SampleFacts, rollout_of
+from spinlock.importers.volume import Depth, check_depth, planes, without_depth
 
 AXES = {"n": "sample", "m": "realization", "t": "time", "c": "channel", "d": "depth", "h": "height", "w": "width"}
 

@@ -10,7 +10,7 @@ import torch
 
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout, blanked
-from spinlock.store.importers.options import ReadOptions
+from spinlock.importers.options import ReadOptions
 
 Reader = Callable[[int], Rollout]
 """Reads one sample of a file that is open."""

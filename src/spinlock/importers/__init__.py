@@ -5,20 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.importers.arrays import open_array
+from spinlock.importers.joined import joined
+from spinlock.importers.lazy_arrays import array_names
+from spinlock.importers.options import OF_ARRAYS, OF_STATES, Format, GroupBy, ReadOptions
+from spinlock.importers.paths import rollout_files
+from spinlock.importers.pdebench import is_pdebench, open_pdebench
+from spinlock.importers.source import Reader, RolloutSource
+from spinlock.importers.volume import Depth
+from spinlock.importers.well import is_well, open_well
+from spinlock.importers.zarr_store import is_zarr
 from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import FORMAT
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.importers.arrays import open_array
-from spinlock.store.importers.joined import joined
-from spinlock.store.importers.lazy_arrays import array_names
-from spinlock.store.importers.options import OF_ARRAYS, OF_STATES, Format, GroupBy, ReadOptions
-from spinlock.store.importers.paths import rollout_files
-from spinlock.store.importers.pdebench import is_pdebench, open_pdebench
-from spinlock.store.importers.source import Reader, RolloutSource
-from spinlock.store.importers.volume import Depth
-from spinlock.store.importers.well import is_well, open_well
-from spinlock.store.importers.zarr_store import is_zarr
 
 
 def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-features`

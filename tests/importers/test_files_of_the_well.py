@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_importers import well_file
 
-from spinlock.store.importers import open_rollouts
+from spinlock.importers import open_rollouts
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the warnings of another library's imports are its own
 dummy_data = pytest.importorskip("the_well.utils.dummy_data", exc_type=ImportError)

@@ -8,8 +8,8 @@ from itertools import accumulate
 
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
-from spinlock.store.importers.options import GroupBy
-from spinlock.store.importers.source import Reader, RolloutSource
+from spinlock.importers.options import GroupBy
+from spinlock.importers.source import Reader, RolloutSource
 
 _FILE_BITS = 32
 """A file's number stands above this bit of a group's number."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from spinlock.core.errors import UsageError
-from spinlock.store.importers.volume import Depth
+from spinlock.importers.volume import Depth
 
 Format = Literal["auto", "array", "well", "pdebench", "spinlock"]
 GroupBy = Literal["sample", "file"]

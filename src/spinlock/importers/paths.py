@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinlock.core.errors import InputError
+from spinlock.importers.zarr_store import is_zarr
 from spinlock.store.atomic import AnyPath
-from spinlock.store.importers.zarr_store import is_zarr
 
 ENDINGS = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from spinlock.core.errors import InputError, UsageError, did_you_mean, listed
+from spinlock.importers.zarr_store import ZarrArray, ZarrStore, is_zarr
 from spinlock.store.atomic import human_size
 from spinlock.store.formats import ARCHIVE_DAMAGE, DAMAGE
 from spinlock.store.guarded_hdf5 import MAX_LINKS, MAX_READ, GuardedFile, open_guarded
-from spinlock.store.importers.zarr_store import ZarrArray, ZarrStore, is_zarr
 
 Selection = tuple[slice, ...]
 
