@@ -43,7 +43,7 @@ _HOMES = {
     "EncoderSpec": "spinlock.vqvae.spec",
     "FitSpec": "spinlock.training.spec",
     "open_rollouts": "spinlock.importers",
-    "extract_features": "spinlock.features.extract",
+    "extract_features": "spinlock.importers.describe",
     "simulate_step": "spinlock.dynamics.user_step",
     "Tokenizer": "spinlock.training.estimator",
     "TokenFeatures": "spinlock.training.token_features",

@@ -76,9 +76,9 @@ def save(path, array):
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "tt"}, InputError, "another one of the letters n sample, m rea"),
         (lambda p: save(p, np.zeros((2, 3, 4))), {"axes": "tdh"}, InputError, "names d, the third direction of space, without both h"),
         (lambda p: save(p, np.zeros((2, 3, 4, 5))), {"axes": "tdhw", "depth": 3}, UsageError, "names no plane of .* has 3 of them"),
-        (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "depth": "mean"}, UsageError, "'nt' has fewer"),
+        (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "depth": "mean"}, UsageError, "the axes 'nt' has fewer"),
         (lambda p: save(p, np.zeros((2, 0))), {"axes": "nt"}, InputError, r"is empty: it has the shape \(2, 0\)"),
-        (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "dt": -1.0}, UsageError, "`dt` must be greater than 0; got -1"),
+        (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "dt": -1.0}, UsageError, "`dt` must be finite and greater than 0; got -1"),
         (lambda p: save(p, np.zeros((2, 3))), {"axes": "nt", "dataset_key": "u"}, UsageError, "one array without a name"),
         (lambda p: save(p, np.zeros((2, 3), dtype=complex)), {"axes": "nt"}, InputError, "must hold real numbers"),
         (lambda p: save(p, np.array([[{}]])), {"axes": "nt"}, InputError, "is not a .npy file of numbers: .*[Pp]ython objects"),
@@ -86,7 +86,7 @@ def save(path, array):
         (lambda p: p.write_bytes(bytes(200)), {"axes": "nt"}, InputError, "is not a .npy file of numbers: it does not begin as one."),
         (lambda p: p.write_text("1,2,3"), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
         (lambda p: p.write_bytes(b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 9999999999999)}" + b" " * 51 + b"\n"), {"axes": "nt"}, InputError, "is not a .npy file of numbers"),
-        (lambda _: None, {"axes": "nt"}, InputError, "does not exist; expected an array"),
+        (lambda _: None, {"axes": "nt"}, InputError, "does not exist; expected rollouts"),
         (lambda p: p.mkdir(), {"axes": "nt"}, InputError, "is a folder without a file that ends in .npy"),
     ],
 )  # fmt: skip
@@ -112,10 +112,10 @@ def test_an_archive_of_several_arrays_needs_a_name(tmp_path):
 
 def test_hdf5_of_no_known_layout_says_what_it_holds(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
-        file["runs/u"] = np.zeros((2, 3))
+        file["runs/u"], file["runs/v"] = np.zeros((2, 3)), np.zeros((2, 3))
         file["runs/elsewhere"] = h5py.ExternalLink("y.h5", "/u")
     with pytest.raises(
-        InputError, match=r"holds /runs/u, which is no layout that spinlock knows: The Well .* PDEBench"
+        InputError, match=r"holds /runs/u, /runs/v, which is no layout that spinlock knows: The Well .* PDEBench"
     ):
         open_rollouts(tmp_path / "x.h5")
 
@@ -336,7 +336,28 @@ def test_what_pdebench_does_not_hold_is_said(tmp_path, fields, message):
         for name, shape in fields.items():
             file[name] = np.zeros(shape)
     with pytest.raises(InputError, match=message):
-        list(open_rollouts(tmp_path / "x.h5"))
+        list(open_rollouts(tmp_path / "x.h5", format="pdebench"))
+
+
+def test_one_name_alone_makes_no_file_one_of_pdebench(tmp_path):
+    """Others store `velocity` too, with other axes: a file is one of PDEBench by two marks at least."""
+    for name, shape in (("velocity", (2, 6, 2, 4, 4)), ("tensor", (2, 6, 8)), ("density", (2, 6, 8))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file[name] = np.zeros(shape)
+        with pytest.raises(UsageError, match="`axes` must name the axes"):
+            open_rollouts(tmp_path / f"{name}.h5")
+
+
+def test_axes_that_the_coordinates_of_pdebench_contradict_are_refused(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["tensor"] = CHANCE.normal(size=(3, 8, 6))  # (sample, x, time)
+        coordinates(file, 8)
+    with pytest.raises(InputError, match=r"lengths are t-coordinate 7, x-coordinate 8. Give the axes as they are"):
+        open_rollouts(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "seeds.h5", "w") as file:
+        file["0000/data"], file["0000/grid/t"] = np.zeros((8, 6, 2)), np.arange(6.0)
+    with pytest.raises(InputError, match="/0000/grid/t has 6 entries, which contradicts that"):
+        open_rollouts(tmp_path / "seeds.h5")
 
 
 @pytest.mark.parametrize(

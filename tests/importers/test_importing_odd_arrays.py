@@ -110,14 +110,25 @@ def test_groups_that_the_user_named_are_shared_by_files(tmp_path):
         open_rollouts(tmp_path, axes="nt", dataset_key="u", group_key="draw", group_by="file")
 
 
-@pytest.mark.parametrize(
-    "groups", [np.zeros(2), np.zeros((3, 1), dtype=int), np.array([2**64 - 1] * 3, dtype=np.uint64)]
-)
-def test_groups_that_are_no_whole_numbers_are_refused(tmp_path, groups):
+@pytest.mark.parametrize("groups", [np.zeros(2), np.zeros((3, 1), dtype=int), np.array([1.0, np.nan, 2.0])])
+def test_groups_that_do_not_say_one_of_every_sample_are_refused(tmp_path, groups):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["u"], file["draw"] = np.zeros((3, 4)), groups
-    with pytest.raises(InputError, match="must hold a group for each of 3 samples|must be whole numbers"):
+    with pytest.raises(InputError, match="must hold a group for each of 3 samples|must have a value for every sample"):
         open_rollouts(tmp_path / "x.h5", axes="nt", dataset_key="u", group_key="draw")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([b"a", b"b", b"a"]), np.array([100.5, 1e3, 100.5]), np.array([2**64 - 1, 2**63, 2**64 - 1], "u8")],
+)
+def test_groups_may_be_words_and_any_numbers(tmp_path, labels):
+    for name in ("1.h5", "2.h5"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["u"], file["case"] = np.ones((3, 4)), labels
+    groups = [rollout.group for rollout in open_rollouts(tmp_path, axes="nt", dataset_key="u", group_key="case")]
+    assert groups[0] == groups[2] != groups[1]
+    assert groups[:3] == groups[3:]  # equal labels of two files are one group
 
 
 class Stranger:

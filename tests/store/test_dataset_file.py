@@ -32,6 +32,9 @@ def test_every_array_comes_back_as_it_was(path):
         assert len(data) == 12
         for name, spec in ARRAYS.items():
             expected = getattr(block, name)
+            if expected is None:
+                assert name == "name"
+                continue
             if spec.dtype == "word":
                 assert data.file.words(spec.path) == expected
             else:

@@ -51,6 +51,7 @@ class Rollout:
         redraws: how often the sample was drawn again before it came out like this.
         initial_condition: name of what made the initial condition; "" where it is unknown.
         step: the noise-free step operator, where it is in hand.
+        name: of the sample, for people: its file, or its place in one; "" where it has none.
     """
 
     states: Float[Tensor, "realization time channel height width"]
@@ -68,6 +69,7 @@ class Rollout:
     redraws: int = 0
     initial_condition: str = ""
     step: StepOperator | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.states.ndim != 5:

@@ -219,15 +219,17 @@ def _features_of_rollouts(
     rollouts: Iterable[Rollout], *, ids: Sequence[object], groups: Sequence[object], channel_units: ChannelUnits
 ) -> FeatureTable:
     """The same from rollouts, of which one is held at a time."""
-    rows, own_groups = [], []
+    rows, own_groups, own_names = [], [], []
     for number, rollout in enumerate(rollouts):
         described = within_range(in_channel_units(rollout, channel_units))
         rows.append(extract_rollout(described, per_timestep=(), name=str(number)).per_trajectory)
         own_groups.append(str(rollout.group))
+        own_names.append(rollout.name)
     return FeatureTable(
         values=torch.stack([aggregate(row) for row in rows]).float(),
         registry=SDF.aggregated(),
-        ids=_row_names("ids", ids, len(rows)),
+        ids=_row_names("ids", ids, len(rows))
+        or (tuple(own_names) if all(own_names) and len(set(own_names)) == len(rows) else ()),
         groups=_row_names("groups", groups, len(rows)) or tuple(own_groups),
     )
 

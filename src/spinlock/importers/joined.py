@@ -39,8 +39,13 @@ def joined(sources: Sequence[RolloutSource], *, group_by: GroupBy = "sample") ->
                     current = None
                 context = sources[place].opened()
                 current = (place, context, context.__enter__())
-            rollout = current[2](sample - (ends[place - 1] if place else 0))
-            return replace(rollout, group=_group(rollout.group, place, sources[place], group_by))
+            number = sample - (ends[place - 1] if place else 0)
+            rollout = current[2](number)
+            return replace(
+                rollout,
+                group=_group(rollout.group, place, sources[place], group_by),
+                name=_name(rollout.name, number, sources[place]),
+            )
 
         try:
             yield read
@@ -56,7 +61,23 @@ def joined(sources: Sequence[RolloutSource], *, group_by: GroupBy = "sample") ->
         opened=opened,
         has_shared_groups=all(source.has_shared_groups for source in sources),
         starts=tuple(end - len(source) for end, source in zip(ends, sources, strict=True) if len(source)),
+        stated=_stated(sources),
     )
+
+
+def _name(name: str, number: int, source: RolloutSource) -> str:
+    """A sample by its file and its place in it."""
+    stem = source.path.stem
+    return stem if len(source) == 1 and name in ("", "0", stem) else f"{stem}/{name or number}"
+
+
+def _stated(sources: Sequence[RolloutSource]) -> dict[str, str]:
+    """What was stated of every file: once where all agree."""
+    found: dict[str, str] = {}
+    for fact in dict.fromkeys(name for source in sources for name in source.stated):
+        words = list(dict.fromkeys(source.stated.get(fact, "not stated") for source in sources))
+        found[fact] = words[0] if len(words) == 1 else f"{words[0]}; in other files {'; '.join(words[1:3])}"
+    return found
 
 
 def _group(group: int, place: int, source: RolloutSource, group_by: GroupBy) -> int:

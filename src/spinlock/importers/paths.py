@@ -1,22 +1,23 @@
 """The files that a path, a folder or a pattern stands for."""
 
 import glob
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from spinlock.core.errors import InputError
+from spinlock.importers.places import in_order
+from spinlock.importers.plugins import installed
 from spinlock.importers.zarr_store import is_zarr
 from spinlock.store.atomic import AnyPath
 
-ENDINGS = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
+ENDINGS = (".npy", ".npz", ".h5", ".hdf5", ".he5", ".nc", ".nc4", ".cdf", ".mat", ".zarr")
 
 
 def rollout_files(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
     """Every file once, in the order given; those of a folder or a pattern by name, numbers in their order.
 
     Args:
-        paths: files; folders, of which the files that end in .npy, .npz, .h5, .hdf5 or .zarr are taken; or patterns with
+        paths: files; folders, of which the files that end in one of `ENDINGS`, in small letters or capitals, are taken; or patterns with
             `*`, `?` or `[…]`, in which `**` stands for any folders.
 
     Raises:
@@ -29,20 +30,19 @@ def rollout_files(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
 
 def _expanded(path: Path) -> list[Path]:
     if path.is_dir() and not is_zarr(path):
+        endings = (*ENDINGS, *(ending for importer in installed() for ending in importer.endings))
         files = [
-            entry for entry in path.iterdir() if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".")
+            entry for entry in path.iterdir() if entry.suffix.lower() in endings and not entry.name.startswith(".")
         ]
         if not files:
-            raise InputError(f"{path} is a folder without a file that ends in {', '.join(ENDINGS)}.")
-        return sorted(files, key=_in_order)
+            raise InputError(
+                f"{path} is a folder without a file that ends in {', '.join(endings)}; files of other names are taken by a pattern, "
+                f"'{path}/*'."
+            )
+        return sorted(files, key=in_order)
     if not path.exists() and glob.has_magic(str(path)):
         files = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207  patterns of whole paths
         if not files:
             raise InputError(f"no file fits the pattern {path}.")
-        return sorted(files, key=_in_order)
+        return sorted(files, key=in_order)
     return [path]
-
-
-def _in_order(path: Path) -> tuple[tuple[int, int, str], ...]:
-    parts = [part for part in re.split(r"(\d+)", str(path)) if part]
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)

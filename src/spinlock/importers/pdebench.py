@@ -35,9 +35,11 @@ _CONSTANTS = ("beta", "Nu", "nu", "rho", "eta", "zeta", "M")
 
 
 def is_pdebench(file: GuardedFile) -> bool:
-    """Whether a file has the names of one of the layouts."""
-    names = file.names()
-    return any(name in names for name in ("tensor", "density", "velocity")) or bool(_seeds(file))
+    """Whether a file has two marks of one of the layouts: the name of a field alone says nothing."""
+    names = set(file.names())
+    if names & {"tensor", "density"} and {"t-coordinate", "x-coordinate"} & names:
+        return True
+    return {"velocity", "t"} <= names or bool(_seeds(file))
 
 
 def _seeds(file: GuardedFile) -> tuple[str, ...]:
@@ -102,7 +104,7 @@ def open_pdebench(path: Path, options: ReadOptions) -> RolloutSource:
                     dx=_grid_step(file, grids) if options.dx is None else options.dx,
                     group=sample,
                     channel_names=layout.channel_names,
-                    system="pdebench",
+                    system=options.system or "pdebench",
                     parameters=parameters,
                     periodic=not walls if options.periodic is None else options.periodic,
                     where=f"{path}, sample {sample}",
@@ -111,7 +113,21 @@ def open_pdebench(path: Path, options: ReadOptions) -> RolloutSource:
 
             yield read
 
-    return RolloutSource(path=path, format="pdebench", num_samples=layout.num_samples, opened=opened)
+    said = "as given" if options.periodic is not None else "as these sets were made; the file does not say"
+    wraps = not walls if options.periodic is None else options.periodic
+    return RolloutSource(
+        path=path,
+        format="pdebench",
+        num_samples=layout.num_samples,
+        opened=opened,
+        stated={
+            "axes": "those of PDEBench",
+            "channels": ", ".join(layout.channel_names),
+            "dt": "from the file" if options.dt is None else f"{options.dt:.6g}, as given",
+            "dx": "from the file" if options.dx is None else f"{options.dx:.6g}, as given",
+            "periodic": f"{'yes' if wraps else 'no'}, {said}",
+        },
+    )
 
 
 def _layout(file: GuardedFile) -> _Layout:
@@ -123,6 +139,8 @@ def _seed_layout(file: GuardedFile, seeds: Sequence[str]) -> _Layout:
     shape = file.numbers(f"/{seeds[0]}/data").shape
     _check_rank(file, f"/{seeds[0]}/data", len(shape) - 2, "[time, x(, y(, z)), channel]")
     grids = ("x", "y")[: len(shape) - 2]
+    for seed in seeds:
+        _check_seed(file, seed)
     return _Layout(
         parts=tuple((_Part(path=f"/{seed}/data", has_components=True, by_sample=False),) for seed in seeds),
         times=tuple(f"/{seed}/grid/t" for seed in seeds),
@@ -131,6 +149,18 @@ def _seed_layout(file: GuardedFile, seeds: Sequence[str]) -> _Layout:
         num_directions=len(shape) - 2,
         channel_names=tuple(f"channel_{channel}" for channel in range(shape[-1])),
     )
+
+
+def _check_seed(file: GuardedFile, seed: str) -> None:
+    shape = file.numbers(f"/{seed}/data").shape
+    for place, axis in enumerate(("t", "x", "y", "z")[: len(shape) - 1]):
+        path = f"/{seed}/grid/{axis}"
+        length = file.numbers(path).shape[-1] if file.kind(path) == "dataset" else shape[place]
+        if length not in (shape[place], shape[place] + (axis == "t")):
+            raise InputError(
+                f"{file.path}: /{seed}/data has the shape {shape}, expected [time, x(, y(, z)), channel]; {path} has {length} entries, "
+                f"which contradicts that. Give the axes as they are (dataset_key='*/data', axes=…)."
+            )
 
 
 def _array_layout(file: GuardedFile) -> _Layout:
@@ -155,6 +185,7 @@ def _array_layout(file: GuardedFile) -> _Layout:
     if shape[1] < 2:
         raise InputError(f"{file.path}: /{names[0]} has the shape {shape}: a steady field, without a time to describe.")
     times = "t" if "t" in there else "t-coordinate"
+    _check_lengths(file, names[0], shape, times)
     return _Layout(
         parts=(tuple(parts),),
         times=(f"/{times}",),
@@ -163,6 +194,24 @@ def _array_layout(file: GuardedFile) -> _Layout:
         num_directions=len(shape) - 2,
         channel_names=tuple(channels),
     )
+
+
+def _check_lengths(file: GuardedFile, name: str, shape: tuple[int, ...], times: str) -> None:
+    """Refuses a field whose axes are not as long as the coordinates that the file gives for them.
+
+    Published sets count in `t-coordinate` one time more than they have states.
+    """
+    expected = dict(zip((times, "x-coordinate", "y-coordinate", "z-coordinate"), shape[1:], strict=False))
+    there = {axis: file.numbers(f"/{axis}").shape[-1] for axis in expected if file.kind(f"/{axis}") == "dataset"}
+    wrong = [
+        axis for axis, length in there.items() if length - expected[axis] not in ((0, 1) if axis == times else (0,))
+    ]
+    if wrong:
+        said = listed(f"{axis} {there[axis]}" for axis in there)
+        raise InputError(
+            f"{file.path}: /{name} has the shape {shape}, expected [sample, time, x(, y(, z))]; the coordinates contradict that, their lengths "
+            f"are {said}. Give the axes as they are: dataset_key='{name}', axes='nwt' for (sample, x, time)."
+        )
 
 
 def _check_rank(file: GuardedFile, name: str, directions: int, expected: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ class RolloutSource:
         opened: opens the file for reading samples by number.
         has_shared_groups: whether equal group numbers of two files are one group; else each file's groups are its own.
         starts: number of the first sample of each file.
+        stated: what was taken for its axes, channels, dt, dx and periodicity, each with where that came from.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class RolloutSource:
     opened: Callable[[], AbstractContextManager[Reader]]
     has_shared_groups: bool = False
     starts: tuple[int, ...] = (0,)
+    stated: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -64,6 +66,7 @@ class SampleFacts:
         parameters: physical values by name.
         periodic: whether the domain wraps around.
         where: the sample comes from, for messages.
+        name: of the sample, for people; "" where it has none.
     """
 
     dt: float
@@ -74,6 +77,7 @@ class SampleFacts:
     parameters: Mapping[str, float | int | str] | None = None
     periodic: bool = True
     where: str = "the sample"
+    name: str = ""
 
 
 def rollout_of(states: np.ndarray, facts: SampleFacts, options: ReadOptions) -> Rollout:
@@ -102,6 +106,7 @@ def rollout_of(states: np.ndarray, facts: SampleFacts, options: ReadOptions) -> 
         dx=facts.dx,
         channel_names=facts.channel_names or tuple(f"channel_{channel}" for channel in range(states.shape[2])),
         group=facts.group,
+        name=facts.name,
         periodic=facts.periodic,
         diverged_at=diverged_at,
     )

@@ -81,7 +81,7 @@ def open_well(path: Path, options: ReadOptions) -> RolloutSource:
                     dx=step,
                     group=sample,
                     channel_names=tuple(itertools.chain(*(field.channel_names for field in layout.fields))),
-                    system=layout.system,
+                    system=options.system or layout.system,
                     parameters=_parameters(file, sample),
                     periodic=layout.periodic if options.periodic is None else options.periodic,
                     where=f"{path}, trajectory {sample}",
@@ -90,7 +90,21 @@ def open_well(path: Path, options: ReadOptions) -> RolloutSource:
 
             yield read
 
-    return RolloutSource(path=path, format="well", num_samples=layout.num_samples, opened=opened)
+    said = "by the boundary conditions in the file" if options.periodic is None else "as given"
+    wraps = layout.periodic if options.periodic is None else options.periodic
+    return RolloutSource(
+        path=path,
+        format="well",
+        num_samples=layout.num_samples,
+        opened=opened,
+        stated={
+            "axes": "those of The Well",
+            "channels": ", ".join(name for field in layout.fields for name in field.channel_names),
+            "dt": "from the file" if options.dt is None else f"{options.dt:.6g}, as given",
+            "dx": f"{step:.6g}, {'from the file' if options.dx is None else 'as given'}",
+            "periodic": f"{'yes' if wraps else 'no'}, {said}",
+        },
+    )
 
 
 def _layout(file: GuardedFile, depth: Depth | None) -> _Layout:

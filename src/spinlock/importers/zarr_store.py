@@ -4,10 +4,11 @@ The description of every array is read as plain JSON first: object types, which 
 that lead out of the folder and sizes that the folder cannot hold are refused before the `zarr` package sees any of it.
 """
 
+import base64
 import importlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray
 from spinlock.store.atomic import human_size
 from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim, reading_errors
 from spinlock.store.json_file import read_json
@@ -31,25 +33,11 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _DESCRIPTIONS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ZarrArray:
-    """One array with the manners of numpy: `shape`, `dtype`, and a read by slices that raises our errors alone."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    array: Any
-
-    def __getitem__(self, selection: tuple[slice, ...]) -> np.ndarray:
-        with reading_errors(self.name):
-            return np.asarray(self.array[selection])
-
-
-class ZarrStore:
+class ZarrPlace(ArrayPlace):
     """A folder of Zarr, checked as a whole when it is opened."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
@@ -70,11 +58,11 @@ class ZarrStore:
                 sizes[owner] += sum(os.path.getsize(os.path.join(folder, name)) for name in files)
         return sizes
 
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """Paths of the arrays inside the folder, sorted; "." for the folder itself."""
         return sorted(self._sizes)
 
-    def read(self, name: str) -> ZarrArray:
+    def array(self, name: str) -> LabelledArray:
         """An array of the folder, opened; nothing but its description is read.
 
         Raises:
@@ -83,17 +71,86 @@ class ZarrStore:
         """
         place = f"{self.path}: {name}"
         folder = self.path / name
-        about = read_json(folder / (".zarray" if (folder / ".zarray").is_file() else "zarr.json"))
+        is_second = (folder / ".zarray").is_file()
+        about = read_json(folder / (".zarray" if is_second else "zarr.json"))
         _check_description(about, place)
         package = _zarr()
         with reading_errors(place):
             array = package.open_array(str(folder), mode="r")
             shape, dtype = tuple(int(length) for length in array.shape), np.dtype(array.dtype)
             chunk = tuple(getattr(array, "shards", None) or array.chunks)
+        if dtype.kind not in "fiubSU" or (dtype.kind in "fiub" and dtype.itemsize > 8):
+            hint = "; give real and imaginary part as two channels" if dtype.kind == "c" else ""
+            raise InputError(f"{place} must hold real numbers of at most 8 bytes; it holds {dtype}{hint}.")
         stored = self._sizes[name]  # chunks that were never written take no room
         words = f"{human_size(stored)} are stored"
         check_claim(place, shape, chunk, dtype, most=COMPRESSED * stored, stored=words)
-        return ZarrArray(name=place, shape=shape, dtype=dtype, array=array)
+        attributes = _attributes(folder, about, is_second=is_second)
+        dims = attributes.pop("_ARRAY_DIMENSIONS", None) or about.get("dimension_names") or ()
+
+        def read(selection: tuple[slice, ...]) -> np.ndarray:
+            with reading_errors(place):
+                return np.asarray(array[selection])
+
+        if dtype.kind in "SU":
+            words_read = np.array([_text(word) for word in read(tuple(map(slice, shape))).reshape(-1)], object)
+            return LabelledArray(
+                name=place,
+                key=name,
+                shape=shape,
+                read_piece=lambda piece: words_read.reshape(shape)[piece],
+                is_text=True,
+            )
+        is_named = isinstance(dims, list | tuple) and len(dims) == len(shape)
+        return LabelledArray(
+            name=place,
+            key="" if name == "." else name,
+            shape=shape,
+            dims=tuple(str(dim or "") for dim in dims) if is_named else (),
+            attributes=attributes,
+            read_piece=read,
+        )
+
+    def attributes(self, group: str = "") -> Attributes:
+        """Those of a group and of the store, its own first."""
+        found: dict[str, Any] = {}
+        for folder in (self.path, *([self.path / group.strip("/")] if group.strip("/.") else [])):
+            if (folder / ".zattrs").is_file():
+                found |= _mapping(read_json(folder / ".zattrs"))
+            elif (folder / "zarr.json").is_file():
+                found |= _mapping(_mapping(read_json(folder / "zarr.json")).get("attributes"))
+        return found
+
+
+def _attributes(folder: Path, about: Mapping[str, Any], *, is_second: bool) -> dict[str, Any]:
+    """Attributes of an array; what xarray writes as fill value of Zarr 2 is its `_FillValue`.
+
+    xarray takes every fill value of Zarr 2 as missing, which 0 is by default: here 0 counts only beside a scale or an offset,
+    as an encoding states it.
+    """
+    if not is_second:
+        found = dict(_mapping(about.get("attributes")))
+        fill = found.get("_FillValue")
+        if isinstance(fill, str):  # xarray keeps floats of Zarr 3 as eight bytes in base 64
+            try:
+                found["_FillValue"] = struct.unpack("<d", base64.standard_b64decode(fill))[0]
+            except (ValueError, struct.error):
+                found.pop("_FillValue")
+        return found
+    found = dict(_mapping(read_json(folder / ".zattrs"))) if (folder / ".zattrs").is_file() else {}
+    fill = about.get("fill_value")
+    is_encoded = "scale_factor" in found or "add_offset" in found
+    if isinstance(fill, int | float) and "_ARRAY_DIMENSIONS" in found and (fill != 0 or is_encoded):
+        found.setdefault("_FillValue", fill)
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(word: Any) -> str:
+    return word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
 
 
 def _is_array(folder: Path, files: list[str]) -> bool:

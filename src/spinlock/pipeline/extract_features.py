@@ -18,8 +18,9 @@ from spinlock.dynamics.screening import outcomes
 from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
 from spinlock.features.sdf import SDF
 from spinlock.importers import ReadOptions, RolloutSource, open_files, rollout_files
+from spinlock.importers.fingerprint import state_of
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.sample_block import block_of, consecutive_runs
+from spinlock.pipeline.sample_block import KeepStates, block_of, consecutive_runs
 from spinlock.pipeline.workers import InProcesses, InThisProcess, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
@@ -36,15 +37,16 @@ SHARDS_AT_LEAST = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Rollouts in files, how these are to be read, and the units of their channels."""
+    """Rollouts in files, how these are to be read, the units of their channels, and whether their states are kept."""
 
     path: Path | tuple[Path, ...]
     reading: ReadOptions = ReadOptions()
     channel_units: ChannelUnits = "shared"
+    keep_states: KeepStates = "none"
 
     def settings(self) -> dict[str, object]:
         """Everything but the path, as it is stored with the data set."""
-        return {**asdict(self.reading), "channel_units": self.channel_units}
+        return {**asdict(self.reading), "channel_units": self.channel_units, "keep_states": self.keep_states}
 
     def files(self) -> tuple[Path, ...]:
         """The files that the path stands for."""
@@ -56,7 +58,8 @@ class Source:
 
     def fingerprint(self) -> str:
         """One word for the files as they are now, how they are read, and what is computed."""
-        states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in self.files()]
+        table = [self.reading.parameters] if isinstance(self.reading.parameters, Path) else []
+        states = [state_of(Path(file)) for file in (*self.files(), *table)]
         settings = {name: str(value) for name, value in self.settings().items()}
         content = [settings, states, SDF.to_json(), __version__]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -70,6 +73,7 @@ class Extracted:
         output: the data-set file.
         format: what the input was read as.
         files: that were read.
+        stated: what was taken for axes, channels, dt, dx and periodicity, and where each came from.
         samples: rollouts.
         extent: realizations, times, channels, height and width of a sample, "3 to 7" where samples differ.
         columns: of the aggregated table.
@@ -80,6 +84,7 @@ class Extracted:
     output: Path
     format: str
     files: int
+    stated: dict[str, str]
     samples: int
     extent: dict[str, str]
     columns: int
@@ -115,7 +120,10 @@ def extract_features(
         description = DatasetDescription(
             registry=SDF,
             parameters=columns,
-            configuration={"source": {"path": [str(file) for file in files]} | _stated(source)},
+            configuration={
+                "source": {"path": [str(file) for file in files]} | _stated(source),
+                "stated": dict(rollouts.stated),
+            },
             software=software(),
             channel_names=channel_names,
             periodic=all(first.periodic for first in firsts),
@@ -125,7 +133,7 @@ def extract_features(
     elif _made_from(output) != fingerprint:
         raise InputError(f"{output} exists and was made from something else; remove it or choose another --output.")
     remove_shards(folder)
-    return _described(output, format_read=rollouts.format, num_files=len(files))
+    return _described(output, rollouts, num_files=len(files))
 
 
 def _write_shards(write: "WriteExtracted", num_samples: int, *, workers: int, progress: Progress) -> list[Shard]:
@@ -163,12 +171,19 @@ class WriteExtracted:
         """Read, describe and store some samples."""
         with _opened_once(self.source).opened() as read:
             block = block_of(
-                (in_channel_units(_screened(read(sample)), self.source.channel_units) for sample in samples),
+                (
+                    in_channel_units(_screened(_named(read(sample), sample)), self.source.channel_units)
+                    for sample in samples
+                ),
                 first=samples[0],
                 columns=self.columns,
-                keep_states="none",
+                keep_states=self.source.keep_states,
             )
         return write_shard(self.folder, block, fingerprint=self.fingerprint)
+
+
+def _named(rollout: Rollout, sample: int) -> Rollout:
+    return rollout if rollout.name else replace(rollout, name=str(sample))
 
 
 def _screened(rollout: Rollout) -> Rollout:
@@ -237,7 +252,8 @@ def _channel_names(firsts: Sequence[Rollout]) -> dict[str, tuple[str, ...]]:
 
 
 def _stated(source: Source) -> dict[str, object]:
-    return {name: value for name, value in source.settings().items() if value is not None}
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in source.settings().items()}
+    return {name: value for name, value in plain.items() if value is not None}
 
 
 def _made_from(output: Path) -> object:
@@ -245,7 +261,7 @@ def _made_from(output: Path) -> object:
         return dataset.metadata.get("extra", {}).get("fingerprint")
 
 
-def _described(output: Path, *, format_read: str, num_files: int) -> Extracted:
+def _described(output: Path, rollouts: RolloutSource, *, num_files: int) -> Extracted:
     with open_dataset(output) as dataset:
         view = dataset.view()
         valid = dataset.quality.valid
@@ -254,8 +270,9 @@ def _described(output: Path, *, format_read: str, num_files: int) -> Extracted:
         log.warning("no realization stays finite to its end, so %s holds no feature at all.", output)
     return Extracted(
         output=output,
-        format=format_read,
+        format=rollouts.format,
         files=num_files,
+        stated=dict(rollouts.stated),
         samples=len(view),
         extent={axis: _from_to(lengths) for axis, lengths in zip(EXTENT, extent.T, strict=True)},
         columns=len(view.registry),

@@ -23,16 +23,17 @@ def token_gallery(tokens: TokenTable, dataset: Dataset) -> tuple[GalleryToken, .
     are taken from as many systems as possible, in the order of the data set: they are not picked for looking alike.
 
     Args:
-        tokens: of samples of `dataset`, whose ids are sample numbers.
+        tokens: of samples of `dataset`, with its ids.
         dataset: with states.
     """
     gallery = []
+    place = {name: sample for sample, name in enumerate(dataset.view().ids)}
     for category, name in enumerate(tokens.category_names):
         codes = tokens.codes[:, category, 0]
         counts = torch.bincount(codes[codes >= 0], minlength=int(tokens.codebook_sizes[category, 0]))
         rare = torch.where(counts <= MOST_COMMON * len(codes), counts, 0)
         code = int((rare if rare.any() else counts).argmax())
-        carriers = [int(tokens.ids[row]) for row in (codes == code).nonzero().squeeze(1).tolist()]
+        carriers = [place[tokens.ids[row]] for row in (codes == code).nonzero().squeeze(1).tolist()]
         chosen = _from_many_systems(carriers, dataset.systems)[:ROLLOUTS_A_TOKEN]
         gallery.append(
             GalleryToken(
@@ -57,7 +58,9 @@ def contact_rollouts(dataset: Dataset) -> tuple[GalleryRollout, ...]:
 
 def gallery_rollout(dataset: Dataset, sample: int) -> GalleryRollout:
     """The first channel of a sample's first valid realization (of its first one, if none is valid)."""
-    return picture_of(dataset.rollout(sample), caption=f"sample {sample}")
+    return picture_of(
+        dataset.rollout(sample), caption=dataset.names[sample] if dataset.names is not None else f"sample {sample}"
+    )
 
 
 def picture_of(rollout: Rollout, *, caption: str) -> GalleryRollout:

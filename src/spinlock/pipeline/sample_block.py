@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout, within_range
 from spinlock.pipeline.recipe import Recipe
 from spinlock.store.dataset_layout import DatasetBlock, ParameterColumn
+from spinlock.store.hdf5_image import WORD_BYTES
 from spinlock.store.shards import Shard, write_shard
 
 KeepStates = Literal["none", "float32", "float16"]
@@ -76,6 +78,8 @@ def _row(
     kept = {}
     if keep_states != "none":
         kept["outputs"] = _stored(rollout.states.to(getattr(torch, keep_states)))
+    if rollout.name:
+        kept["name"] = _short(rollout.name)
     return {
         "index": sample,
         "system": rollout.system,
@@ -97,6 +101,14 @@ def _row(
         "redraws": rollout.redraws,
         **kept,
     }
+
+
+def _short(name: str) -> str:
+    """A name that fits where a file keeps it; the end of a longer one is a checksum of the whole."""
+    encoded = name.replace("\0", "").encode(errors="replace")
+    if len(encoded) <= WORD_BYTES:
+        return encoded.decode()
+    return f"{encoded[: WORD_BYTES - 13].decode(errors='ignore')}~{sha256(encoded).hexdigest()[:12]}"
 
 
 def _stored(values: torch.Tensor) -> np.ndarray:

@@ -172,7 +172,7 @@ class Dataset:
         return in_memory(self.view(feature_path))
 
     def view(self, feature_path: str = AGGREGATED) -> FileTable:
-        """The features at a path, read block by block: ids are sample numbers, groups the parameter draws.
+        """The features at a path, read block by block: ids are the samples' names, or their numbers; groups the parameter draws.
 
         In a file made by others, the attribute `column_names` of the data set, or a `feature_registry` on it or on a group
         above it, must name the columns; ids and groups are row numbers where the file says nothing.
@@ -197,14 +197,24 @@ class Dataset:
         ids, groups = self._per_row("index", len(array)), self._per_row("group", len(array))
         if len(np.unique(ids)) != len(ids):
             raise InputError(f"{where}: `ids` must be unique: one name a row.")
-        words = _words(ids)
+        words = self._names_of(ids)
         return FileTable(
             path=self.path,
             feature_path=feature_path,
             registry=registry,
             ids=words,
-            groups=words if np.array_equal(ids, groups) else _words(groups),
+            groups=_words(ids) if np.array_equal(ids, groups) else _words(groups),
         )
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """The name of each sample, where they have names that differ."""
+        path = ARRAYS["name"].path
+        names = self._file.words(path) if self._file.kind(path) == "dataset" else ()
+        return names if names and len(set(names)) == len(names) == len(self) else None
+
+    def _names_of(self, numbers: np.ndarray) -> tuple[str, ...]:
+        return self.names if self.names is not None and len(self.names) == len(numbers) else _words(numbers)
 
     def _per_row(self, name: str, rows: int) -> np.ndarray:
         if self._file.kind(ARRAYS[name].path) is None:
@@ -268,6 +278,7 @@ class Dataset:
             frozen_at=tuple(self.quality.frozen_at[sample, : len(states)].tolist()),
             redraws=int(self.quality.redraws[sample]),
             initial_condition=self.initial_conditions[sample],
+            name="" if self.names is None else self.names[sample],
         )
 
 

@@ -15,6 +15,7 @@ Shapes = dict[str, tuple[int, ...]]
 _AXES = {
     "index": "n",
     "system": "n",
+    "name": "n",
     "group": "n",
     "params": "np",
     "initial_condition": "n",

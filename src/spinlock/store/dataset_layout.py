@@ -38,6 +38,7 @@ class DatasetBlock:
         frozen_at: time index from which on it no longer changes; -1 where it does.
         redraws: how often the sample was drawn again before it came out like this.
         outputs: all states, float32 or float16, where they are kept.
+        name: of each sample, for people: the file that it comes from, or its place in one.
         extent: realizations, times, channels, height and width that the sample really has; beyond them arrays are padded.
     """
 
@@ -60,6 +61,7 @@ class DatasetBlock:
     redraws: Int[np.ndarray, " sample"]
     outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
     extent: Int[np.ndarray, "sample axis"] | None = None
+    name: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.index)
@@ -73,7 +75,8 @@ class DatasetBlock:
             raise InputError(
                 f"`index` must be consecutive sample numbers from 0 on; got {listed(self.index.tolist())}."
             )
-        for what, words in (("system", self.system), ("initial_condition", self.initial_condition)):
+        for what in ("system", "initial_condition", "name"):
+            words = getattr(self, what) or ()
             check_words(words, what=what)
         if not (
             np.isfinite(self.dt).all() and np.isfinite(self.dx).all() and (self.dt > 0).all() and (self.dx > 0).all()

@@ -58,6 +58,7 @@ class ArraySpec:
 
 ARRAYS: dict[str, ArraySpec] = {
     "index": ArraySpec(path="/parameters/index", dtype="<i8"),
+    "name": ArraySpec(path="/parameters/name", dtype="word", optional=True),
     "system": ArraySpec(path="/parameters/system", dtype="word"),
     "group": ArraySpec(path="/parameters/group", dtype="<i8"),
     "params": ArraySpec(path="/parameters/params", dtype="<f8"),

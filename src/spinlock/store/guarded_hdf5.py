@@ -36,7 +36,15 @@ MAX_WORDS = 16_384
 """Most words of varying length in one attribute: such words may all point at the same large text."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}
+"""Filters that every HDF5 has, by number; szip only where it was built in."""
+_KNOWN_FILTERS = {
+    307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32017: "sz", 32024: "sz3",
+    32026: "blosc2",
+}  # fmt: skip
+"""Filters of others, from the HDF Group's register of filter plug-ins."""
+_PACKING = {1, 4, 5, 6, 32000}
+"""Filters that make an array smaller."""
 _GAP_BYTES = 2**20  # what is cheaper to read through than to jump over: the size of a chunk
 _NUMBER_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 _CLASS_WORDS = {
@@ -203,6 +211,27 @@ class GuardedFile:
             raise InputError(f"{self._place(name)} must hold words of fixed length: it has {dataset.shape[0]} of them.")
         return self._decoded(GuardedArray(self._place(name), dataset).read(), name)
 
+    def holds_words(self, name: str) -> bool:
+        """Whether a data set holds words instead of numbers."""
+        dataset = self._dataset(name)
+        with reading_errors(self._place(name)):
+            return dataset.id.get_type().get_class() == h5py.h5t.STRING
+
+    def dimension_names(self, name: str) -> tuple[str, ...]:
+        """Name of every dimension of a data set: that of its scale (netCDF-4, HDF5's dimension scales), or its label.
+
+        () where an axis has neither.
+        """
+        dataset = self._dataset(name)
+        with reading_errors(self._place(name)):
+            if not {"DIMENSION_LIST", "DIMENSION_LABELS"} & set(dataset.attrs.keys()):
+                return (name.rpartition("/")[2],) if "CLASS" in dataset.attrs and len(dataset.shape) == 1 else ()
+            found = []
+            for axis in dataset.dims:
+                scale = axis[0].name if len(axis) else None
+                found.append(str(scale).rpartition("/")[2] if scale else str(axis.label))
+        return tuple(found) if all(found) else ()
+
     def attribute_names(self, name: str) -> tuple[str, ...]:
         """Names of the attributes of a group or data set."""
         node = self._walk(name)
@@ -310,17 +339,24 @@ class GuardedFile:
             plan = dataset.id.get_create_plist()
             layout = plan.get_layout()
             if layout == h5py.h5d.VIRTUAL:
-                raise InputError(f"{place} is a virtual data set, made of other files; spinlock reads none.")
+                raise InputError(
+                    f"{place} is a virtual data set, made of other files, which spinlock does not follow: copy its numbers into a "
+                    "file of their own, as h5py.File('copy.h5', 'w')['u'] = h5py.File('in.h5')['u'][:] does, or Dedalus' "
+                    "post.merge_virtual."
+                )
             if layout != h5py.h5d.COMPACT and plan.get_external_count() > 0:
                 raise InputError(f"{place} is stored outside its file; spinlock reads nothing from there.")
             codes = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-            unknown = [code for code in codes if code not in _FILTERS]
+            unknown = [code for code in codes if code not in _FILTERS or not h5py.h5z.filter_avail(code)]
             if unknown:
+                names = listed(_FILTERS.get(code) or _KNOWN_FILTERS.get(code) or f"number {code}" for code in unknown)
                 raise InputError(
-                    f"{place} was written through HDF5 filter {listed(unknown)}; known are {listed(_FILTERS.values())}."
+                    f"{place} was written through the HDF5 filter {names}, which spinlock does not run (it runs "
+                    f"{listed(_FILTERS.values(), most=9)}): write it anew, h5repack -f GZIP=4 in.h5 out.h5, or nccopy -F none in.nc "
+                    "out.nc."
                 )
             stored = dataset.id.get_storage_size()
-            ratio = COMPRESSED if {1, 32000} & set(codes) else 1
+            ratio = COMPRESSED if _PACKING & set(codes) else 1
             check_claim(
                 place,
                 dataset.shape,

@@ -1,0 +1,412 @@
+"""Files that hold arrays, each as an `ArrayPlace`: `.npy`, `.npz`, HDF5 and netCDF-4, and through scipy netCDF-3 and MATLAB 5.
+
+Zarr folders have a module of their own, and so have objects in memory.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from spinlock.core.errors import InputError, did_you_mean, listed
+from spinlock.importers.labelled import NETCDF_FILL, ArrayPlace, Attributes, LabelledArray
+from spinlock.importers.signatures import refuse_foreign
+from spinlock.importers.zarr_store import ZarrPlace, is_zarr
+from spinlock.store.atomic import human_size
+from spinlock.store.formats import ARCHIVE_DAMAGE, DAMAGE
+from spinlock.store.guarded_hdf5 import MAX_LINKS, MAX_READ, GuardedFile, open_guarded
+
+_STRUCTURE = {
+    "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates",
+    "_NCProperties", "_nc3_strict", "MATLAB_fields", "MATLAB_empty", "MATLAB_int_decode", "H5PATH",
+}  # fmt: skip
+"""Attributes that libraries keep for themselves."""
+
+
+@contextmanager
+def open_place(path: Path) -> Iterator[ArrayPlace]:
+    """What a file or folder holds.
+
+    Raises:
+        InputError: if it is damaged, or of a kind that is not read, with the line that converts it.
+    """
+    kind = _kind(path)
+    if kind == "zarr":
+        yield ZarrPlace(path)
+    elif kind == "npy":
+        yield NpyPlace(path)
+    elif kind == "npz":
+        with NpzPlace.opened(path) as place:
+            yield place
+    elif kind == "netcdf3":
+        with ClassicPlace.opened(path) as place:
+            yield place
+    elif kind == "matlab5":
+        yield MatlabPlace(path)
+    else:
+        with open_guarded(path, expected="rollouts in HDF5, netCDF, .npy, .npz, Zarr or MATLAB") as file:
+            yield Hdf5Place(file)
+
+
+def _kind(path: Path) -> str:
+    """What a path is, by its first bytes; by its ending where these say nothing."""
+    if is_zarr(path):
+        return "zarr"
+    if path.is_dir() or not path.is_file():
+        return "hdf5"  # which says best what is wrong
+    with _reading(path), path.open("rb") as file:
+        head = file.read(512)
+    if head[:6] == b"\x93NUMPY":
+        return "npy"
+    if head[:3] == b"CDF" and head[3:4] in (b"\x01", b"\x02"):
+        return "netcdf3"
+    if head[:19] == b"MATLAB 5.0 MAT-file":
+        return "matlab5"
+    ending = path.suffix.lower()
+    if ending in (".npy", ".npz"):
+        return ending[1:]
+    if path.name.lower().endswith(".zip") is False and head[:4] == b"PK\x03\x04" and _is_npz(path):
+        return "npz"
+    refuse_foreign(path, head)
+    return "hdf5"
+
+
+def _is_npz(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(name.endswith(".npy") for name in archive.namelist()) and bool(archive.namelist())
+    except ARCHIVE_DAMAGE:
+        return False
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def chosen(place: ArrayPlace, key: str | None, names: Sequence[str], *, what: str = "dataset_key") -> list[str]:
+    """The names that a key stands for: itself, or with `*`, `?` or `[…]` all that fit, numbers in their order."""
+    if not names:
+        raise InputError(f"{place.name} holds no array.")
+    if key is None:
+        if len(names) != 1:
+            several = (
+                f", or several as channels ('{listed((n.strip('/') for n in names[:2]), most=2).replace(', ', ',')}')"
+            )
+            raise InputError(f"{place.name} holds {listed(names, most=12)}; name one of them as `{what}`{several}.")
+        return list(names)
+    plain = key.strip("/")
+    known = {name.strip("/"): name for name in names}
+    if plain in known:
+        return [known[plain]]
+    pattern = re.compile(_as_expression(plain))
+    found = [name for short, name in known.items() if pattern.fullmatch(short)]
+    if not found:
+        raise InputError(f"{place.name} holds no array '{key}'. {did_you_mean(plain, list(known))}")
+    return sorted(found, key=in_order)
+
+
+def _as_expression(pattern: str) -> str:
+    """A pattern of a command line as a regular expression; every other character stands for itself."""
+    parts = re.split(r"(\*|\?|\[[^\]]+\])", pattern)
+    meaning = {"*": ".*", "?": "."}
+    return "".join(
+        meaning.get(part, part.replace("[!", "[^").replace("\\", "\\\\") if part.startswith("[") else re.escape(part))
+        for part in parts
+    )
+
+
+def in_order(name: object) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts run_2 before run_10."""
+    parts = [part for part in re.split(r"(\d+)", str(name)) if part]
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+
+
+class Hdf5Place(ArrayPlace):
+    """HDF5, netCDF-4 and MATLAB 7.3."""
+
+    def __init__(self, file: GuardedFile) -> None:
+        self.file = file
+        self.name = str(file.path)
+
+    @cached_property
+    def _all(self) -> list[str]:
+        return array_names(self.file, most=MAX_LINKS)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name for name in self._all if not self._is_bare_dimension(name)] if self._is_netcdf else self._all
+
+    def names(self) -> Sequence[str]:
+        """Paths of the data sets, a few groups deep; dimensions of netCDF without coordinates are none."""
+        return self._names
+
+    @cached_property
+    def _is_netcdf(self) -> bool:
+        return "_NCProperties" in self.file.attribute_names("/") or any(
+            "_Netcdf4Dimid" in self.file.attribute_names(name) for name in self._all[:32]
+        )
+
+    def _is_bare_dimension(self, name: str) -> bool:
+        """Whether a data set stands for a dimension that has no coordinates, as netCDF-4 marks it."""
+        if "NAME" not in self.file.attribute_names(name):
+            return False
+        words = self.file.attribute_words(name, "NAME") or ("",)
+        return words[0].startswith("This is a netCDF dimension but not a netCDF variable")
+
+    def array(self, name: str) -> LabelledArray:
+        """A data set, its axes as whoever wrote it counted them: MATLAB's are stored reversed."""
+        if self.file.holds_words(name):
+            words = self.file.words(name)
+            return _words(f"{self.name}: {name}", np.array(words, dtype=object), key=name)
+        array = self.file.numbers(name)
+        attributes = self._attributes(name)
+        if self._is_netcdf and "_FillValue" not in attributes and array.dtype.str[1:] in NETCDF_FILL:
+            attributes["_FillValue"] = np.array(NETCDF_FILL[array.dtype.str[1:]])
+        found = LabelledArray(
+            name=array.name,
+            key=name,
+            shape=array.shape,
+            dims=self.file.dimension_names(name),
+            attributes=attributes,
+            read_piece=lambda selection: array.read(*selection),
+        )
+        return found.transposed() if "MATLAB_class" in attributes else found
+
+    def attributes(self, group: str = "") -> Attributes:
+        """Those of a group and of the file, its own first."""
+        return self._attributes("/") | (self._attributes(group) if group.strip("/") else {})
+
+    def _attributes(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for attribute in self.file.attribute_names(name)[:1000]:
+            if attribute in _STRUCTURE:
+                continue
+            try:
+                found[attribute] = self.file.attribute_numbers(name, attribute)
+            except InputError:
+                try:
+                    words = self.file.attribute_words(name, attribute) or ("",)
+                    found[attribute] = words[0] if len(words) == 1 else words
+                except InputError:  # neither numbers nor words: nothing that is used here
+                    continue
+        return found
+
+
+def array_names(file: GuardedFile, group: str = "", *, depth: int = 4, most: int = 100) -> list[str]:
+    """Paths of the data sets in a file, down to a few groups deep, at most so many of a group."""
+    names: list[str] = []
+    for name in file.names(group or "/")[:most]:
+        path = f"{group}/{name}"
+        try:
+            kind = file.kind(path)
+        except InputError:  # a link that is not followed is no array of this file
+            continue
+        if kind == "dataset":
+            names.append(path)
+        elif kind == "group" and depth > 1:
+            names += array_names(file, path, depth=depth - 1, most=most)
+    return names
+
+
+class NpyPlace(ArrayPlace):
+    """A `.npy` file: one array without a name, mapped into memory."""
+
+    is_labelled = False
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, str(path)
+
+    def names(self) -> Sequence[str]:
+        """One, without a name."""
+        return ("",)
+
+    def array(self, name: str) -> LabelledArray:  # noqa: ARG002  it has none
+        """The array."""
+        path = self.path
+        _check_file(path)
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except DAMAGE as error:
+            with path.open("rb") as file:
+                is_npy = file.read(6) == b"\x93NUMPY"
+            reason = _reason(error) if is_npy else "it does not begin as one"
+            raise InputError(f"{path} is not a .npy file of numbers: {reason}.") from error
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{path} is not a .npy file; an archive of arrays ends in .npz.")
+        return labelled(array, str(path))
+
+
+class NpzPlace(ArrayPlace):
+    """An archive of arrays, each unpacked into memory when it is asked for: large data belong into .npy, HDF5 or Zarr."""
+
+    def __init__(self, path: Path, sizes: Mapping[str, int], arrays: Any) -> None:
+        self.path, self.name = path, str(path)
+        self._sizes, self._arrays = sizes, arrays
+        self._unpacked: dict[str, LabelledArray] = {}
+        self.is_labelled = not any(name.startswith("arr_") for name in sizes)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator["NpzPlace"]:
+        """The archive, opened."""
+        _check_file(path)
+        with _archive_errors(path):
+            with zipfile.ZipFile(path) as archive:
+                sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+            arrays = np.load(path, allow_pickle=False)
+        with arrays:
+            yield cls(path, sizes, arrays)
+
+    def names(self) -> Sequence[str]:
+        """Names of the arrays."""
+        return tuple(self._sizes)
+
+    def array(self, name: str) -> LabelledArray:
+        """An array; all that were asked for are in memory together."""
+        if name not in self._unpacked:
+            total = sum(self._sizes[entry] for entry in (*self._unpacked, name))
+            if total > MAX_READ:
+                names = listed((*self._unpacked, name))
+                raise InputError(f"{self.path}: {names} takes {human_size(total)} unpacked; keep it as .npy or HDF5.")
+            with _archive_errors(self.path):
+                array = self._arrays[name]
+            self._unpacked[name] = labelled(array, f"{self.path}: {name}", key=name)
+        return self._unpacked[name]
+
+
+@contextmanager
+def _archive_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except ARCHIVE_DAMAGE as error:
+        raise InputError(f"{path} is not an .npz file of numbers: {_reason(error)}.") from error
+
+
+class ClassicPlace(ArrayPlace):
+    """A netCDF-3 file, in the classic format or with 64-bit offsets, through scipy; mapped into memory."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.path, self.name, self._file = path, str(path), file
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator["ClassicPlace"]:
+        """The file, opened."""
+        try:
+            file = scipy.io.netcdf_file(str(path), "r", mmap=False)
+        except (*DAMAGE, IndexError, KeyError, AttributeError, AssertionError) as error:
+            raise InputError(f"{path} is not a netCDF-3 file that can be read: {_reason(error)}.") from error
+        try:
+            yield cls(path, file)
+        finally:
+            file.close()
+
+    def names(self) -> Sequence[str]:
+        """Names of the variables."""
+        return tuple(self._file.variables)
+
+    def array(self, name: str) -> LabelledArray:
+        """A variable."""
+        variable = self._file.variables[name]
+        attributes = _plain(variable._attributes)  # scipy has no public list of them
+        dtype = np.dtype(variable.data.dtype)
+        if "_FillValue" not in attributes and dtype.str[1:] in NETCDF_FILL:
+            attributes["_FillValue"] = np.array(NETCDF_FILL[dtype.str[1:]])
+        return labelled(
+            variable.data, f"{self.path}: {name}", key=name, dims=variable.dimensions, attributes=attributes
+        )
+
+    def attributes(self, group: str = "") -> Attributes:  # noqa: ARG002  the format has no groups
+        """Those of the file."""
+        return _plain(self._file._attributes)
+
+
+class MatlabPlace(ArrayPlace):
+    """A MATLAB file of version 5 to 7.2, read whole through scipy."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, str(path)
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        if self.path.stat().st_size > MAX_READ:
+            raise InputError(f"{self.path} is larger than {human_size(MAX_READ)}; save it by `save -v7.3`.")
+        try:
+            read = scipy.io.loadmat(str(self.path))
+        except (*DAMAGE, IndexError, KeyError, AttributeError, NotImplementedError, RuntimeError) as error:
+            raise InputError(f"{self.path} is not a MATLAB file that can be read: {_reason(error)}.") from error
+        return {name: value for name, value in read.items() if isinstance(value, np.ndarray) and name[:2] != "__"}
+
+    def names(self) -> Sequence[str]:
+        """Names of the matrices."""
+        return tuple(self._arrays)
+
+    def array(self, name: str) -> LabelledArray:
+        """A matrix; one of one row or column is a list."""
+        array = self._arrays[name]
+        flat = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
+        return labelled(flat, f"{self.path}: {name}", key=name)
+
+
+def labelled(
+    array: Any, name: str, *, key: str = "", dims: Sequence[str] = (), attributes: Attributes | None = None
+) -> LabelledArray:
+    """Anything with numpy's manners (`shape`, `dtype`, slices) that holds real numbers of a width that every machine has, or words.
+
+    Raises:
+        InputError: if it holds something else.
+    """
+    dtype = np.dtype(array.dtype)
+    if dtype.kind in "SU":
+        return _words(name, np.asarray(array), key=key)
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+        hint = "; give real and imaginary part as two channels" if dtype.kind == "c" else ""
+        raise InputError(f"{name} must hold real numbers of at most 8 bytes; it holds {dtype}{hint}.")
+    return LabelledArray(
+        name=name,
+        key=key,
+        shape=tuple(int(length) for length in array.shape),
+        dims=tuple(str(dim) for dim in dims),
+        attributes=attributes or {},
+        read_piece=lambda selection: np.asanyarray(array[selection]),
+    )
+
+
+def _words(name: str, array: np.ndarray, *, key: str) -> LabelledArray:
+    words = np.array(
+        [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in array.reshape(-1)],
+        object,
+    ).reshape(array.shape)
+    return LabelledArray(name=name, key=key, shape=words.shape, read_piece=lambda piece: words[piece], is_text=True)
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for name, value in attributes.items()
+    }
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected an array.")
+    if not path.stat().st_size:
+        raise InputError(f"{path} is empty (0 bytes); expected an array.")
+
+
+def _reason(error: Exception) -> str:
+    words = " ".join(str(error).split()).rstrip(".")
+    objects = "it holds Python objects, which are never unpickled; save numbers of one shape, or one file a sample"
+    return objects if re.search("pickle|[Pp]ython objects", words) else words or type(error).__name__
