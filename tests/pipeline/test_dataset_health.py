@@ -11,7 +11,6 @@ from spinlock.cli import main
 from spinlock.core.feature_table import FeatureSpec
 from spinlock.core.needs import Setting
 from spinlock.features.sdf import PER_TIMESTEP, SDF
-from spinlock.importers import ReadOptions
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.missing_values import BY_VALUE, Circumstances, count_reasons, reasons
 from spinlock.pipeline.validate import validate_dataset
@@ -29,9 +28,7 @@ def imported(tmp_path_factory):
         for speed, rate in zip(chance.uniform(-1.5, 1.5, size=24), chance.uniform(-0.05, 0.05, size=24), strict=True)
     ]
     np.save(folder / "films.npy", np.stack(films))
-    return extract_features(
-        Source(path=folder / "films.npy", reading=ReadOptions(axes="nthw")), output=folder / "f.h5", workers=1
-    ).output
+    return extract_features(Source(path=folder / "films.npy", axes="nthw"), output=folder / "f.h5", workers=1).output
 
 
 def test_what_one_realization_one_channel_and_no_operator_cannot_have_is_excused(imported):

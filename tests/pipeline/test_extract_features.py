@@ -15,7 +15,6 @@ from spinlock.cli import main
 from spinlock.core.errors import InputError
 from spinlock.core.views import in_memory
 from spinlock.features.extract import extract_features as features_of_array
-from spinlock.importers import ReadOptions
 from spinlock.pipeline.extract_features import Extracted, Source, extract_features
 from spinlock.pipeline.tables import load_table
 from spinlock.store.dataset import open_dataset
@@ -43,9 +42,7 @@ def test_a_run_that_explodes_is_marked_and_the_others_are_described(tmp_path):
     array = np.stack([waves(steps=24)] * 3)
     array[1, 10:] *= 1e18
     np.save(tmp_path / "runs.npy", array)
-    written = extract_features(
-        Source(path=tmp_path / "runs.npy", reading=ReadOptions(axes="ntchw")), output=tmp_path / "f.h5", workers=1
-    )
+    written = extract_features(Source(path=tmp_path / "runs.npy", axes="ntchw"), output=tmp_path / "f.h5", workers=1)
     assert (written.samples, written.diverged) == (3, 1)
     table = in_memory(load_table(written.output).table)
     assert table.ids == ("0", "2")
@@ -58,7 +55,7 @@ def test_files_of_other_lengths_grids_and_channels_become_one_table(tmp_path):
     for number, (array, axes) in enumerate(zip(arrays, ("tchw", "tchw", "tcw", "tc"), strict=True)):
         np.save(tmp_path / f"{number}.npy", np.expand_dims(array, tuple(range(array.ndim, 4))))
         assert array.ndim == len(axes)
-    source = Source(path=tmp_path, reading=ReadOptions(axes="tchw", dt=0.5))
+    source = Source(path=tmp_path, axes="tchw", dt=0.5)
     written = extract_features(source, output=tmp_path / "features.h5", workers=1)
     assert (written.files, written.samples, written.diverged) == (4, 4, 0)
     assert written.extent["time"] == "24 to 64"
@@ -108,7 +105,7 @@ def test_whether_the_domain_wraps_around_changes_the_features(tmp_path):
         in_memory(
             load_table(
                 extract_features(
-                    Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw", periodic=periodic)),
+                    Source(path=tmp_path / "x.npy", axes="nthw", periodic=periodic),
                     output=tmp_path / f"{periodic}.h5",
                     workers=1,
                 ).output
@@ -140,19 +137,15 @@ def test_a_mask_in_a_later_sample_is_named_by_its_file(tmp_path):
     states[2, :, 3, 4] = np.nan
     np.save(tmp_path / "x.npy", states)
     with pytest.raises(InputError, match=r"x.npy, sample 2: 0.7% of the cells .* --fill-masked"):
-        extract_features(
-            Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw")), output=tmp_path / "f.h5", workers=1
-        )
-    filled = Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw", fill_masked=True))
+        extract_features(Source(path=tmp_path / "x.npy", axes="nthw"), output=tmp_path / "f.h5", workers=1)
+    filled = Source(path=tmp_path / "x.npy", axes="nthw", fill_masked=True)
     assert extract_features(filled, output=tmp_path / "g.h5", workers=1).diverged == 0
 
 
 @pytest.mark.slow
 def test_an_extraction_that_was_killed_goes_on_and_ends_in_the_same_bytes(tmp_path):
     np.save(tmp_path / "x.npy", np.stack([waves(steps=40, speed=0.1 * n)[:, 0] for n in range(24)]))
-    whole = extract_features(
-        Source(path=(tmp_path / "x.npy",), reading=ReadOptions(axes="nthw")), output=tmp_path / "whole.h5", workers=1
-    )
+    whole = extract_features(Source(path=(tmp_path / "x.npy",), axes="nthw"), output=tmp_path / "whole.h5", workers=1)
     target = tmp_path / "killed.h5"
     arguments = ["extract-features", "--input", str(tmp_path / "x.npy"), "--axes", "nthw", "--output", str(target)]
     first = tmp_path / "killed.h5.shards/shard-000000000-000000002.h5.json"
@@ -173,7 +166,7 @@ def test_channels_of_very_different_size_are_named_once_and_may_have_units_of_th
     tables = {}
     for units in ("shared", "own"):
         caplog.clear()
-        source = Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="ntchw"), channel_units=units)
+        source = Source(path=tmp_path / "x.npy", axes="ntchw", channel_units=units)
         tables[units] = described(extract_features(source, output=tmp_path / f"{units}.h5", workers=1).output)
         warned = [record.getMessage() for record in caplog.records if record.name.startswith("spinlock")]
         assert len(warned) == (units == "shared")

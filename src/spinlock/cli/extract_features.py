@@ -95,18 +95,14 @@ def extract_features(
     output: Path,
     workers: int | None,
     depth: str | None,
-    channel_units: Any,
-    keep_states: Any,
-    **reading: Any,
+    **settings: Any,
 ) -> Any:
     """Compute the features of your own rollouts: arrays, netCDF, Zarr, or files in the layouts of The Well and PDEBench."""
     from spinlock.cli.progress import progress
-    from spinlock.importers import ReadOptions
     from spinlock.importers.volume import parse_depth
     from spinlock.pipeline.extract_features import Source
     from spinlock.pipeline.extract_features import extract_features as run
 
-    options = ReadOptions(depth=None if depth is None else parse_depth(depth), **reading)
-    source = Source(path=sources, reading=options, channel_units=channel_units, keep_states=keep_states)
+    source = Source(path=sources, depth=None if depth is None else parse_depth(depth), **settings)
     with progress() as listener:
         return run(source, output=output, workers=workers, progress=listener)

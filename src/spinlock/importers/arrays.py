@@ -193,7 +193,8 @@ def _keys(place: ArrayPlace, options: ReadOptions) -> list[tuple[str, ...]]:
     names = list(place.names())
     given = options.dataset_key
     if given is None:
-        return [(name,) for name in _only_field(place, names, options)]
+        found = _fields(place, names, options)
+        return [tuple(found)] if getattr(place, "are_channels", False) else [(name,) for name in found]
     if not place.is_labelled and names == [""]:
         raise UsageError(f"{place.name} holds one array without a name; got the name '{given}'.")
     wanted = given.split(",") if isinstance(given, str) else list(given)
@@ -204,7 +205,7 @@ def _keys(place: ArrayPlace, options: ReadOptions) -> list[tuple[str, ...]]:
     return list(zip(*found, strict=True))
 
 
-def _only_field(place: ArrayPlace, names: Sequence[str], options: ReadOptions) -> list[str]:
+def _fields(place: ArrayPlace, names: Sequence[str], options: ReadOptions) -> list[str]:
     """The one array that can be states, where there is one alone; several that memory holds side by side are samples."""
     if len(names) < 2 or getattr(place, "are_samples", False):
         return list(names) if names else chosen(place, None, names)

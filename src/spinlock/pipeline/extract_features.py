@@ -36,17 +36,16 @@ SHARDS_AT_LEAST = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class Source(ReadOptions):
     """Rollouts in files, how these are to be read, the units of their channels, and whether their states are kept."""
 
     path: Path | tuple[Path, ...]
-    reading: ReadOptions = ReadOptions()
     channel_units: ChannelUnits = "shared"
     keep_states: KeepStates = "none"
 
     def settings(self) -> dict[str, object]:
         """Everything but the path, as it is stored with the data set."""
-        return {**asdict(self.reading), "channel_units": self.channel_units, "keep_states": self.keep_states}
+        return {name: value for name, value in asdict(self).items() if name != "path"}
 
     def files(self) -> tuple[Path, ...]:
         """The files that the path stands for."""
@@ -54,11 +53,11 @@ class Source:
 
     def open(self) -> RolloutSource:
         """The rollouts, read one by one."""
-        return open_files(self.files(), self.reading)
+        return open_files(self.files(), self)
 
     def fingerprint(self) -> str:
         """One word for the files as they are now, how they are read, and what is computed."""
-        table = [self.reading.parameters] if isinstance(self.reading.parameters, Path) else []
+        table = [self.parameters] if isinstance(self.parameters, Path) else []
         states = [state_of(Path(file)) for file in (*self.files(), *table)]
         settings = {name: str(value) for name, value in self.settings().items()}
         content = [settings, states, SDF.to_json(), __version__]

@@ -95,7 +95,7 @@ def estimator(config: TrainConfig) -> Tokenizer:
     values: dict[str, Any] = {**dict(config.model), **dict(config.families[config.family])}
     values |= {name: getattr(training, name) for name in FitSpec.model_fields if name != "seed"}
     # From a file, what is not said is found: columns are grouped by how they move together.
-    if training.category_mapping_file is None:
+    if training.category_mapping_file is None and training.category_assignment is None:
         values["category_assignment"] = "auto"
     levels = values.pop("levels")
     return Tokenizer(

@@ -278,7 +278,9 @@ class Tokenizer(BaseEstimator):
         if isinstance(given, str | Path):
             given = load_category_map(given, names=names)
         if given is not None and fit.category_assignment is not None:
-            raise ConfigError("`category_map` contradicts category_assignment='auto'; remove one of the two.")
+            raise ConfigError(
+                f"`category_map` contradicts category_assignment='{fit.category_assignment}'; remove one of the two."
+            )
         if resumed is not None:
             kept = load_category_map(resumed / MAPPING, names=names)
             if given is not None and kept.group_indices != given.group_indices:
@@ -289,7 +291,7 @@ class Tokenizer(BaseEstimator):
             return kept, None
         if given is not None:
             return given, None
-        if fit.category_assignment is None:
+        if fit.category_assignment != "auto":
             return CategoryMap.from_registry(train.registry), None
         bounds = {name: getattr(fit, name) for name in ClusterSpec.model_fields}
         found = cluster_categories(train, **bounds, seed=fit.seed)

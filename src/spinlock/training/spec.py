@@ -105,8 +105,9 @@ class FitSpec(ClusterSpec):
     validation_fraction: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.15
     """Share of the parameter draws that choose the model."""
 
-    category_assignment: Literal["auto"] | None = None
-    """"auto" groups columns by clustering; this is also what happens without a mapping file and a checkpoint."""
+    category_assignment: Literal["auto", "semantic"] | None = None
+    """"auto" groups columns by clustering, which is also what happens without a mapping file and a checkpoint; "semantic" by the
+    categories that their registry names."""
 
     device: Annotated[str, AfterValidator(_device)] = "cpu"
     """Where codebooks and networks are fitted: cpu, cuda or cuda:<number>; searches need float64, which mps lacks."""
@@ -141,7 +142,7 @@ class TrainingSpec(FitSpec):
         mistakes: list[tuple[Location, str]] = []
         checkpoint = "contradicts resume_from, which brings the checkpoint's categories; remove one of the two"
         if self.category_mapping_file is not None and self.category_assignment is not None:
-            text = "contradicts category_assignment: auto; remove one of the two"
+            text = f"contradicts category_assignment: {self.category_assignment}; remove one of the two"
             mistakes.append((("category_mapping_file",), text))
         if self.category_mapping_file is not None and self.resume_from is not None:
             mistakes.append((("category_mapping_file",), checkpoint))
