@@ -11,7 +11,14 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from spinlock.core.rollout import Rollout, StepOperator
-from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, hann_window, run_scale
+from spinlock.features.kernels_fields import (
+    FrameNorms,
+    block_average_matrix,
+    frame_norms,
+    hann_window,
+    resolution_of,
+    run_scale,
+)
 from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
 from spinlock.features.kernels_slopes import Slopes, pixel_slopes, spectral_slopes
 from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
@@ -83,6 +90,11 @@ class Fields:
             step=rollout.step,
             scale=scale,
         )
+
+    @property
+    def resolution(self) -> float:
+        """Share of a field's size below which a change is rounding of its dtype."""
+        return resolution_of(self.u.dtype)
 
     @cached_property
     def norms(self) -> FrameNorms:

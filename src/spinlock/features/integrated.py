@@ -50,16 +50,18 @@ SURFACE_POINTS = 32
 def spectrum(fields: Fields) -> FrequencyWavenumber:
     """The ω-k power spectrum, summed over channels."""
     height, width = fields.u.shape[-2] * fields.dx, fields.u.shape[-1] * fields.dx
-    return frequency_wavenumber(fields.low_modes, fields.low_ky, fields.low_kx, height=height, width=width)
+    return frequency_wavenumber(
+        fields.low_modes, fields.low_ky, fields.low_kx, height=height, width=width, resolution=fields.resolution
+    )
 
 
 @once
 def gram_resolved(fields: Fields) -> Float[Tensor, "batch time time"]:
-    """`frame_gram`, NaN-free, zero where the fluctuation is rounding: below (1e-6)² of the mean square."""
+    """`frame_gram`, NaN-free, zero where the fluctuation is rounding (`Fields.resolution`)."""
     gram = fields.frame_gram.double()
     energy = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
     size = fields.linf.double().amax(1).square()
-    resolved = (energy > 1e-12 * size) & energy.isfinite()
+    resolved = (energy > fields.resolution**2 * size) & energy.isfinite()
     return torch.where(resolved[:, None, None], gram, 0)
 
 
@@ -316,7 +318,7 @@ def coverage(fields: Fields) -> Float[Tensor, " batch"]:
         torch.minimum(low, fields.u[:, time], out=low)
     span = high.amax((-2, -1)) - low.amin((-2, -1))
     size = torch.maximum(high.abs(), low.abs()).amax((-2, -1))
-    share = (high - low).mean((-2, -1)) / torch.where(span > 1e-6 * size, span, torch.nan)
+    share = (high - low).mean((-2, -1)) / torch.where(span > fields.resolution * size, span, torch.nan)
     return share.nanmean(-1) if fields.u.shape[1] > 1 else torch.full_like(share[:, 0], torch.nan)
 
 
@@ -335,7 +337,7 @@ def temporal_variance_share(fields: Fields) -> Float[Tensor, " batch"]:
     frozen = time_mean.unflatten(1, (fields.u.shape[2], -1)).double().var(-1, correction=0).mean(-1)
     moving = gram_resolved(fields).diagonal(dim1=-2, dim2=-1).mean(-1)
     total = frozen + moving
-    resolved = (total > 1e-12 * fields.linf.double().amax(1).square()) & (fields.u.shape[1] > 1)
+    resolved = (total > fields.resolution**2 * fields.linf.double().amax(1).square()) & (fields.u.shape[1] > 1)
     return torch.where(resolved, moving / torch.where(resolved, total, 1), torch.nan).to(fields.u.dtype)
 
 

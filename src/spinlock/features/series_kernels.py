@@ -14,9 +14,6 @@ from torch import Tensor
 from spinlock.features.fields import Fields, once
 from spinlock.features.kernels_arithmetic import squared_magnitude
 
-CONSTANT = 1e-6
-"""A series is constant when its standard deviation is at most this times its largest magnitude (rounding of float32)."""
-
 
 class LocalSeries(NamedTuple):
     """The local series of a sample that change at all, each with mean 0 and standard deviation 1.
@@ -51,7 +48,7 @@ def local_series(fields: Fields) -> LocalSeries:
     """The block means of `Fields.probes`, standardised over time in float64, without those that never change."""
     series = fields.probes.mT.double()
     owner = torch.arange(series.shape[0]).repeat_interleave(series.shape[1])
-    z, alive = standardized(series.flatten(0, 1))
+    z, alive = standardized(series.flatten(0, 1), resolution=fields.resolution)
     owner = owner[alive]
     belongs = torch.arange(series.shape[0])[:, None] == owner
     return LocalSeries(z, owner, belongs.double())
@@ -67,8 +64,10 @@ def missing(fields: Fields) -> Float[Tensor, " batch"]:
     return torch.full((fields.u.shape[0],), torch.nan, dtype=torch.float64)
 
 
-def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "alive time"], Tensor]:
+def standardized(series: Float[Tensor, "row time"], *, resolution: float) -> tuple[Float[Tensor, "alive time"], Tensor]:
     """The rows that change, shifted to mean 0 and scaled to standard deviation 1; and which rows they are.
+
+    A row is constant where its standard deviation is at most `resolution` of its largest magnitude.
 
     Rows are first divided by their largest magnitude, so that squares neither overflow nor vanish at 1e±20.
     """
@@ -76,7 +75,7 @@ def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "aliv
     series = series / torch.where(largest > 0, largest, 1.0)
     centred = series - series.mean(1, keepdim=True)
     spread = centred.square().mean(1, keepdim=True).sqrt()
-    alive = spread[:, 0] > CONSTANT
+    alive = spread[:, 0] > resolution
     return (centred / spread)[alive], alive
 
 
