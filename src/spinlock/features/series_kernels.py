@@ -9,10 +9,14 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64, Int
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from spinlock.features.fields import Fields, once
 from spinlock.features.kernels_arithmetic import squared_magnitude
+
+MOST_IN_WINDOWS = 1 << 22
+"""Most values in all windows of a row of values that are held: of 5800 saved times."""
 
 
 class LocalSeries(NamedTuple):
@@ -85,6 +89,19 @@ def slope(values: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     steps = torch.arange(values.shape[1], dtype=torch.float64)
     steps = steps - steps.mean()
     return (values - values.mean(1, keepdim=True)) @ steps / steps.square().sum()
+
+
+def steepest_slope(values: Float[Tensor, "row time"], *, width: int) -> Float[Tensor, " row"]:
+    """Largest least-squares slope, per step, of each row over any `width` successive values."""
+    windows = values.double().unfold(1, width, 1)
+    if windows.numel() <= MOST_IN_WINDOWS:
+        return slope(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]).amax(1)
+    # Of long rows the same by Fourier transforms: windows would take memory with the square of the time.
+    steps = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    centred = values.double() - values.double().mean(1, keepdim=True)
+    length = next_fast_len(values.shape[1], real=True)
+    products = torch.fft.rfft(centred, n=length) * torch.fft.rfft(steps, n=length).conj()
+    return torch.fft.irfft(products, n=length)[:, : windows.shape[1]].amax(1) / steps.square().sum()
 
 
 def detrended(z: Float[Tensor, "row time"]) -> Float[Tensor, "row time"]:

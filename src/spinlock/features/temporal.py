@@ -27,6 +27,7 @@ from spinlock.features.series_kernels import (
     local_series,
     missing,
     slope,
+    steepest_slope,
 )
 from spinlock.features.series_spectra import FLOOR, share_near, time_spectrum
 
@@ -50,8 +51,7 @@ def peak_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     curve = whole_field_series.log_spread(fields)
     if curve.shape[1] < 6:
         return missing(fields)
-    windows = curve.unfold(1, max(3, curve.shape[1] // 8), 1)
-    return 2 * slope(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]).amax(1) / fields.dt
+    return 2 * steepest_slope(curve, width=max(3, curve.shape[1] // 8)) / fields.dt
 
 
 @temporal(unit="1/time", needs=Needs(steps=6), undefined=ZERO, scale=RUN + LEVEL)

@@ -32,6 +32,7 @@ _AXES = {
     "dead_at": "nm",
     "frozen_at": "nm",
     "redraws": "n",
+    "cut": "n",
 }
 
 

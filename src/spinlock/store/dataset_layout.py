@@ -39,6 +39,7 @@ class DatasetBlock:
         redraws: how often the sample was drawn again before it came out like this.
         outputs: all states, float32 or float16, where they are kept.
         extent: realizations, times, channels, height and width that the sample really has; beyond them arrays are padded.
+        cut: saved times without any value that were cut off at its ends; None where nobody looked, as where it was simulated.
     """
 
     index: Int[np.ndarray, " sample"]
@@ -60,6 +61,7 @@ class DatasetBlock:
     redraws: Int[np.ndarray, " sample"]
     outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
     extent: Int[np.ndarray, "sample axis"] | None = None
+    cut: Int[np.ndarray, " sample"] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.index)
