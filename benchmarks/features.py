@@ -48,7 +48,7 @@ REALIZATIONS, TIMES = 3, 250
 SERIES_CATEGORIES = ("temporal", "nonlinear")
 OF_FIELDS = tuple(f for f in PER_TRAJECTORY if f.spec.category != "operator_sensitivity")
 OF_SERIES = tuple(f for f in PER_TRAJECTORY if f.spec.category in SERIES_CATEGORIES)
-SHARED = ("norms", "pixels", "values", "spectra", "probes", "frame_gram")
+SHARED = ("norms", "pixels", "values", "spectra", "probes", "frame_products")
 IDLE_GAIN = 1.8
 """How much faster two workers of one thread are than one, on an idle machine (1.7 to 1.9)."""
 

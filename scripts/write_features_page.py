@@ -29,7 +29,11 @@ says when, first what the rollout lacks, then which states; "never" says that th
 "Scale" names the settings that a value depends on beside what it describes: compare it among samples that share them. It stands
 where one behaviour, described in two such settings (64 and 250 saved times, 32 x 32 and 64 x 64 cells, a channel once and
 twice), has a rank correlation below .9 over simulated draws, or a median distance above a quarter of the spread between
-draws; where none stands, the feature keeps both (`benchmarks/feature_stability.py`).
+draws; where none stands, the feature keeps both (`benchmarks/feature_stability.py`). Features of the "level of the field" change with a
+constant that is added to the states; no other does, and in float64 none is lost below a level of 10⁶ standard deviations and more.
+
+Memory grows with the number of saved times, not with its square: what compares a run with itself looks at a stated number of
+times (the last 512, or 64 spread evenly; the features say so), everything else at all of them, of long runs in parts.
 """
 
 

@@ -26,7 +26,6 @@ ATTRIBUTES = [
     "low_kx",
     "low_weight",
     "probes",
-    "frame_gram",
     "scalars",
 ]
 
@@ -144,7 +143,7 @@ def test_two_channels_share_the_blocks_as_the_colours_of_a_chessboard():
 
 def test_distances_of_frames_follow_from_the_gram_matrix():
     u = noise(2, 6, 2, 5, 7)
-    gram = Fields(u, dt=1.0).frame_gram
+    gram = Fields(u, dt=1.0).frame_products.matrix
     diagonal = gram.diagonal(dim1=1, dim2=2)
     squared = diagonal[:, :, None] + diagonal[:, None] - 2 * gram
     brute = (u[:, :, None] - u[:, None]).square().mean((-3, -2, -1))
@@ -156,8 +155,8 @@ def test_frame_distances_of_a_large_grid_are_those_of_the_pixels(length):
     u = smooth(2, 12, 2, 64, 64, length=length)
     frames = (u - u.mean(1, keepdim=True)).flatten(2)
     exact = frames @ frames.mT / frames.shape[-1]
-    torch.testing.assert_close(Fields(u, dt=1.0).frame_gram, exact, atol=2e-3, rtol=0)
-    torch.testing.assert_close(Fields(u.float(), dt=1.0).frame_gram, exact, atol=2e-3, rtol=0)
+    torch.testing.assert_close(Fields(u, dt=1.0).frame_products.matrix, exact, atol=2e-3, rtol=0)
+    torch.testing.assert_close(Fields(u.float(), dt=1.0).frame_products.matrix, exact, atol=2e-3, rtol=0)
 
 
 def test_scalar_series_stay_finite_in_a_dying_field():

@@ -12,7 +12,9 @@ from spinlock.features.frequency_wavenumber import frequency_wavenumber, one_way
 
 def spectrum_of(u: torch.Tensor, *, height=1.0, width=1.0):
     fields = Fields(u, dt=1.0)
-    return frequency_wavenumber(fields.low_modes, fields.low_ky, fields.low_kx, height=height, width=width)
+    return frequency_wavenumber(
+        fields.low_modes, fields.low_ky, fields.low_kx, height=height, width=width, resolution=fields.resolution
+    )
 
 
 def running(*, kx: int, ky: int, cycles: float, time=64) -> torch.Tensor:

@@ -26,7 +26,7 @@ def driven_pair(*, coupling: float, lag: int = 1, time: int = 4000, seed: int = 
     for t in range(lag, time):
         x[t] = 0.5 * x[t - 1] + noise[0, t]
         y[t] = 0.5 * y[t - 1] + coupling * x[t - lag] + noise[1, t]
-    return standardize(torch.tensor(np.stack((x, y)))[None])
+    return standardize(torch.tensor(np.stack((x, y)))[None], resolution=1e-13)
 
 
 def test_granger_causality_of_a_driven_process_is_its_closed_form():
@@ -62,14 +62,14 @@ def coupled(coupling: float) -> torch.Tensor:
 
 def test_granger_causality_of_independent_series_averages_to_zero():
     generator = torch.Generator().manual_seed(3)
-    series = standardize(torch.randn(400, 2, 64, generator=generator, dtype=torch.float64))
+    series = standardize(torch.randn(400, 2, 64, generator=generator, dtype=torch.float64), resolution=1e-13)
     values = granger(series, ONE)[:, 0]
     assert abs(values.mean()) < 3 * values.std() / 20
 
 
 def test_granger_causality_does_not_explode_for_smooth_series():
     time = torch.linspace(0, 20, 200, dtype=torch.float64)
-    series = standardize(torch.stack((time.sin(), time.cos()))[None])
+    series = standardize(torch.stack((time.sin(), time.cos()))[None], resolution=1e-13)
     assert granger(series, ONE).abs().item() < 20
 
 
@@ -77,7 +77,7 @@ def test_transfer_entropy_of_a_copied_fair_symbol_is_its_entropy():
     # y(t+1) is the tercile of x(t), x white: TE = log 3, and nothing flows back
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(30000, generator=generator, dtype=torch.float64)
-    series = standardize(torch.stack((x, x.roll(1)))[None])
+    series = standardize(torch.stack((x, x.roll(1)))[None], resolution=1e-13)
     assert transfer_entropy(series, ONE).item() == pytest.approx(np.log(3), abs=0.01)
     assert transfer_entropy(series, ONE.reversed).item() == pytest.approx(0, abs=0.005)
 
@@ -86,7 +86,7 @@ def test_transfer_entropy_sees_a_coupling_without_correlation():
     generator = torch.Generator().manual_seed(0)
     x, noise = torch.randn(2, 8000, generator=generator, dtype=torch.float64)
     y = x.roll(1).square() + 0.1 * noise
-    series = standardize(torch.stack((x, y))[None])
+    series = standardize(torch.stack((x, y))[None], resolution=1e-13)
     assert granger(series, ONE).item() < 0.01
     assert transfer_entropy(series, ONE).item() > 0.3
 
@@ -94,7 +94,7 @@ def test_transfer_entropy_sees_a_coupling_without_correlation():
 def test_transfer_entropy_of_short_independent_series_averages_to_zero():
     generator = torch.Generator().manual_seed(4)
     for time, bound in ((64, 0.04), (250, 0.006)):
-        series = standardize(torch.randn(400, 2, time, generator=generator, dtype=torch.float64))
+        series = standardize(torch.randn(400, 2, time, generator=generator, dtype=torch.float64), resolution=1e-13)
         assert abs(transfer_entropy(series, ONE).mean()) < bound
 
 
@@ -102,7 +102,7 @@ def test_transfer_entropy_of_short_independent_series_averages_to_zero():
 def test_lagged_correlation_finds_the_lag_and_its_sign(lag):
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(300, generator=generator, dtype=torch.float64)
-    series = standardize(torch.stack((x, -x.roll(lag)))[None])
+    series = standardize(torch.stack((x, -x.roll(lag)))[None], resolution=1e-13)
     peak, found = lagged_correlation(series, ONE, most=20)
     assert found.item() == lag
     assert peak.item() > 0.9
@@ -110,7 +110,7 @@ def test_lagged_correlation_finds_the_lag_and_its_sign(lag):
 
 def test_lagged_correlation_is_the_brute_force_one():
     generator = torch.Generator().manual_seed(2)
-    series = standardize(torch.randn(1, 2, 40, generator=generator, dtype=torch.float64))
+    series = standardize(torch.randn(1, 2, 40, generator=generator, dtype=torch.float64), resolution=1e-13)
     x, y = series[0].numpy()
     brute = {lag: sum(x[t] * y[t + lag] for t in range(40) if 0 <= t + lag < 40) / 40 for lag in range(-10, 11)}
     best = max(brute, key=lambda lag: abs(brute[lag]))
@@ -123,7 +123,9 @@ def test_standardize_takes_away_the_trend_and_marks_constants():
     time = torch.arange(50.0)
     generator = torch.Generator().manual_seed(5)
     noise = torch.randn(50, generator=generator)
-    series = standardize(torch.stack((3 + 2 * time + noise, torch.full((50,), 7.1), 1e-20 * noise, 4 * time))[None])
+    series = standardize(
+        torch.stack((3 + 2 * time + noise, torch.full((50,), 7.1), 1e-20 * noise, 4 * time))[None], resolution=1e-13
+    )
     fit = stats.linregress(time.numpy(), series[0, 0].numpy())
     assert abs(fit.slope) < 1e-12
     assert series[0, 0].std(correction=0) == pytest.approx(1)

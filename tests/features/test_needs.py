@@ -149,6 +149,7 @@ def test_no_feature_of_a_frame_is_in_units_of_the_length_of_the_run():
         "length of the run",
         "grid spacing",
         "number of channels",
+        "level of the field",
     }
 
 

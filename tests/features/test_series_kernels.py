@@ -13,7 +13,7 @@ from spinlock.features.fields import Fields, once
 
 def test_standardised_rows_have_mean_0_and_spread_1_at_every_scale():
     rows = torch.as_tensor(white(3, 100) * np.array([[1e-200], [1], [1e200]]) + np.array([[0], [5], [0]]))
-    z, alive = kernels.standardized(rows)
+    z, alive = kernels.standardized(rows, resolution=1e-6)
     assert alive.tolist() == [True, True, True]
     torch.testing.assert_close(z.mean(1), torch.zeros(3).double(), atol=1e-12, rtol=0)
     torch.testing.assert_close(z.square().mean(1), torch.ones(3).double())
@@ -21,7 +21,7 @@ def test_standardised_rows_have_mean_0_and_spread_1_at_every_scale():
 
 def test_rows_that_only_differ_by_rounding_are_constant():
     rows = torch.stack([1 + 1e-7 * torch.as_tensor(white(50)), torch.zeros(50).double(), torch.as_tensor(white(50))])
-    z, alive = kernels.standardized(rows)
+    z, alive = kernels.standardized(rows, resolution=1e-6)
     assert alive.tolist() == [False, False, True]
     assert z.shape == (1, 50)
 

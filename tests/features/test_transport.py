@@ -27,7 +27,7 @@ def pattern_moved_by(shifts: list[tuple[float, float]], *, height=48, width=64, 
 def test_displacement_of_a_moved_pattern_is_exact_below_a_pixel(shift, channels):
     fields = Fields(pattern_moved_by([(0, 0), shift], channels=channels), dt=1.0)
     modes = fields.low_modes
-    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx)
+    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx, resolution=fields.resolution)
     torch.testing.assert_close(found.shift[0, 0], torch.tensor(shift, dtype=torch.float64), atol=1e-7, rtol=0)
     assert found.left_over[0, 0] < 1e-10 * modes.abs().square().sum()
 
@@ -38,7 +38,7 @@ def test_displacement_survives_noise_of_a_third_of_the_pattern():
     noisy = u + 0.33 * torch.randn(u.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     fields = Fields(noisy, dt=1.0)
     modes = fields.low_modes
-    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx)
+    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx, resolution=fields.resolution)
     torch.testing.assert_close(found.shift[0, 0], torch.tensor([0.11, -0.23], dtype=torch.float64), atol=0.003, rtol=0)
 
 
@@ -47,14 +47,14 @@ def test_stripes_are_taken_to_move_the_shortest_way():
     stripes = torch.stack([torch.cos(2 * math.pi * 4 * (x - d)) for d in (0.0, 0.03)])[None, :, None, None, :]
     fields = Fields(stripes.expand(1, 2, 1, 32, 64).contiguous(), dt=1.0)
     modes = fields.low_modes
-    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx)
+    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx, resolution=fields.resolution)
     torch.testing.assert_close(found.shift[0, 0], torch.tensor([0.0, 0.03], dtype=torch.float64), atol=1e-7, rtol=0)
 
 
 def test_displacement_of_a_constant_frame_is_missing():
     fields = Fields(torch.full((1, 2, 1, 16, 16), 3.7), dt=1.0)
     modes = fields.low_modes
-    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx)
+    found = displacements(modes[:, :1], modes[:, 1:], fields.low_ky, fields.low_kx, resolution=fields.resolution)
     assert found.shift.isnan().all()
 
 

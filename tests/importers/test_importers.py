@@ -54,7 +54,7 @@ def test_an_array_has_the_steps_and_groups_that_it_is_given(tmp_path):
 
 def test_states_are_marked_from_the_first_time_that_is_not_finite(tmp_path):
     states = np.zeros((1, 3, 6, 2))
-    states[0, 1, 4, 0] = np.nan
+    states[0, 1, 4, 0] = np.inf
     states[0, 2, 2, 1] = 1e300  # beyond float32
     np.save(tmp_path / "x.npy", states)
     (rollout,) = open_rollouts(tmp_path / "x.npy", axes="nmtw")

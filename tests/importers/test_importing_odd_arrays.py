@@ -56,7 +56,7 @@ def test_masked_cells_are_refused_or_filled_with_the_mean_of_the_others(tmp_path
     holed[:, :, :, 1:3, 2] = np.nan
     holed[0, 4:, 1, 0, 0] = np.inf  # and a run that ends early
     np.save(tmp_path / "x.npy", holed)
-    with pytest.raises(InputError, match=r"sample 0: 12.5% of the cells are not finite in the first state, as a mask"):
+    with pytest.raises(InputError, match=r"sample 0: 12.5% of the cells have no value in the first state, as a mask"):
         open_rollouts(tmp_path / "x.npy", axes="ntchw")[0]
     rollout = open_rollouts(tmp_path / "x.npy", axes="ntchw", fill_masked=True)[0]
     assert rollout.diverged_at == (4,)

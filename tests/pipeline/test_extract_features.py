@@ -142,6 +142,27 @@ def test_a_mask_in_a_later_sample_is_named_by_its_file(tmp_path):
     assert extract_features(filled, output=tmp_path / "g.h5", workers=1).diverged == 0
 
 
+def test_runs_padded_with_nan_have_the_features_of_their_own_length_and_are_counted(tmp_path, caplog):
+    runs = [waves(steps=steps)[:, 0] for steps in (24, 30, 24)]
+    padded = np.full((3, 30, 12, 12), np.nan, dtype=np.float32)
+    for row, run in enumerate(runs):
+        padded[row, : len(run)] = run
+    np.save(tmp_path / "x.npy", padded)
+    with caplog.at_level(logging.WARNING):
+        written = extract_features(
+            Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw")), output=tmp_path / "f.h5", workers=1
+        )
+    assert (written.cut, written.diverged, written.extent["time"]) == (2, 0, "24 to 30")
+    assert "2 samples (0, 2) with saved times without any value" in caplog.text
+    with pytest.warns(UserWarning, match=r"2 samples \(0, 2\) with saved times without any value"):
+        from_memory = features_of_array(padded, axes="nthw")
+    table = described(written.output)
+    for row, run in enumerate(runs):
+        alone = features_of_array(run[None], axes="nthw").values[0]
+        for values in (table.values, from_memory.values):
+            torch.testing.assert_close(values[row], alone, equal_nan=True, rtol=0, atol=0)
+
+
 @pytest.mark.slow
 def test_an_extraction_that_was_killed_goes_on_and_ends_in_the_same_bytes(tmp_path):
     np.save(tmp_path / "x.npy", np.stack([waves(steps=40, speed=0.1 * n)[:, 0] for n in range(24)]))

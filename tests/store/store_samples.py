@@ -65,6 +65,7 @@ def sample_block(first: int, count: int, *, states: bool = False, dtype: type = 
         dead_at=np.where((index[:, None] % 7 == 3) & (diverged_at < 0), 2, -1),
         frozen_at=np.where((index[:, None] % 7 == 2) & (diverged_at < 0), 1, -1),
         redraws=index % 3,
+        cut=index % 2,
         outputs=fields if states else None,
         extent=np.array([[REALIZATIONS, TIMES, channels, SIDE, SIDE] for channels in num_channels]),
     )

@@ -16,7 +16,7 @@ from spinlock.core.needs import NOTHING, Needs
 
 Aggregation = Literal["none", "mean", "std", "cv"]
 Scope = Literal["per_timestep", "per_trajectory", "per_sample"]
-Scale = Literal["length of the run", "grid spacing", "number of channels"]
+Scale = Literal["length of the run", "grid spacing", "number of channels", "level of the field"]
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "std", "cv")
 STORED = ("name", "category", "unit", "source", "definition", "scope", "aggregation")
 """Fields of a spec that files hold; the others are facts of the package's own definitions and have defaults when read."""

@@ -49,6 +49,7 @@ class Rollout:
         dead_at: for each realization the time index from which on it is constant in space; -1 where it is not.
         frozen_at: for each realization the time index from which on it no longer changes; -1 where it does.
         redraws: how often the sample was drawn again before it came out like this.
+        cut: saved times without any value that were cut off at its ends before, as padding to a common length leaves them.
         initial_condition: name of what made the initial condition; "" where it is unknown.
         step: the noise-free step operator, where it is in hand.
         name: of the sample, for people: its file, or its place in one; "" where it has none.
@@ -67,6 +68,7 @@ class Rollout:
     dead_at: tuple[int, ...] = ()
     frozen_at: tuple[int, ...] = ()
     redraws: int = 0
+    cut: int = 0
     initial_condition: str = ""
     step: StepOperator | None = None
     name: str = ""

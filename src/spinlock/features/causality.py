@@ -80,12 +80,13 @@ def motion(fields: Fields) -> Motion:
         nothing = fields.u.new_full((batch,), torch.nan)
         return Motion(nothing[:, None, None].expand(batch, 1, 2), nothing)
     modes = fields.low_modes
-    moved = displacements(modes[:, first], modes[:, first + 1], fields.low_ky, fields.low_kx)
+    before, after = modes[:, first], modes[:, first + 1]
+    moved = displacements(before, after, fields.low_ky, fields.low_kx, resolution=fields.resolution)
     height, width = fields.u.shape[-2:]
     lengths = moved.shift.new_tensor([height * fields.dx, width * fields.dx])
     change, left_over = moved.change.sum(1), moved.left_over.sum(1)
     largest = squared_magnitude(modes).sum((-3, -2, -1)).amax(1)
-    explained = torch.where(change > 1e-12 * largest, 1 - left_over / change, torch.nan)
+    explained = torch.where(change > fields.resolution**2 * largest, 1 - left_over / change, torch.nan)
     return Motion(moved.shift * lengths / fields.dt, explained)
 
 
@@ -96,7 +97,7 @@ def block_series(fields: Fields) -> Float[Tensor, "batch series time"]:
     modes = fields.low_modes[:, :, :MOST_CHANNELS]
     height, width = fields.u.shape[-2:]
     means = block_means(modes, fields.low_ky, fields.low_kx, rows=rows, columns=columns, height=height, width=width)
-    return standardize(means.flatten(2).mT)
+    return standardize(means.flatten(2).mT, resolution=fields.resolution)
 
 
 def lattice(fields: Fields) -> tuple[int, int]:

@@ -1,8 +1,10 @@
 """Rollouts, or plain arrays of states, → features."""
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, StepOperator, blanked
+from spinlock.core.states import states_of
 from spinlock.features.aggregate import aggregate
 from spinlock.features.channel_units import ChannelUnits, in_channel_units
 from spinlock.features.feature import Feature
@@ -151,13 +154,15 @@ def extract_features(  # noqa: PLR0913 - each names one fact of the states
     groups: Sequence[object] = (),
     step: StepOperator | None = None,
     channel_units: ChannelUnits = "shared",
+    fill_masked: bool = False,
 ) -> FeatureTable:
     """The aggregated features of any array of states, or of rollouts, one row a sample.
 
     Args:
         states: rollouts, as `spinlock.open_rollouts` reads them (they bring `dt`, `dx`, `periodic`, `groups` and `step` of their
-            own, and are read one by one), or an array of real numbers, finite; float64 is kept, everything else becomes float32.
-            A memory map is read sample by sample. Features are computed on the CPU: tensors on another device are moved
+            own, and are read one by one), or an array of real numbers, which become float32, or float64 where float32 would keep
+            too little of what varies. Saved times that are NaN throughout, at either end, are padding and are cut off; a
+            realization that becomes infinite has diverged and has no features; both are said in a warning. A memory map is read sample by sample. Features are computed on the CPU: tensors on another device are moved
             there sample by sample, and `step` goes on meeting states on the device they came from.
         axes: one letter an axis, in the array's order: n sample, m realization, t time, c channel, h height, w width. Time is
             needed; a letter that is missing stands for one (1-D data has no h, 0-D data neither h nor w).
@@ -169,6 +174,8 @@ def extract_features(  # noqa: PLR0913 - each names one fact of the states
         step: the noise-free map of states (batch, channel, height, width) by one saved step, if there is one.
         channel_units: "shared" for channels of one kind, as the components of a velocity; "own" where they are measured in units
             that have nothing to do with each other, as a pressure and a velocity: the largest would be described alone.
+        fill_masked: of an array: put the mean of a channel's other cells into cells that are NaN at some time; without it they are
+            refused.
 
     Returns:
         mean, std and cv over realizations of every per-trajectory feature; NaN and masked where one is undefined, which std
@@ -186,52 +193,75 @@ def extract_features(  # noqa: PLR0913 - each names one fact of the states
     names = _row_names("ids", ids, len(array)) or tuple(str(row) for row in range(len(array)))
     if len(set(names)) != len(names):
         raise InputError("`ids` must be unique: one name a sample.")
-    group_names = _row_names("groups", groups, len(array))
-    _check_finite(array)
-    rows = [
-        extract_rollout(
-            in_channel_units(
-                Rollout(
-                    states=sample,
-                    system="imported",
-                    dt=dt,
-                    dx=dx,
-                    periodic=periodic,
-                    step=step,
-                    channel_names=tuple(f"channel_{channel}" for channel in range(sample.shape[2])),
-                ),
-                channel_units,
-            ),
-            per_timestep=(),
-            name=name,
-        ).per_trajectory
-        for sample, name in zip(_samples(array), names, strict=True)
-    ]
-    return FeatureTable(
-        values=aggregate(torch.stack(rows)).float(),
-        registry=SDF.aggregated(),
-        ids=names,
-        groups=group_names,
-    )
+    group_names = _row_names("groups", groups, len(array)) or names
+    facts = {"dt": dt, "dx": dx, "periodic": periodic, "step": step}
+    rollouts = _rollouts_of(array, fill_masked=fill_masked, **facts)
+    return _features_of_rollouts(rollouts, ids=names, groups=group_names, channel_units=channel_units)
+
+
+def _rollouts_of(array: np.ndarray | Tensor, *, fill_masked: bool, **facts: Any) -> Iterator[Rollout]:
+    """The samples of an array one after the other, each by the rules of `core.states`."""
+    for number, sample in enumerate(array):
+        device = sample.device if isinstance(sample, Tensor) else torch.device("cpu")
+        numbers = sample.cpu().numpy() if isinstance(sample, Tensor) else sample
+        found = states_of(numbers, where=f"sample {number} of `states`", fill_masked=fill_masked)
+        yield Rollout(
+            states=found.states.to(device),
+            diverged_at=found.diverged_at,
+            cut=found.cut,
+            system="imported",
+            channel_names=tuple(f"channel_{channel}" for channel in range(sample.shape[2])),
+            group=number,
+            **facts,
+        )
 
 
 def _features_of_rollouts(
     rollouts: Iterable[Rollout], *, ids: Sequence[object], groups: Sequence[object], channel_units: ChannelUnits
 ) -> FeatureTable:
     """The same from rollouts, of which one is held at a time."""
-    rows, own_groups, own_names = [], [], []
+    rows, own_groups, own_names, cut, diverged = [], [], [], [], []
     for number, rollout in enumerate(rollouts):
-        described = within_range(in_channel_units(rollout, channel_units))
-        rows.append(extract_rollout(described, per_timestep=(), name=str(number)).per_trajectory)
+        described = within_range(in_channel_units(_on_cpu(rollout), channel_units))
+        rows.append(aggregate(extract_rollout(described, per_timestep=(), name=str(number)).per_trajectory))
         own_groups.append(str(rollout.group))
         own_names.append(rollout.name)
+        cut += [number] if rollout.cut else []
+        diverged += [number] if not all(described.valid) else []
+    for words in (said_of_cut(cut), said_of_diverged(diverged)):
+        if words:
+            warnings.warn(f"spinlock: {words}", stacklevel=1)
     return FeatureTable(
-        values=torch.stack([aggregate(row) for row in rows]).float(),
+        values=torch.stack(rows).float(),
         registry=SDF.aggregated(),
         ids=_row_names("ids", ids, len(rows))
         or (tuple(own_names) if all(own_names) and len(set(own_names)) == len(rows) else ()),
         groups=_row_names("groups", groups, len(rows)) or tuple(own_groups),
     )
+
+
+def said_of_cut(samples: Sequence[int]) -> str:
+    """A sentence on samples whose saved times without any value were cut off; "" where there are none."""
+    if not samples:
+        return ""
+    return (
+        f"{_count(samples)} without any value at the ends (NaN in every cell): these saved times are padding and were cut off, so "
+        "that runs have different lengths."
+    )
+
+
+def said_of_diverged(samples: Sequence[int]) -> str:
+    """A sentence on samples with realizations that diverged; "" where there are none."""
+    if not samples:
+        return ""
+    return (
+        f"{_count(samples)} that become infinite, explode or lose their values: such realizations diverged and have no features; "
+        "cut them before that time to describe what came before (values beyond 65504 are infinite in float16)."
+    )
+
+
+def _count(samples: Sequence[int]) -> str:
+    return f"{len(samples)} sample{'s' * (len(samples) > 1)} ({listed([str(number) for number in samples])}) with saved times"
 
 
 def _row_names(what: str, given: Sequence[object], rows: int) -> tuple[str, ...]:
@@ -266,25 +296,3 @@ def _checked_array(states: np.ndarray | Tensor | Sequence[object], axes: str) ->
     order = [axes.index(axis) for axis in present]
     array = array.permute(order) if isinstance(array, Tensor) else array.transpose(order)
     return array.reshape([array.shape[present.index(axis)] if axis in axes else 1 for axis in AXES])
-
-
-def _samples(array: np.ndarray | Tensor) -> Iterator[Float[Tensor, "realization time channel height width"]]:
-    """One sample after the other; float64 stays, everything else becomes float32."""
-    for sample in array:
-        if isinstance(sample, Tensor):
-            yield sample.to(torch.float64 if sample.dtype == torch.float64 else torch.float32).contiguous()
-        else:
-            dtype = np.float64 if sample.dtype == np.float64 else np.float32
-            yield torch.from_numpy(np.array(sample, dtype=dtype, order="C"))
-
-
-def _check_finite(array: np.ndarray | Tensor) -> None:
-    for number, sample in enumerate(_samples(array)):
-        finite = torch.isfinite(sample)
-        if not bool(finite.all()):
-            words = ("realization", "time", "channel", "row", "column")
-            place = zip(words, (~finite).nonzero()[0].tolist(), strict=True)
-            raise InputError(
-                f"`states` must be finite; sample {number} is not at {', '.join(f'{word} {i}' for word, i in place)}: "
-                "cut the run before that time."
-            )

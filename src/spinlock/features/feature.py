@@ -22,6 +22,7 @@ PER_TRAJECTORY_CATEGORIES = (
 RUN: tuple[Scale, ...] = ("length of the run",)
 GRID: tuple[Scale, ...] = ("grid spacing",)
 CHANNELS: tuple[Scale, ...] = ("number of channels",)
+LEVEL: tuple[Scale, ...] = ("level of the field",)
 """Settings that values depend on; `RUN + GRID` of a feature that depends on both."""
 
 

@@ -11,7 +11,15 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from spinlock.core.rollout import Rollout, StepOperator
-from spinlock.features.kernels_fields import FrameNorms, block_average_matrix, frame_norms, hann_window, run_scale
+from spinlock.features.frame_products import FrameProducts
+from spinlock.features.kernels_fields import (
+    FrameNorms,
+    block_average_matrix,
+    frame_norms,
+    hann_window,
+    resolution_of,
+    run_scale,
+)
 from spinlock.features.kernels_pixels import PixelStatistics, pixel_statistics
 from spinlock.features.kernels_slopes import Slopes, pixel_slopes, spectral_slopes
 from spinlock.features.kernels_spectrum import Plane, SpectralStatistics, make_plane, spectral_statistics
@@ -83,6 +91,11 @@ class Fields:
             step=rollout.step,
             scale=scale,
         )
+
+    @property
+    def resolution(self) -> float:
+        """Share of a field's size below which a change is rounding of its dtype."""
+        return resolution_of(self.u.dtype)
 
     @cached_property
     def norms(self) -> FrameNorms:
@@ -259,8 +272,8 @@ class Fields:
         return means.flatten(2)[..., seen.flatten()]
 
     @cached_property
-    def frame_gram(self) -> Float[Tensor, "batch time time"]:
-        """Mean product over channel and pixel of frames i and j, each less the time-average; float64.
+    def frame_products(self) -> FrameProducts:
+        """Mean products over channel and pixel of frames i and j, each less the time-average.
 
         Squared distances of frames follow as G_ii + G_jj - 2 G_ij, POD energies as eigenvalues over the number of times.
         Of a large periodic grid the modes up to 16 cycles are enough where they hold all but 1e-3 of the fluctuation's
@@ -268,17 +281,20 @@ class Fields:
         """
         pixels = self.u.flatten(2)
         near = torch.view_as_real(self.spectra.near_modes) if self.periodic else None
-        grams = []
+        frames, counts = [], []
         for number in range(len(self.u)):
             if near is not None and 2 * near[0, 0].numel() < pixels.shape[-1]:
                 weight = torch.where(torch.arange(near.shape[-2]) == 0, 1, 2).to(near.dtype).sqrt()
-                gram = _gram((near[number] * weight[:, None]).flatten(1)) / self.u.shape[2]
+                modes = (near[number] * weight[:, None]).flatten(1)
+                held = (modes - modes.mean(0)).double().square().sum() / self.u.shape[2]
                 beyond = self.radial_power[number, :, NEAR_CUTOFF + 1 :].sum() / self.u.shape[2]
-                if beyond <= 1e-3 * gram.trace():
-                    grams.append(gram)
+                if beyond <= 1e-3 * held:
+                    frames.append(modes)
+                    counts.append(self.u.shape[2])
                     continue
-            grams.append(_gram(pixels[number]) / pixels.shape[-1])
-        return torch.stack(grams)
+            frames.append(pixels[number])
+            counts.append(pixels.shape[-1])
+        return FrameProducts.of(frames, counts)
 
     @cached_property
     def scalars(self) -> Float[Tensor, "batch time 4"]:
@@ -326,9 +342,3 @@ def _step_power(wavenumbers: int, length: int, *, like: Tensor) -> Float[Tensor,
     """2 - 2 cos(2πk/length) = 4 sin²(πk/length) for k = 0, 1, …, without cancellation."""
     turns = torch.arange(wavenumbers, dtype=torch.float64) * (math.pi / length)
     return (4 * turns.sin().square()).to(like.dtype)
-
-
-def _gram(frames: Float[Tensor, "time value"]) -> Float[Tensor, "time time"]:
-    """Inner products of the frames less their mean, in float64."""
-    rows = (frames - frames.mean(0)).numpy()
-    return torch.from_numpy(rows @ rows.T).double()  # numpy sees that the product is symmetric and computes half of it

@@ -32,6 +32,7 @@ def frequency_wavenumber(
     *,
     height: float,
     width: float,
+    resolution: float,
 ) -> FrequencyWavenumber:
     """Power of every mode but the spatial mean at every frequency, summed over channels.
 
@@ -41,6 +42,7 @@ def frequency_wavenumber(
         kx: cycles per domain of each column, >= 0.
         height: of the domain.
         width: of the domain.
+        resolution: share of the root mean square below which what changes is rounding.
     """
     time = modes.shape[1]
     flat = modes.flatten(3)  # (batch, time, channel, mode)
@@ -53,7 +55,7 @@ def frequency_wavenumber(
     window = torch.hann_window(time + 2, periodic=False, dtype=modes.real.dtype)[1:-1]
     spectrum = torch.fft.fft(fluctuation.conj() * window, norm="forward")  # conj: exp(-iωt) at positive frequency
     power = torch.fft.fftshift((spectrum.real.square() + spectrum.imag.square()).sum(2), -1).mT * 2
-    present = power.sum((1, 2)) > 1e-12 * largest
+    present = power.sum((1, 2)) > resolution**2 * largest
     wavenumber = ((grid_y[kept] / height) ** 2 + (grid_x[kept] / width) ** 2).sqrt()
     frequency = torch.fft.fftshift(torch.fft.fftfreq(time, dtype=power.dtype))
     power = torch.where(present[:, None, None], power, torch.nan)

@@ -34,8 +34,11 @@ class Pairs(NamedTuple):
         return Pairs(torch.cat((self.source, self.target)), torch.cat((self.target, self.source)))
 
 
-def standardize(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "batch series time"]:
-    """Series in float64 without their linear trend, divided by their standard deviation; NaN where that is rounding."""
+def standardize(series: Float[Tensor, "batch series time"], *, resolution: float) -> Float[Tensor, "batch series time"]:
+    """Series in float64 without their linear trend, divided by their standard deviation; NaN where that is rounding.
+
+    Rounding is what is at most `resolution` of a series' largest magnitude.
+    """
     values = series.double()
     largest = values.abs().amax(-1, keepdim=True)
     values = values / torch.where(largest > 0, largest, 1)
@@ -45,7 +48,7 @@ def standardize(series: Float[Tensor, "batch series time"]) -> Float[Tensor, "ba
     slope = (values @ time)[..., None] / time.square().sum().clamp_min(1)
     values = values - slope * time
     std = values.square().mean(-1, keepdim=True).sqrt()
-    return torch.where(std > 1e-6, values / std.clamp_min(1e-6), torch.nan)
+    return torch.where(std > resolution, values / std.clamp_min(resolution), torch.nan)
 
 
 def granger(series: Float[Tensor, "batch series time"], pairs: Pairs) -> Float[Tensor, "batch pair"]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from spinlock.core.needs import Needs
 from spinlock.features.feature import CHANNELS, RUN, feature
 from spinlock.features.fields import Fields, once
+from spinlock.features.frame_products import FrameProducts
 from spinlock.features.frequency_wavenumber import (
     FrequencyWavenumber,
     frequency_wavenumber,
@@ -27,7 +28,6 @@ from spinlock.features.modal import (
     effective_rank,
     energy_shares,
     integral_scale,
-    mean_autocorrelation,
     spread_indices,
 )
 
@@ -50,24 +50,25 @@ SURFACE_POINTS = 32
 def spectrum(fields: Fields) -> FrequencyWavenumber:
     """The ω-k power spectrum, summed over channels."""
     height, width = fields.u.shape[-2] * fields.dx, fields.u.shape[-1] * fields.dx
-    return frequency_wavenumber(fields.low_modes, fields.low_ky, fields.low_kx, height=height, width=width)
+    return frequency_wavenumber(
+        fields.low_modes, fields.low_ky, fields.low_kx, height=height, width=width, resolution=fields.resolution
+    )
 
 
 @once
-def gram_resolved(fields: Fields) -> Float[Tensor, "batch time time"]:
-    """`frame_gram`, NaN-free, zero where the fluctuation is rounding: below (1e-6)² of the mean square."""
-    gram = fields.frame_gram.double()
-    energy = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+def resolved_products(fields: Fields) -> FrameProducts:
+    """`Fields.frame_products`, zero where the fluctuation is rounding (`Fields.resolution`)."""
+    energy = fields.frame_products.squares.mean(-1)
     size = fields.linf.double().amax(1).square()
-    resolved = (energy > 1e-12 * size) & energy.isfinite()
-    return torch.where(resolved[:, None, None], gram, 0)
+    resolved = (energy > fields.resolution**2 * size) & energy.isfinite()
+    return fields.frame_products.where(resolved)
 
 
 @once
 def orthogonal_shares(fields: Fields) -> Float[Tensor, "batch mode"]:
     """Energy shares of the orthogonal modes of up to 64 frames."""
     index = spread_indices(fields.u.shape[1], MOST_FRAMES)
-    return energy_shares(gram_resolved(fields)[:, index[:, None], index])
+    return energy_shares(resolved_products(fields).between(index, index))
 
 
 @once
@@ -77,13 +78,15 @@ def linear_map(fields: Fields) -> DynamicModes:
     if time < 4:
         nothing = fields.u.new_full((fields.u.shape[0],), torch.nan)
         return DynamicModes(nothing, nothing, nothing)
-    return dynamic_modes(gram_resolved(fields), spread_indices(time - 1, MOST_FRAMES))
+    first = spread_indices(time - 1, MOST_FRAMES)
+    seen = torch.cat((first, first + 1)).unique()  # each first frame's next one follows it here too
+    return dynamic_modes(resolved_products(fields).between(seen, seen), torch.searchsorted(seen, first))
 
 
 @once
 def frame_correlation(fields: Fields) -> Float[Tensor, "batch lag"]:
     """Correlation of frames against their lag."""
-    return mean_autocorrelation(gram_resolved(fields))
+    return resolved_products(fields).correlation()
 
 
 @integrated(unit="1/time", needs=Needs(steps=4, longer_side=3), undefined=FROZEN)
@@ -202,12 +205,12 @@ def orthogonal_rank_growth(fields: Fields) -> Float[Tensor, " batch"]:
     time = fields.u.shape[1]
     if time < 6:
         return fields.u.new_full((fields.u.shape[0],), torch.nan)
-    gram, half = gram_resolved(fields), time // 2
+    products, half = resolved_products(fields), time // 2
     index = spread_indices(half, MOST_FRAMES // 2)
-    floor = LEAST_HALF * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
+    floor = LEAST_HALF * products.squares.mean(-1)
     ranks = []
     for start in (0, time - half):
-        part = gram[:, (start + index)[:, None], start + index]
+        part = products.between(start + index, start + index)
         alive = part.diagonal(dim1=-2, dim2=-1).mean(-1) - part.mean((1, 2)) > floor
         ranks.append(effective_rank(energy_shares(part)).masked_fill(~alive, torch.nan))
     return (ranks[1] / ranks[0]).log().to(fields.u.dtype)
@@ -316,7 +319,7 @@ def coverage(fields: Fields) -> Float[Tensor, " batch"]:
         torch.minimum(low, fields.u[:, time], out=low)
     span = high.amax((-2, -1)) - low.amin((-2, -1))
     size = torch.maximum(high.abs(), low.abs()).amax((-2, -1))
-    share = (high - low).mean((-2, -1)) / torch.where(span > 1e-6 * size, span, torch.nan)
+    share = (high - low).mean((-2, -1)) / torch.where(span > fields.resolution * size, span, torch.nan)
     return share.nanmean(-1) if fields.u.shape[1] > 1 else torch.full_like(share[:, 0], torch.nan)
 
 
@@ -333,9 +336,9 @@ def temporal_variance_share(fields: Fields) -> Float[Tensor, " batch"]:
     times = fields.u.shape[1]
     time_mean = fields.u.new_full((times,), 1 / times) @ fields.u.flatten(2)  # (batch, value)
     frozen = time_mean.unflatten(1, (fields.u.shape[2], -1)).double().var(-1, correction=0).mean(-1)
-    moving = gram_resolved(fields).diagonal(dim1=-2, dim2=-1).mean(-1)
+    moving = resolved_products(fields).squares.mean(-1)
     total = frozen + moving
-    resolved = (total > 1e-12 * fields.linf.double().amax(1).square()) & (fields.u.shape[1] > 1)
+    resolved = (total > fields.resolution**2 * fields.linf.double().amax(1).square()) & (fields.u.shape[1] > 1)
     return torch.where(resolved, moving / torch.where(resolved, total, 1), torch.nan).to(fields.u.dtype)
 
 

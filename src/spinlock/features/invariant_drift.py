@@ -11,7 +11,8 @@ Statistics of a series q(t): net drift q(T) - q(0); rate, its least-squares slop
 (q(t') - q(t))/√(t' - t), the diffusivity of a random walk; monotonicity, Kendall's rank correlation with time.
 
 Up to 64 frames, evenly spread, first and last included, are looked at. A variation or a low- or high-passed norm below
-10⁻⁶ of the raw L2 norm is rounding of float32 and counts as 10⁻⁶ of it.
+10⁻⁶ of the raw L2 norm is rounding of float32 and counts as 10⁻⁶ of it; float64 resolves 10⁻⁶ of the standard deviation
+in space, however high the level.
 """
 
 from functools import partial
@@ -30,7 +31,7 @@ from spinlock.features.conserved import (
     net_drift,
     quantities,
 )
-from spinlock.features.feature import RUN, feature
+from spinlock.features.feature import LEVEL, RUN, feature
 from spinlock.features.fields import Fields, once
 from spinlock.features.low_pass import lowest
 from spinlock.features.modal import spread_indices
@@ -47,8 +48,10 @@ MOST_FRAMES = 64
 """Frames, evenly spread over the run, that quantities are followed on."""
 CUTOFF = 4
 """Largest wavenumber of the low-passed field along each axis, in cycles per domain."""
-RESOLUTION = 1e-6
-"""Relative change of a quantity in one step below which it is rounding of float32."""
+LEAST_SHARE = 1e-6
+"""Of a frame's standard deviation, below which a variation or a part of the field counts as so much."""
+LEAST_CHANGE = 1e-6
+"""Relative change of a quantity between two times that counts as one: rounding of float32, but the same in float64."""
 
 
 class Series(NamedTuple):
@@ -73,7 +76,8 @@ def series(fields: Fields) -> Series:
     modes, ky, kx = lowest(fields.low_modes[:, index], fields.low_ky, fields.low_kx, cutoff=CUTOFF)
     found = quantities(fields.u[:, index], modes, ky, kx, periodic=fields.periodic)
     l2 = fields.l2[:, index]
-    rounding = RESOLUTION * l2
+    # Of a pattern on a high level its own size counts, as far as the dtype resolves it; in float32 l2 is the larger.
+    rounding = torch.maximum(fields.resolution * l2, LEAST_SHARE * torch.minimum(fields.total_std[:, index], l2))
     return Series(
         time=index.double() * fields.dt,
         mass=fields.mean[:, index].double().mean(-1),
@@ -136,10 +140,10 @@ def mass_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).mass, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).mass, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
-@invariant_drift(needs=Needs(steps=2), undefined=ZERO, scale=RUN)
+@invariant_drift(needs=Needs(steps=2), undefined=ZERO, scale=RUN + LEVEL)
 def l2_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the L2 norm over the run.
 
@@ -151,7 +155,7 @@ def l2_drift(fields: Fields) -> Float[Tensor, " batch"]:
     return net_drift(series(fields).log_l2).to(fields.u.dtype)
 
 
-@invariant_drift(unit="1/time", needs=Needs(steps=2), undefined=ZERO, scale=RUN)
+@invariant_drift(unit="1/time", needs=Needs(steps=2), undefined=ZERO, scale=RUN + LEVEL)
 def l2_drift_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Rate at which the L2 norm changes.
 
@@ -163,7 +167,7 @@ def l2_drift_rate(fields: Fields) -> Float[Tensor, " batch"]:
     return drift_rate(series(fields).log_l2, series(fields).time).to(fields.u.dtype)
 
 
-@invariant_drift(unit="1/time", needs=Needs(steps=3), undefined=ZERO)
+@invariant_drift(unit="1/time", needs=Needs(steps=3), undefined=ZERO, scale=LEVEL)
 def l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the L2 norm from step to step.
 
@@ -176,7 +180,9 @@ def l2_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).log_l2, series(fields).time).to(fields.u.dtype)
 
 
-@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN)
+@invariant_drift(
+    source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN + LEVEL
+)
 def l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the L2 norm drifts one way.
 
@@ -186,10 +192,10 @@ def l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).log_l2, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).log_l2, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
-@invariant_drift(needs=Needs(steps=2), undefined=ZERO)
+@invariant_drift(needs=Needs(steps=2), undefined=ZERO, scale=LEVEL)
 def linf_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the largest absolute value over the run.
 
@@ -201,7 +207,7 @@ def linf_drift(fields: Fields) -> Float[Tensor, " batch"]:
     return net_drift(series(fields).log_linf).to(fields.u.dtype)
 
 
-@invariant_drift(unit="1/time", needs=Needs(steps=3), undefined=ZERO)
+@invariant_drift(unit="1/time", needs=Needs(steps=3), undefined=ZERO, scale=LEVEL)
 def linf_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the largest absolute value from step to step.
 
@@ -214,7 +220,9 @@ def linf_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).log_linf, series(fields).time).to(fields.u.dtype)
 
 
-@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN)
+@invariant_drift(
+    source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN + LEVEL
+)
 def linf_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the largest absolute value drifts one way.
 
@@ -224,7 +232,7 @@ def linf_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).log_linf, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).log_linf, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
 @invariant_drift(needs=Needs(steps=2, longer_side=2), undefined=UNIFORM)
@@ -267,10 +275,10 @@ def variation_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).log_variation, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).log_variation, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
-@invariant_drift(unit="nats", needs=Needs(steps=2), undefined=ZERO)
+@invariant_drift(unit="nats", needs=Needs(steps=2), undefined=ZERO, scale=LEVEL)
 def entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the entropy of the energy over cells over the run.
 
@@ -283,7 +291,7 @@ def entropy_drift(fields: Fields) -> Float[Tensor, " batch"]:
     return net_drift(series(fields).entropy).to(fields.u.dtype)
 
 
-@invariant_drift(unit="nats²/time", needs=Needs(steps=3), undefined=ZERO)
+@invariant_drift(unit="nats²/time", needs=Needs(steps=3), undefined=ZERO, scale=LEVEL)
 def entropy_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     """Restlessness of the entropy of the energy over cells from step to step.
 
@@ -296,7 +304,9 @@ def entropy_increment_variance(fields: Fields) -> Float[Tensor, " batch"]:
     return increment_variance(series(fields).entropy, series(fields).time).to(fields.u.dtype)
 
 
-@invariant_drift(source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN)
+@invariant_drift(
+    source="Kendall 1938; Mann 1945", needs=Needs(steps=2), undefined=f"{STEADY}, or {ZERO}", scale=RUN + LEVEL
+)
 def entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     """How steadily the entropy of the energy over cells drifts one way.
 
@@ -306,10 +316,10 @@ def entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).entropy, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).entropy, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
-@invariant_drift(needs=Needs(steps=2), undefined="where that is rounding at all times")
+@invariant_drift(needs=Needs(steps=2), undefined="where that is rounding at all times", scale=LEVEL)
 def low_l1_drift(fields: Fields) -> Float[Tensor, " batch"]:
     """Net change of the L1 norm of the low-passed field over the run.
 
@@ -361,7 +371,7 @@ def high_l2_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).log_high_l2, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).log_high_l2, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
 @invariant_drift(
@@ -395,7 +405,7 @@ def high_entropy_monotonicity(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1]: 1 for steady growth, -1 for steady decline, near 0 for ups and downs.
     """
-    return monotonicity(series(fields).high_entropy, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).high_entropy, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
 @invariant_drift(
@@ -413,7 +423,7 @@ def cascade_direction(fields: Fields) -> Float[Tensor, " batch"]:
     Returns:
         In [-1, 1].
     """
-    return monotonicity(series(fields).log_centroid, least=RESOLUTION).to(fields.u.dtype)
+    return monotonicity(series(fields).log_centroid, least=LEAST_CHANGE).to(fields.u.dtype)
 
 
 INVARIANT_DRIFT = (

@@ -10,6 +10,11 @@ from torch import Tensor
 from spinlock.features.kernels_arithmetic import CHUNK_PIXELS, array_mean, array_mean_product
 
 
+def resolution_of(dtype: torch.dtype) -> float:
+    """Relative size below which a difference is rounding of numbers of a dtype: 1e-6 of float32 (8 eps), 1e-13 of float64."""
+    return 1e-6 if dtype == torch.float32 else 1e-13
+
+
 def run_scale(states: Float[Tensor, "batch time channel height width"]) -> Float[Tensor, " batch"]:
     """The unit of each run: the spatial standard deviation of frame 0, root mean square over channels.
 
@@ -97,7 +102,7 @@ def _hann(length: int, like: Tensor) -> Float[Tensor, " length"]:
 def block_average_matrix(length: int, blocks: int) -> Float[Tensor, "block length"]:
     """Averages over `blocks` stretches of `length` pixels, as equal as they can be; as a matrix."""
     edges = [round(length * block / blocks) for block in range(blocks + 1)]
-    matrix = torch.zeros(blocks, length)
+    matrix = torch.zeros(blocks, length, dtype=torch.float64)
     for block, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
         matrix[block, start:stop] = 1 / (stop - start)
     return matrix

@@ -66,6 +66,7 @@ def correlation_dimension(fields: Fields) -> Float[Tensor, " batch"]:
 
     >= 0, about 3 at most (the number of values in a vector): near 0 for a cycle of few points, 1 for a closed curve,
     about 3 for noise.
+    Of long runs the last 512 saved times.
     """
     return phase_space(fields).correlation_dimension
 
@@ -82,6 +83,7 @@ def recurrence_rate(fields: Fields) -> Float[Tensor, " batch"]:
     The radius is in units of the spread, not a quantile of the distances, so that the rate differs between systems.
 
     0 … 1: about .02 for white noise, 1/p for a cycle of p distinct points, high for series that settle.
+    Of long runs the last 512 saved times.
     """
     return phase_space(fields).recurrence_rate
 
@@ -99,6 +101,7 @@ def determinism(fields: Fields) -> Float[Tensor, " batch"]:
     (`recurrence_rate`).
 
     0 … 1: 1 for a periodic series, about .05 for white noise.
+    Of long runs the last 512 saved times.
     """
     return phase_space(fields).determinism
 
@@ -116,6 +119,7 @@ def laminarity(fields: Fields) -> Float[Tensor, " batch"]:
     (`recurrence_rate`).
 
     0 … 1: 0 for a cycle of few points, 1 for a series that rests on levels.
+    Of long runs the last 512 saved times.
     """
     return phase_space(fields).laminarity
 
@@ -128,6 +132,7 @@ def neighbor_forecast_error(fields: Fields) -> Float[Tensor, " batch"]:
     `lyapunov_exponent`).
 
     >= 0: 0 for deterministic motion that is sampled densely, about 1 for white noise.
+    Of long runs the last 512 saved times.
     """
     return phase_space(fields).forecast_error
 
@@ -139,6 +144,7 @@ def forecast_error_growth(fields: Fields) -> Float[Tensor, " batch"]:
     E(4τ) - E(τ), E(τ) = `neighbor_forecast_error` and E(4τ) the same that far ahead. About -1 … 1: positive for chaos,
     which can be foretold for a while; about 0 for noise, which cannot be at all, and for periodic motion, which can for
     ever.
+    Of long runs the last 512 saved times.
     """
     return phase_space(fields).error_growth
 

@@ -24,6 +24,7 @@ from spinlock.features.jacobian import (
     leading_gain,
     leading_gain_among,
 )
+from spinlock.features.kernels_fields import resolution_of
 from spinlock.features.perturbations import (
     band_directions,
     distance_from,
@@ -434,13 +435,15 @@ def _resolved_size(state: Tensor) -> Float[Tensor, " batch"]:
     largest = values.abs().amax(-1)
     unit = values / torch.where(largest > 0, largest, 1)[:, None]
     spread = unit.std(-1, correction=0) if values.shape[1] > 1 else torch.zeros_like(largest)
-    return torch.where(spread > 1e-6, spread * largest, torch.zeros_like(spread))
+    return torch.where(spread > resolution_of(state.dtype), spread * largest, torch.zeros_like(spread))
 
 
 def _difference(image: Tensor, expected: Tensor) -> Float[Tensor, " batch"]:
     """Distance of two images in units of the stronger pattern; NaN where both are constant but for rounding."""
     pattern = torch.maximum(pattern_size(image), pattern_size(expected))
-    is_resolved = pattern > 1e-6 * torch.maximum(root_mean_square(image), root_mean_square(expected))
+    is_resolved = pattern > resolution_of(image.dtype) * torch.maximum(
+        root_mean_square(image), root_mean_square(expected)
+    )
     return root_mean_square(image - expected) / torch.where(is_resolved, pattern, torch.nan)
 
 

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64, Int
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from spinlock.features.fields import Fields, once
 from spinlock.features.kernels_arithmetic import squared_magnitude
 
-CONSTANT = 1e-6
-"""A series is constant when its standard deviation is at most this times its largest magnitude (rounding of float32)."""
+MOST_IN_WINDOWS = 1 << 22
+"""Most values in all windows of a row of values that are held: of 5800 saved times."""
 
 
 class LocalSeries(NamedTuple):
@@ -51,7 +52,7 @@ def local_series(fields: Fields) -> LocalSeries:
     """The block means of `Fields.probes`, standardised over time in float64, without those that never change."""
     series = fields.probes.mT.double()
     owner = torch.arange(series.shape[0]).repeat_interleave(series.shape[1])
-    z, alive = standardized(series.flatten(0, 1))
+    z, alive = standardized(series.flatten(0, 1), resolution=fields.resolution)
     owner = owner[alive]
     belongs = torch.arange(series.shape[0])[:, None] == owner
     return LocalSeries(z, owner, belongs.double())
@@ -67,8 +68,10 @@ def missing(fields: Fields) -> Float[Tensor, " batch"]:
     return torch.full((fields.u.shape[0],), torch.nan, dtype=torch.float64)
 
 
-def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "alive time"], Tensor]:
+def standardized(series: Float[Tensor, "row time"], *, resolution: float) -> tuple[Float[Tensor, "alive time"], Tensor]:
     """The rows that change, shifted to mean 0 and scaled to standard deviation 1; and which rows they are.
+
+    A row is constant where its standard deviation is at most `resolution` of its largest magnitude.
 
     Rows are first divided by their largest magnitude, so that squares neither overflow nor vanish at 1e±20.
     """
@@ -76,7 +79,7 @@ def standardized(series: Float[Tensor, "row time"]) -> tuple[Float[Tensor, "aliv
     series = series / torch.where(largest > 0, largest, 1.0)
     centred = series - series.mean(1, keepdim=True)
     spread = centred.square().mean(1, keepdim=True).sqrt()
-    alive = spread[:, 0] > CONSTANT
+    alive = spread[:, 0] > resolution
     return (centred / spread)[alive], alive
 
 
@@ -86,6 +89,19 @@ def slope(values: Float[Tensor, "row time"]) -> Float[Tensor, " row"]:
     steps = torch.arange(values.shape[1], dtype=torch.float64)
     steps = steps - steps.mean()
     return (values - values.mean(1, keepdim=True)) @ steps / steps.square().sum()
+
+
+def steepest_slope(values: Float[Tensor, "row time"], *, width: int) -> Float[Tensor, " row"]:
+    """Largest least-squares slope, per step, of each row over any `width` successive values."""
+    windows = values.double().unfold(1, width, 1)
+    if windows.numel() <= MOST_IN_WINDOWS:
+        return slope(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]).amax(1)
+    # Of long rows the same by Fourier transforms: windows would take memory with the square of the time.
+    steps = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    centred = values.double() - values.double().mean(1, keepdim=True)
+    length = next_fast_len(values.shape[1], real=True)
+    products = torch.fft.rfft(centred, n=length) * torch.fft.rfft(steps, n=length).conj()
+    return torch.fft.irfft(products, n=length)[:, : windows.shape[1]].amax(1) / steps.square().sum()
 
 
 def detrended(z: Float[Tensor, "row time"]) -> Float[Tensor, "row time"]:

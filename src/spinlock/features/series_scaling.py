@@ -16,6 +16,12 @@ from spinlock.features.kernels_arithmetic import squared_magnitude, turning
 NUM_FREQUENCIES = 9
 """Frequencies of the 0-1 test."""
 
+MOST_VALUES = 1 << 22
+"""Values that the 0-1 test and the surrogates look at at a time."""
+
+NUM_TERMS = 7
+"""Columns of a quadratic forecast and its target."""
+
 NUM_SURROGATES = 5
 """Surrogates of each series."""
 
@@ -76,6 +82,10 @@ def chaos_score(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> Flo
     most T/2. c is spread evenly over (π/5, 4π/5) per τ, so that finely sampled motion is asked at its own time scale.
     """
     num_times = z.shape[1]
+    at_once = max(1, MOST_VALUES // (NUM_FREQUENCIES * num_times))
+    if len(z) > at_once:  # of long runs some rows at a time
+        parts = zip(z.split(at_once), delay.split(at_once), strict=True)
+        return torch.cat([chaos_score(*part) for part in parts])
     steps = torch.arange(num_times, dtype=torch.float32)
     per_delay = torch.linspace(math.pi / 5, 4 * math.pi / 5, NUM_FREQUENCIES)
     known, which = delay.unique(return_inverse=True)  # far fewer than rows
@@ -127,7 +137,7 @@ def quadratic_gain(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> 
     one = exists.to(z)
     terms = torch.stack((one, now, before, now * now, now * before, before * before, after), dim=1)
     gram = terms @ terms.mT / one.sum(1)[:, None, None]
-    gram = gram + 1e-6 * torch.eye(7, dtype=z.dtype)
+    gram = gram + 1e-6 * torch.eye(NUM_TERMS, dtype=z.dtype)
     linear = [0, 1, 2, 6]
     quadratic_error = torch.linalg.cholesky(gram)[:, -1, -1]
     linear_error = torch.linalg.cholesky(gram[:, linear][:, :, linear])[:, -1, -1]
@@ -136,5 +146,9 @@ def quadratic_gain(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> 
 
 def nonlinearity(z: Float[Tensor, "row time"], delay: Int[Tensor, " row"]) -> Float[Tensor, " row"]:
     """Quadratic gain of each series less the mean of its surrogates'."""
+    at_once = max(1, MOST_VALUES // (NUM_TERMS * NUM_SURROGATES * z.shape[1]))
+    if len(z) > at_once:  # of long runs some rows at a time
+        parts = zip(z.split(at_once), delay.split(at_once), strict=True)
+        return torch.cat([nonlinearity(*part) for part in parts])
     null = quadratic_gain(surrogates(z).flatten(0, 1), delay.repeat(NUM_SURROGATES))
     return quadratic_gain(z, delay) - null.reshape(NUM_SURROGATES, -1).mean(0)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.needs import Needs
-from spinlock.features.feature import GRID, feature
+from spinlock.features.feature import GRID, LEVEL, feature
 from spinlock.features.fields import Fields
 from spinlock.features.kernels_values import FRACTIONS, NUM_BINS
 
@@ -37,7 +37,7 @@ def _quantile(fields: Fields, fraction: float) -> Float[Tensor, "batch time chan
     return fields.values.quantiles[..., FRACTIONS.index(fraction)]
 
 
-@spatial(unit="frame-0 std")
+@spatial(unit="frame-0 std", scale=LEVEL)
 def spatial_mean(fields: Fields) -> PerTimestep:
     """Mean of the field over space, averaged over channels.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spinlock.core.needs import Needs
 from spinlock.features import series_events, series_spectra, whole_field_series
-from spinlock.features.feature import RUN, feature
+from spinlock.features.feature import LEVEL, RUN, feature
 from spinlock.features.fields import Fields, once
 from spinlock.features.series_kernels import (
     detrended,
@@ -27,6 +27,7 @@ from spinlock.features.series_kernels import (
     local_series,
     missing,
     slope,
+    steepest_slope,
 )
 from spinlock.features.series_spectra import FLOOR, share_near, time_spectrum
 
@@ -50,11 +51,10 @@ def peak_variance_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     curve = whole_field_series.log_spread(fields)
     if curve.shape[1] < 6:
         return missing(fields)
-    windows = curve.unfold(1, max(3, curve.shape[1] // 8), 1)
-    return 2 * slope(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]).amax(1) / fields.dt
+    return 2 * steepest_slope(curve, width=max(3, curve.shape[1] // 8)) / fields.dt
 
 
-@temporal(unit="1/time", needs=Needs(steps=6), undefined=ZERO, scale=RUN)
+@temporal(unit="1/time", needs=Needs(steps=6), undefined=ZERO, scale=RUN + LEVEL)
 def early_energy_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Exponential rate at which the mean square of the whole field grows in the first eighth of the run.
 
@@ -92,7 +92,10 @@ def roughening_rate(fields: Fields) -> Float[Tensor, " batch"]:
 
 
 @temporal(
-    unit="1/time", needs=Needs(steps=4), undefined="where nothing changes or the field is 0 throughout", scale=RUN
+    unit="1/time",
+    needs=Needs(steps=4),
+    undefined="where nothing changes or the field is 0 throughout",
+    scale=RUN + LEVEL,
 )
 def relative_activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     """Exponential rate at which the motion grows relative to the amplitude of the whole field.
@@ -113,7 +116,7 @@ def relative_activity_growth_rate(fields: Fields) -> Float[Tensor, " batch"]:
     source="Trefethen et al. 1993, doi:10.1126/science.261.5121.578",
     needs=Needs(steps=3),
     undefined=ZERO,
-    scale=RUN,
+    scale=RUN + LEVEL,
 )
 def transient_gain(fields: Fields) -> Float[Tensor, " batch"]:
     """Logarithm of the largest amplification of the whole field over its first frame.

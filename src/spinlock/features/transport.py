@@ -12,8 +12,6 @@ from spinlock.features.kernels_arithmetic import squared_magnitude, turning
 COARSE_POINTS = 32
 """Trial displacements along each axis before the refinement."""
 NEWTON_STEPS = 3
-LEAST_ENERGY = 1e-12
-"""Share of a frame's mean square below which its pattern is rounding: (1e-6)², float32's resolution."""
 
 
 class Displacements(NamedTuple):
@@ -35,6 +33,8 @@ def displacements(
     after: Complex[Tensor, "batch pair channel ky kx"],
     ky: Int[Tensor, " ky"],
     kx: Int[Tensor, " kx"],
+    *,
+    resolution: float,
 ) -> Displacements:
     """The displacement d of each pair that maximises the half-whitened correlation r(d).
 
@@ -42,6 +42,8 @@ def displacements(
 
     first on a grid of trial displacements (the smallest one where several are equally good), then by Newton's method on
     the same sum, which makes it sub-pixel. Whitening by half keeps the peak sharp without trusting empty modes.
+
+    A frame whose pattern is at most `resolution` of its root mean square has none.
 
     Source: Kuglin & Hines 1975 (phase correlation).
     """
@@ -54,7 +56,7 @@ def displacements(
     means = [squared_magnitude(frame[:, :, :, ky == 0, 0]).sum((-2, -1)) for frame in (before, after)]
     empty = torch.zeros_like(change, dtype=torch.bool)
     for energy, mean in zip(energies, means, strict=True):
-        empty |= energy <= LEAST_ENERGY * (energy + mean)
+        empty |= energy <= resolution**2 * (energy + mean)
     whitened = cross / magnitude.clamp_min(torch.finfo(real).tiny).sqrt() * (weight > 0)
     shift = _refine(whitened * weight, ky, kx, _coarse_peak(whitened, ky, kx))
     moved = (cross * weight * _phase(shift, ky, kx)).real.sum((-2, -1))

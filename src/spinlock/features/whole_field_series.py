@@ -43,9 +43,9 @@ def log_activity(fields: Fields) -> Float[Tensor, "batch step"]:
 @once
 def closest_return(fields: Fields) -> Float[Tensor, " batch"]:
     """1 less the smallest distance from frame 0 after the largest, over the largest; NaN where the field never changes."""
-    gram = fields.frame_gram.double()
-    square = gram.diagonal(dim1=1, dim2=2)
-    distance = (square + square[:, :1] - 2 * gram[:, 0]).clamp_min(0).sqrt()
+    square, times = fields.frame_products.squares, torch.arange(fields.u.shape[1])
+    from_first = fields.frame_products.between(times[:1], times)[:, 0]
+    distance = (square + square[:, :1] - 2 * from_first).clamp_min(0).sqrt()
     farthest, place = distance.max(1)
     later = torch.arange(distance.shape[1]) >= place[:, None]
     nearest = torch.where(later, distance, torch.inf).amin(1)

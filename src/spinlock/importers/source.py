@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from spinlock.core.errors import InputError
-from spinlock.core.rollout import Rollout, blanked
+from spinlock.core.rollout import Rollout
+from spinlock.core.states import states_of
 from spinlock.importers.options import ReadOptions
 
 Reader = Callable[[int], Rollout]
@@ -81,25 +81,14 @@ class SampleFacts:
 
 
 def rollout_of(states: np.ndarray, facts: SampleFacts, options: ReadOptions) -> Rollout:
-    """A rollout from states (realization, time, channel, height, width): NaN from the first time that is not finite.
-
-    Numbers become float32; those of 8 bytes stay float64 where float32 would keep less than four digits of what varies.
-
-    Args:
-        states: as they are stored.
-        facts: what is known beside them.
-        options: whether cells that have no value from the first state on are filled.
+    """A rollout from states (realization, time, channel, height, width) as they are stored, by the rules of `core.states`.
 
     Raises:
-        InputError: if some cells of the first state have no value, which is a mask rather than a run that diverged.
+        InputError: if cells have no value and are not to be filled, or something else that `states_of` refuses.
     """
-    with np.errstate(over="ignore"):  # a float64 beyond float32's range is infinite, and marked as diverged
-        states = np.array(states, dtype=np.float64 if _needs_double(states) else np.float32)
-    _handle_mask(states, where=facts.where, fill=options.fill_masked)
-    broken = np.any(~np.isfinite(states), axis=(2, 3, 4))  # (realization, time)
-    diverged_at = tuple(np.where(np.any(broken, axis=1), np.argmax(broken, axis=1), -1).tolist())
+    found = states_of(states, where=facts.where, fill_masked=options.fill_masked)
     return Rollout(
-        states=blanked(torch.from_numpy(states), diverged_at),
+        states=found.states,
         system=facts.system,
         parameters=facts.parameters or {},
         dt=facts.dt,
@@ -108,42 +97,9 @@ def rollout_of(states: np.ndarray, facts: SampleFacts, options: ReadOptions) -> 
         group=facts.group,
         name=facts.name,
         periodic=facts.periodic,
-        diverged_at=diverged_at,
+        diverged_at=found.diverged_at,
+        cut=found.cut,
     )
-
-
-def _needs_double(states: np.ndarray) -> bool:
-    """Whether a channel varies by less than 10⁴ steps of float32 at its size, and the numbers have more digits than that."""
-    if states.dtype.itemsize < 4 or states.dtype == np.float32:
-        return False
-    values = np.asarray(states, dtype=np.float64)
-    usable = np.abs(values) <= np.finfo(np.float32).max  # False for NaN
-    over = (0, 1, 3, 4)
-    low, high = np.min(values, over, where=usable, initial=np.inf), np.max(values, over, where=usable, initial=-np.inf)
-    largest = np.maximum(np.abs(low), np.abs(high))
-    return bool(np.any((high > low) & (high - low < 1e4 * np.finfo(np.float32).eps * largest)))
-
-
-def _handle_mask(states: np.ndarray, *, where: str, fill: bool) -> None:
-    """Refuses or fills cells that are not finite in the first state, where others are; in place."""
-    missing = ~np.isfinite(states[:, 0])  # (realization, channel, height, width)
-    whole = missing.all(axis=(1, 2, 3), keepdims=True)  # a run without any first state has diverged at once
-    missing &= ~whole
-    if not missing.any():
-        return
-    if not fill:
-        raise InputError(
-            f"{where}: {missing.mean():.1%} of the cells are not finite in the first state, as a mask leaves them; "
-            "cut them off, or fill them with the mean of the other cells (fill_masked=True, --fill-masked)."
-        )
-    empty = np.argwhere(missing.all(axis=(2, 3)))  # (realization, channel); a run without any value is not among them
-    if len(empty):
-        raise InputError(f"{where}: channel {empty[0, 1]} has no finite value in the first state.")
-    masked = np.broadcast_to(missing[:, None], states.shape)
-    held = np.isfinite(states) & ~masked
-    total = np.sum(states, axis=(3, 4), where=held, keepdims=True, dtype=np.float64)
-    mean = total / np.maximum(held.sum(axis=(3, 4), keepdims=True), 1)
-    np.copyto(states, mean.astype(states.dtype), where=masked)
 
 
 def spacing(coordinates: np.ndarray, *, where: str, remedy: str) -> float:

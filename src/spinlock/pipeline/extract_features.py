@@ -16,6 +16,7 @@ from spinlock.core.rollout import Rollout
 from spinlock.core.software import software
 from spinlock.dynamics.screening import outcomes
 from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
+from spinlock.features.extract import said_of_cut
 from spinlock.features.sdf import SDF
 from spinlock.importers import ReadOptions, RolloutSource, open_files, rollout_files
 from spinlock.importers.fingerprint import state_of
@@ -78,6 +79,7 @@ class Extracted:
         columns: of the aggregated table.
         missing: share of its entries that are missing, by documentation of each feature.
         diverged: realizations that do not stay finite to the end.
+        cut: samples with saved times without any value at their ends, which were cut off.
     """
 
     output: Path
@@ -89,6 +91,7 @@ class Extracted:
     columns: int
     missing: float
     diverged: int
+    cut: int
 
 
 def extract_features(
@@ -177,6 +180,7 @@ class WriteExtracted:
                 first=samples[0],
                 columns=self.columns,
                 keep_states=self.source.keep_states,
+                imported=True,
             )
         return write_shard(self.folder, block, fingerprint=self.fingerprint)
 
@@ -265,6 +269,9 @@ def _described(output: Path, rollouts: RolloutSource, *, num_files: int) -> Extr
         view = dataset.view()
         valid = dataset.quality.valid
         extent = dataset.numbers("extent")
+        cut = dataset.cut.nonzero()[0].tolist()
+    if cut:
+        log.warning("%s", said_of_cut(cut))
     if not valid.any():
         log.warning("no realization stays finite to its end, so %s holds no feature at all.", output)
     return Extracted(
@@ -277,6 +284,7 @@ def _described(output: Path, rollouts: RolloutSource, *, num_files: int) -> Extr
         columns=len(view.registry),
         missing=sum(int((~block.mask).sum()) for block in view.blocks()) / (len(view) * len(view.registry)),
         diverged=int(extent[:, 0].sum() - valid.sum()),
+        cut=len(cut),
     )
 
 

@@ -39,7 +39,12 @@ def make_block(recipe: Recipe, plans: Sequence[SamplePlan]) -> DatasetBlock:
 
 
 def block_of(
-    rollouts: Iterable[Rollout], *, first: int, columns: Sequence[ParameterColumn], keep_states: KeepStates
+    rollouts: Iterable[Rollout],
+    *,
+    first: int,
+    columns: Sequence[ParameterColumn],
+    keep_states: KeepStates,
+    imported: bool = False,
 ) -> DatasetBlock:
     """The arrays of consecutive samples, from their rollouts; one rollout is held at a time.
 
@@ -48,10 +53,13 @@ def block_of(
         first: number of the first sample.
         columns: parameters as they are stored, of all systems in the data set.
         keep_states: precision in which states are stored, or "none".
+        imported: whether saved times may have been cut off, and are counted.
     """
-    return DatasetBlock.of_rows(
-        [_row(rollout, first + place, columns, keep_states) for place, rollout in enumerate(rollouts)]
-    )
+    rows = []
+    for place, rollout in enumerate(rollouts):
+        row = _row(rollout, first + place, columns, keep_states)
+        rows.append(row | {"cut": rollout.cut} if imported else row)
+    return DatasetBlock.of_rows(rows)
 
 
 def consecutive_runs(samples: Iterable[int], *, size: int) -> list[tuple[int, ...]]:

@@ -253,6 +253,11 @@ class Dataset:
         part = array[tuple(slice(length) for length in (own if name == "outputs" else own[2:]))]
         return torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
 
+    @property
+    def cut(self) -> Int[np.ndarray, " sample"]:
+        """Saved times without any value that were cut off at each sample's ends; 0 where the file does not say."""
+        return np.zeros(len(self), dtype=int) if self.file.kind(ARRAYS["cut"].path) is None else self.numbers("cut")
+
     def extent_of(self, sample: int) -> tuple[int | None, ...]:
         """Realizations, times, channels, height and width of one sample; None where the whole axis is its own."""
         if self._file.kind(ARRAYS["extent"].path) is None:

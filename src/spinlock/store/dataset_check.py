@@ -33,6 +33,7 @@ _AXES = {
     "dead_at": "nm",
     "frozen_at": "nm",
     "redraws": "n",
+    "cut": "n",
 }
 
 

@@ -40,6 +40,7 @@ class DatasetBlock:
         outputs: all states, float32 or float16, where they are kept.
         name: of each sample, for people: the file that it comes from, or its place in one.
         extent: realizations, times, channels, height and width that the sample really has; beyond them arrays are padded.
+        cut: saved times without any value that were cut off at its ends; None where nobody looked, as where it was simulated.
     """
 
     index: Int[np.ndarray, " sample"]
@@ -62,6 +63,7 @@ class DatasetBlock:
     outputs: Float[np.ndarray, "sample realization time channel height width"] | None = None
     extent: Int[np.ndarray, "sample axis"] | None = None
     name: tuple[str, ...] | None = None
+    cut: Int[np.ndarray, " sample"] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.index)

@@ -78,6 +78,7 @@ ARRAYS: dict[str, ArraySpec] = {
     "dead_at": ArraySpec(path="/quality/dead_at", dtype="<i4", padded=(1,), padding=-1),
     "frozen_at": ArraySpec(path="/quality/frozen_at", dtype="<i4", padded=(1,), padding=-1),
     "redraws": ArraySpec(path="/quality/redraws", dtype="<i4"),
+    "cut": ArraySpec(path="/quality/cut", dtype="<i4", optional=True),
 }
 """Field of `DatasetBlock` → where and how it is stored."""
 
