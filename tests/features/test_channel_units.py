@@ -7,9 +7,9 @@ from feature_samples import smooth
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.features.channel_units import in_channel_units, uneven_channels
-from spinlock.features.extract import extract_features
 from spinlock.features.fields import Fields
 from spinlock.features.kernels_fields import run_scale
+from spinlock.importers.describe import extract_features
 
 TWO = ("pressure", "velocity")
 

@@ -7,8 +7,9 @@ import torch
 from feature_samples import smooth
 
 from spinlock.core.rollout import Rollout
-from spinlock.features.extract import SampleFeatures, extract_features, extract_rollout
+from spinlock.features.extract import SampleFeatures, extract_rollout
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY
+from spinlock.importers.describe import extract_features
 
 WITHOUT_OPERATOR = tuple(feature for feature in PER_TRAJECTORY if feature.spec.category != "operator_sensitivity")
 FEATURES = (*PER_TIMESTEP, *WITHOUT_OPERATOR)

@@ -149,9 +149,7 @@ def test_runs_padded_with_nan_have_the_features_of_their_own_length_and_are_coun
         padded[row, : len(run)] = run
     np.save(tmp_path / "x.npy", padded)
     with caplog.at_level(logging.WARNING):
-        written = extract_features(
-            Source(path=tmp_path / "x.npy", reading=ReadOptions(axes="nthw")), output=tmp_path / "f.h5", workers=1
-        )
+        written = extract_features(Source(path=tmp_path / "x.npy", axes="nthw"), output=tmp_path / "f.h5", workers=1)
     assert (written.cut, written.diverged, written.extent["time"]) == (2, 0, "24 to 30")
     assert "2 samples (0, 2) with saved times without any value" in caplog.text
     with pytest.warns(UserWarning, match=r"2 samples \(0, 2\) with saved times without any value"):

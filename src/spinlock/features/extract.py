@@ -1,10 +1,8 @@
-"""Rollouts, or plain arrays of states, → features."""
+"""Rollouts → features."""
 
-import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +11,13 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.rollout import Rollout, StepOperator, blanked
-from spinlock.core.states import states_of
+from spinlock.core.rollout import Rollout, blanked
 from spinlock.features.aggregate import aggregate
 from spinlock.features.channel_units import ChannelUnits, in_channel_units
 from spinlock.features.feature import Feature
 from spinlock.features.fields import Fields
 from spinlock.features.kernels_fields import run_scale
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY, SDF
-
-AXES = "nmtchw"
-"""sample, realization, time, channel, height, width"""
 
 MAX_GROWTH = 1e15
 """Largest |u| in units of frame 0's spatial standard deviation (see `run_scale`); beyond it squares and cubes leave float32."""
@@ -143,83 +137,25 @@ def _check_growth(fields: Fields, sample: str) -> None:
         )
 
 
-def extract_features(  # noqa: PLR0913 - each names one fact of the states
-    states: np.ndarray | Tensor | Sequence[object] | Iterable[Rollout],
+def features_of(
+    rollouts: Iterable[Rollout],
     *,
-    axes: str = "ntchw",
-    dt: float = 1.0,
-    dx: float = 1.0,
-    periodic: bool = True,
     ids: Sequence[object] = (),
     groups: Sequence[object] = (),
-    step: StepOperator | None = None,
     channel_units: ChannelUnits = "shared",
-    fill_masked: bool = False,
 ) -> FeatureTable:
-    """The aggregated features of any array of states, or of rollouts, one row a sample.
+    """The aggregated features of rollouts, one row a sample; one rollout is held at a time.
 
     Args:
-        states: rollouts, as `spinlock.open_rollouts` reads them (they bring `dt`, `dx`, `periodic`, `groups` and `step` of their
-            own, and are read one by one), or an array of real numbers, which become float32, or float64 where float32 would keep
-            too little of what varies. Saved times that are NaN throughout, at either end, are padding and are cut off; a
-            realization that becomes infinite has diverged and has no features; both are said in a warning. A memory map is read sample by sample. Features are computed on the CPU: tensors on another device are moved
-            there sample by sample, and `step` goes on meeting states on the device they came from.
-        axes: one letter an axis, in the array's order: n sample, m realization, t time, c channel, h height, w width. Time is
-            needed; a letter that is missing stands for one (1-D data has no h, 0-D data neither h nor w).
-        dt: time between saved states.
-        dx: grid spacing.
-        periodic: whether the domain wraps around.
-        ids: one name a sample, unique; the row number when it is not given.
-        groups: samples that splits must keep together; each on its own when it is not given.
-        step: the noise-free map of states (batch, channel, height, width) by one saved step, if there is one.
-        channel_units: "shared" for channels of one kind, as the components of a velocity; "own" where they are measured in units
-            that have nothing to do with each other, as a pressure and a velocity: the largest would be described alone.
-        fill_masked: of an array: put the mean of a channel's other cells into cells that are NaN at some time; without it they are
-            refused.
-
-    Returns:
-        mean, std and cv over realizations of every per-trajectory feature; NaN and masked where one is undefined, which std
-        and cv are with one realization.
+        rollouts: read one by one.
+        ids: one name a sample, unique; the rollouts' own names, where they differ, or row numbers when not given.
+        groups: samples that splits must keep together; the rollouts' own when not given.
+        channel_units: "shared" for channels of one kind; "own" where they are measured in units that have nothing to do with
+            each other.
 
     Raises:
-        InputError: if the array, its axes, `dt` or `dx` break a rule.
+        InputError: if there are other numbers of ids or groups than samples, or a feature cannot be computed.
     """
-    if not isinstance(states, np.ndarray | Tensor) and isinstance(next(iter(states), None), Rollout):
-        rollouts: Iterable[Rollout] = states  # pyright: ignore[reportAssignmentType]
-        return _features_of_rollouts(rollouts, ids=ids, groups=groups, channel_units=channel_units)
-    array = _checked_array(states, axes)  # pyright: ignore[reportArgumentType]
-    if not 0 < dt < math.inf or not 0 < dx < math.inf:
-        raise InputError(f"`dt` and `dx` must be finite and greater than 0; got dt={dt} and dx={dx}.")
-    names = _row_names("ids", ids, len(array)) or tuple(str(row) for row in range(len(array)))
-    if len(set(names)) != len(names):
-        raise InputError("`ids` must be unique: one name a sample.")
-    group_names = _row_names("groups", groups, len(array)) or names
-    facts = {"dt": dt, "dx": dx, "periodic": periodic, "step": step}
-    rollouts = _rollouts_of(array, fill_masked=fill_masked, **facts)
-    return _features_of_rollouts(rollouts, ids=names, groups=group_names, channel_units=channel_units)
-
-
-def _rollouts_of(array: np.ndarray | Tensor, *, fill_masked: bool, **facts: Any) -> Iterator[Rollout]:
-    """The samples of an array one after the other, each by the rules of `core.states`."""
-    for number, sample in enumerate(array):
-        device = sample.device if isinstance(sample, Tensor) else torch.device("cpu")
-        numbers = sample.cpu().numpy() if isinstance(sample, Tensor) else sample
-        found = states_of(numbers, where=f"sample {number} of `states`", fill_masked=fill_masked)
-        yield Rollout(
-            states=found.states.to(device),
-            diverged_at=found.diverged_at,
-            cut=found.cut,
-            system="imported",
-            channel_names=tuple(f"channel_{channel}" for channel in range(sample.shape[2])),
-            group=number,
-            **facts,
-        )
-
-
-def _features_of_rollouts(
-    rollouts: Iterable[Rollout], *, ids: Sequence[object], groups: Sequence[object], channel_units: ChannelUnits
-) -> FeatureTable:
-    """The same from rollouts, of which one is held at a time."""
     rows, own_groups, own_names, cut, diverged = [], [], [], [], []
     for number, rollout in enumerate(rollouts):
         described = within_range(in_channel_units(_on_cpu(rollout), channel_units))
@@ -268,31 +204,3 @@ def _row_names(what: str, given: Sequence[object], rows: int) -> tuple[str, ...]
     if len(given) not in (0, rows):
         raise InputError(f"`{what}` must have one entry for each of the {rows} samples; got {len(given)}.")
     return tuple(str(entry) for entry in given)
-
-
-def _checked_array(states: np.ndarray | Tensor | Sequence[object], axes: str) -> np.ndarray | Tensor:
-    """The states with the axes (sample, realization, time, channel, height, width), still in their own dtype."""
-    unknown = sorted(set(axes) - set(AXES))
-    if unknown:
-        raise InputError(f"`axes` takes the letters {', '.join(AXES)}, one an axis; '{axes}' has {listed(unknown)}.")
-    if len(set(axes)) != len(axes):
-        raise InputError(f"`axes` takes each letter once; got '{axes}'.")
-    if "t" not in axes:
-        raise InputError(f"`axes` needs a time axis 't'; got '{axes}'.")
-    try:
-        array = states.detach() if isinstance(states, Tensor) else np.asarray(states)
-    except ValueError as error:
-        raise InputError(f"`states` must be one array with the axes '{axes}': {error}.") from error
-    kind = "f" if isinstance(array, Tensor) and not array.is_complex() else np.asarray(array[:0]).dtype.kind
-    if kind not in "fiub":
-        hint = "; give real and imaginary part as two channels" if kind == "c" else ""
-        raise InputError(f"`states` must be an array of real numbers; its dtype is {array.dtype}{hint}.")
-    shape = tuple(array.shape)
-    if len(shape) != len(axes):
-        raise InputError(f"`axes` '{axes}' names {len(axes)} axes, but `states` has the shape {shape}.")
-    if 0 in shape:
-        raise InputError(f"`states` must not be empty; it has the shape {shape} for the axes '{axes}'.")
-    present = [axis for axis in AXES if axis in axes]
-    order = [axes.index(axis) for axis in present]
-    array = array.permute(order) if isinstance(array, Tensor) else array.transpose(order)
-    return array.reshape([array.shape[present.index(axis)] if axis in axes else 1 for axis in AXES])

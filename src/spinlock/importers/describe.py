@@ -11,7 +11,7 @@ from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.channel_units import ChannelUnits
-from spinlock.features.extract import extract_features as features_of
+from spinlock.features.extract import features_of
 from spinlock.importers import is_path, open_rollouts
 from spinlock.importers.memory import is_xarray
 from spinlock.importers.source import RolloutSource
