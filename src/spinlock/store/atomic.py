@@ -5,6 +5,7 @@ A symbolic link stays: what it points to is replaced. Anything but a plain file 
 """
 
 import errno
+import glob
 import hashlib
 import os
 import platform
@@ -146,8 +147,7 @@ def write_folder(folder: AnyPath, files: dict[str, bytes]) -> None:
     folder = Path(folder)
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.parent.glob(f".{folder.name}.partial-*"):  # of a writer that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
+        remove_partial(folder.parent, of=folder.name)
         temporary = temporary_name(folder)
         try:
             temporary.mkdir()
@@ -177,9 +177,14 @@ def write_at(handle: int, data: bytes | memoryview, place: int) -> None:
         view, place = view[num_bytes:], place + num_bytes
 
 
-def remove_partial(folder: AnyPath) -> None:
-    """Removes what killed writers left in a folder under temporary names; nobody may be writing there."""
-    for leftover in Path(folder).glob(".*.partial-*"):
+def remove_partial(folder: AnyPath, *, of: str = "*") -> None:
+    """Removes what killed writers left in a folder under temporary names; nobody may be writing there.
+
+    Args:
+        folder: to tidy.
+        of: the name that was being written; any when not given.
+    """
+    for leftover in Path(folder).glob(f".{of if of == '*' else glob.escape(of)}.partial-*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

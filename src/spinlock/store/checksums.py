@@ -1,7 +1,7 @@
 """Checksums of what a file says, whatever its chunks, its compression and its time of creation are."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -34,7 +34,7 @@ def array_line(path: str, shape: tuple[int, ...], dtype: np.dtype, pieces: Itera
 def _bytes_of(values: np.ndarray) -> memoryview:
     """The values in C order, little-endian."""
     values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    return memoryview(values.reshape(-1).view(np.uint8))
+    return values.reshape(-1).view(np.uint8).data
 
 
 def description_sha256(attributes: Mapping[tuple[str, str], Attribute]) -> str:

@@ -19,7 +19,16 @@ from spinlock.core.views import in_memory
 from spinlock.store.atomic import AnyPath
 from spinlock.store.checksums import array_line, check_description
 from spinlock.store.dataset_layout import ParameterColumn
-from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, DESCRIBED, FAMILY, FORMAT, FORMAT_VERSION, METADATA, family_path
+from spinlock.store.dataset_paths import (
+    AGGREGATED,
+    ARRAYS,
+    DESCRIBED,
+    FAMILY,
+    FORMAT,
+    FORMAT_VERSION,
+    METADATA,
+    family_path,
+)
 from spinlock.store.file_table import FileTable
 from spinlock.store.guarded_hdf5 import GuardedArray, GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json

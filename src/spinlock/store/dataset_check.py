@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from spinlock.core.errors import InputError, listed
-from spinlock.store.dataset import Dataset, content_sha256
 from spinlock.store.checksums import CONTENT
+from spinlock.store.dataset import Dataset, content_sha256
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
 
 Shapes = dict[str, tuple[int, ...]]

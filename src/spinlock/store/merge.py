@@ -24,7 +24,11 @@ from spinlock.store.dataset_layout import DatasetDescription
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, METADATA, family_path
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, rows_per_chunk
+from spinlock.store.outputs import Kind, check_output
 from spinlock.store.shards import Shard, check_cover, complete_shards
+
+DATASET = Kind(word="a data set of spinlock", endings=(".h5", ".hdf5"), is_one=lambda path: path.is_file())
+"""Which data set an existing one is, its `fingerprint` says; whoever writes one compares it."""
 
 BUFFER_BYTES = 32 * 2**20
 MOST_OPEN = 128
@@ -75,6 +79,7 @@ def write_dataset(
 ) -> str:
     """Merges shards that are known to be complete into one data set, as `merge_shards` does those of folders."""
     target = Path(target)
+    check_output(target, DATASET)
     with _OpenShards(check_cover(shards, num_samples)) as opened:
         plans = _plan(opened, num_samples)
         description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
@@ -182,9 +187,7 @@ def _write(
     return content
 
 
-def _fill(
-    dataset: h5py.Dataset, name: str, opened: _OpenShards, check: Callable[[], None]
-) -> Iterator[np.ndarray]:
+def _fill(dataset: h5py.Dataset, name: str, opened: _OpenShards, check: Callable[[], None]) -> Iterator[np.ndarray]:
     """Copies an array from the shards in whole chunks and yields each piece that was written."""
     shape: tuple[int, ...] = dataset.shape
     if not math.prod(shape):

@@ -25,6 +25,7 @@ from spinlock.store.formats import open_parquet, pyarrow, read_parquet_rows
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, word_dtype
 from spinlock.store.json_file import parse_json
+from spinlock.store.outputs import Kind, check_output
 
 ROWS_AT_ONCE = 65_536
 MAX_LINE = 16 * 2**20
@@ -60,6 +61,7 @@ def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
         for word in words:
             if "\0" in word or not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
                 raise InputError(f"{word!r} holds characters that a token file cannot keep.")
+    check_output(path, TOKENS)
     write(tokens, Path(path))
 
 
@@ -86,6 +88,22 @@ def load_tokens(path: AnyPath) -> TokenTable:
         return tokens
     except InputError as error:
         raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+
+
+def _is_token_file(path: Path) -> bool:
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open("rb") as file:
+                return b"# spinlock tokens" in file.read(64)
+        if path.suffix.lower() == ".parquet":
+            return b"codebook_sizes" in (open_parquet(path).schema_arrow.metadata or {})
+        with open_guarded(path, expected="a token file") as file:
+            return file.text("/tokens", "codebook_sizes") is not None
+    except (InputError, OSError):
+        return False
+
+
+TOKENS = Kind(word="a token file of spinlock", endings=(".h5", ".hdf5", ".csv", ".parquet"), is_one=_is_token_file)
 
 
 def tokens_sha256(tokens: TokenTable) -> str:
@@ -193,7 +211,7 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
     def verify(written: Path) -> bool:
         with h5py.File(written, "r") as file:
             about = file["tokens"].attrs
-            return about[CONTENT] == content == _sha256(_hdf5_blocks(file), sizes=about["codebook_sizes"])
+            return about[CONTENT] == content == _sha256(_hdf5_blocks(file), sizes=str(about["codebook_sizes"]))
 
     with hdf5_on_disk(path, file_size(plans.values()), verify=verify) as (file, check):
         arrays = {name: create_array(file, f"tokens/{name}", *plan) for name, plan in plans.items()}
@@ -214,7 +232,7 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
 
 def _hdf5_blocks(file: h5py.File) -> Iterator[_Rows]:
     """The rows of a file that has just been written."""
-    arrays = file["tokens"]
+    arrays: Any = file["tokens"]
     measured = [name for name in _MEASURED if name in arrays]
     for start in range(0, max(1, len(arrays["codes"])), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
