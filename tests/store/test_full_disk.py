@@ -50,7 +50,7 @@ def test_on_a_full_disk_complete_shards_stay_and_nothing_else_does(small_disk):
 def test_a_merge_that_does_not_fit_is_refused_and_the_target_of_before_stays(small_disk, tmp_path):
     write_shard(tmp_path / "shards", sample_block(0, 4))
     merge_shards(tmp_path / "shards", small_disk / "x.h5", description=DESCRIPTION, num_samples=4)
-    assert (small_disk / "x.h5").stat().st_size < 2**17  # what was claimed and not needed is given back
+    assert (small_disk / "x.h5").stat().st_size < 2**17
     (small_disk / "ballast").write_bytes(bytes(4 * 2**20))
     with pytest.raises(ResourceError, match=r"x\.h5 needs .* of disk and .* are free"):
         merge_shards(tmp_path / "shards", small_disk / "x.h5", description=DESCRIPTION, num_samples=4)
@@ -58,9 +58,9 @@ def test_a_merge_that_does_not_fit_is_refused_and_the_target_of_before_stays(sma
         assert len(data) == 4
 
 
-def test_a_disk_that_fills_after_the_check_is_found_before_hdf5_writes(small_disk, tmp_path, monkeypatch):
+def test_a_disk_that_fills_while_hdf5_writes_is_out_of_room(small_disk, tmp_path, monkeypatch):
     write_shard(tmp_path / "shards", sample_block(0, 4))
-    (small_disk / "ballast").write_bytes(bytes(4 * 2**20))
+    (small_disk / "ballast").write_bytes(bytes(6 * 2**20 - 2**15))
     monkeypatch.setattr("spinlock.store.hdf5_image.check_free_space", lambda *_: None)
     with pytest.raises(ResourceError, match=r"x\.h5 cannot be written: no space is left on the disk"):
         merge_shards(tmp_path / "shards", small_disk / "x.h5", description=DESCRIPTION, num_samples=4)
@@ -87,7 +87,7 @@ def test_a_file_past_the_largest_allowed_leaves_the_one_before(tmp_path):
 
 
 @pytest.mark.usefixtures("small_files")
-def test_a_merge_past_the_largest_file_allowed_is_refused_before_hdf5_writes(tmp_path):
+def test_a_merge_past_the_largest_file_allowed_is_refused(tmp_path):
     write_shard(tmp_path / "shards", sample_block(0, 4))
     with pytest.raises(ResourceError, match="the file would be larger than the system allows"):
         merge_shards(tmp_path / "shards", tmp_path / "x.h5", description=DESCRIPTION, num_samples=4)

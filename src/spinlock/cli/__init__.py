@@ -9,7 +9,8 @@ Data go to standard output, words to standard error. Exit codes:
     4    an input file that is not what it should be
     5    out of disk or memory
     70   a mistake of spinlock itself; --debug shows where
-    130  interrupted
+    130  interrupted by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP
+    141  whoever read its output went away, as `head` does
 """
 
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ import click
 from spinlock._version import __version__
 from spinlock.cli.failure import report_failure
 from spinlock.cli.options import debug_option, quiet_option, verbose_option
+from spinlock.cli.signals import end_children, leave_with, open_streams, take_signals
 
 COMMANDS = {
     "generate": ("generate", "Simulate samples and compute their features."),
@@ -65,7 +66,7 @@ class CommandTable(click.Group):
     cls=CommandTable,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 1 a check failed, 2 usage, 3 bad configuration, 4 bad input file, 5 out of disk or "
-    "memory, 70 a mistake of spinlock itself, 130 interrupted.",
+    "memory, 70 a mistake of spinlock itself, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 nobody reads its output.",
 )
 @click.version_option(__version__, prog_name="spinlock", message="%(prog)s %(version)s")
 @quiet_option
@@ -79,7 +80,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; every failure ends in a sentence on standard error and an exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if arguments is None:  # the process is ours
+            open_streams()
+            take_signals()
         code = root.main(args=words, prog_name="spinlock", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001  the one place where everything ends; SystemExit goes on
-        return report_failure(error, arguments=words)
+        if arguments is None:
+            end_children()
+        code = report_failure(error, arguments=words)
+        leave_with(code)
+        return code
     return code if isinstance(code, int) else 0

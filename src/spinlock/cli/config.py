@@ -18,14 +18,14 @@ def init(*, kind: str, output: Path | None) -> Any:
     """Write a complete configuration file to edit: every key with its default, described in a comment."""
     from spinlock.config.kinds import starting_file
     from spinlock.core.errors import UsageError
+    from spinlock.store.atomic import write_text
 
     text = starting_file(kind)
     if output is None:
         return {"text": text} if output_form().as_json else text.rstrip("\n")
     if output.exists():
         raise UsageError(f"{output} exists; choose another --output or remove it.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text, encoding="utf-8")
+    write_text(output, text)
     return {"configuration": output}
 
 

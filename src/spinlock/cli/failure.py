@@ -9,14 +9,15 @@ from pathlib import Path
 
 import click
 
+from spinlock.cli.signals import Ended
 from spinlock.core.errors import SpinlockError
 
-USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED = 2, 4, 5, 70, 130
+USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED, UNREAD = 2, 4, 5, 70, 130, 141
 _HOME = Path(__file__).parents[1]
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 
 
-RESUME = {"generate": "", "train-vqvae": " --resume"}
+RESUME = {"generate": "", "extract-features": "", "demo": "", "train-vqvae": " --resume"}
 """Command that can go on where it was stopped → what is added to its command line."""
 
 
@@ -27,6 +28,8 @@ def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> in
         error: what ended the command.
         arguments: of the command line; with `--debug` among them the traceback is shown too.
     """
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        return UNREAD  # click has seen to it that nothing more is written
     if isinstance(error, SystemExit | GeneratorExit):
         raise error
     if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
@@ -45,7 +48,10 @@ def _code_and_text(error: BaseException, arguments: Sequence[str]) -> tuple[int,
     if isinstance(error, click.ClickException):
         return USAGE, _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return INTERRUPTED, f"interrupted.{_how_to_go_on(arguments)}"
+        asked = error if isinstance(error, KeyboardInterrupt) else error.__cause__
+        code = 128 + asked.number if isinstance(asked, Ended) else INTERRUPTED
+        what = "interrupted" if code == INTERRUPTED else f"ended from outside ({asked})"
+        return code, f"{what}.{_how_to_go_on(arguments)}"
     if isinstance(error, MemoryError) or _is_torch_memory(error):
         return RESOURCES, f"out of memory ({_one_line(error) or type(error).__name__})."
     if isinstance(error, OSError) and error.errno in _FULL:

@@ -25,8 +25,9 @@ from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import config_of_data, fingerprint_of, own_steps, plan_of
 from spinlock.plots.dataset_page import render_dataset_page
 from spinlock.plots.rollouts import GalleryRollout
-from spinlock.store.atomic import write_text
 from spinlock.store.dataset import Dataset, open_dataset
+from spinlock.store.outputs import claim_output
+from spinlock.store.report_file import NUMBERS, PAGE, numbers_beside, save_report
 
 ROLLOUTS_A_SYSTEM = 2
 PARTS = 16
@@ -59,19 +60,20 @@ def dataset_report(dataset: Path, output: Path, *, progress: Progress = silent) 
 
     Args:
         dataset: a data-set file.
-        output: an .html file; the numbers go to the same name with .json.
+        output: an .html file; the numbers go to the same name with .report.json.
         progress: is told of the rollouts.
 
     Raises:
-        InputError: if the file is no data set.
+        InputError: if the file is no data set, or something else than a report is at `output` or at the place of its numbers.
     """
-    with open_dataset(dataset) as opened:
-        config, difference = _made_from(opened)
-        pictures, note = _pictures(opened, config, difference, progress)
-        report = _report(opened, config)
-    numbers = output.with_suffix(".json")
-    write_text(output, render_dataset_page(report, title=dataset.name, rollouts=pictures, rollouts_note=note))
-    write_text(numbers, json.dumps(_numbers(report), indent=1) + "\n")
+    numbers = numbers_beside(output)
+    with claim_output(output, PAGE, inputs=(dataset,), companions=((numbers, NUMBERS),)):
+        with open_dataset(dataset) as opened:
+            config, difference = _made_from(opened)
+            pictures, note = _pictures(opened, config, difference, progress)
+            report = _report(opened, config)
+        page = render_dataset_page(report, title=dataset.name, rollouts=pictures, rollouts_note=note)
+        save_report(page, _numbers(report), output)
     shown = sum(map(len, pictures.values()))
     return WrittenDatasetReport(report=output, numbers=numbers, rollouts_shown=shown, rollouts_note=note)
 

@@ -11,8 +11,9 @@ from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureRegistry
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import load_table
-from spinlock.store.category_file import save_category_map
+from spinlock.store.category_file import CATEGORY_MAP, save_category_map
 from spinlock.store.dataset_paths import AGGREGATED
+from spinlock.store.outputs import claim_output
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,21 +70,23 @@ def discover_categories(
         progress: is told when it is done.
 
     Raises:
-        InputError: if the columns do not add up, feature by feature, or a bound is out of range.
+        InputError: if the columns do not add up, feature by feature, a bound is out of range, or something else than a map as
+            spinlock wrote it is at `output`.
         UsageError: if bounds are given for the semantic map.
     """
     if bounds is not None and method == "semantic":
         names = listed(ClusterSpec.model_fields)
         raise UsageError(f"the method 'semantic' takes none of {names}; remove them, or choose the method 'auto'.")
-    progress("discover categories", 0, 1)
-    table = load_table(dataset, feature_path).table
-    if method == "semantic":
-        category_map, stability, fitted_to = semantic_categories(table.registry), None, None
-    else:
-        found = cluster_categories(table, **(bounds or ClusterSpec()).model_dump(), seed=seed)
-        category_map, stability = found.map, found.stability
-        fitted_to = f"{found.fitted_rows} of {found.num_rows} rows"
-    save_category_map(category_map, output)
+    with claim_output(output, CATEGORY_MAP, inputs=(dataset,)):
+        progress("discover categories", 0, 1)
+        table = load_table(dataset, feature_path).table
+        if method == "semantic":
+            category_map, stability, fitted_to = semantic_categories(table.registry), None, None
+        else:
+            found = cluster_categories(table, **(bounds or ClusterSpec()).model_dump(), seed=seed)
+            category_map, stability = found.map, found.stability
+            fitted_to = f"{found.fitted_rows} of {found.num_rows} rows"
+        save_category_map(category_map, output)
     progress("discover categories", 1, 1)
     return Discovery(
         output=output,

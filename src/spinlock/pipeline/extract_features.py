@@ -20,13 +20,15 @@ from spinlock.features.extract import said_of_cut
 from spinlock.features.sdf import SDF
 from spinlock.importers import ReadOptions, RolloutSource, open_files, rollout_files
 from spinlock.importers.fingerprint import state_of
+from spinlock.pipeline.generate import check_target
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import KeepStates, block_of, consecutive_runs
 from spinlock.pipeline.workers import InProcesses, InThisProcess, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.dataset_paths import EXTENT
-from spinlock.store.merge import write_dataset
+from spinlock.store.merge import DATASET, write_dataset
+from spinlock.store.outputs import check_output, claim_output
 from spinlock.store.shards import Shard, complete_shards, missing_samples, remove_shards, write_shard
 
 log = logging.getLogger(__name__)
@@ -108,33 +110,36 @@ def extract_features(
         progress: is told of the samples that are done.
 
     Raises:
-        InputError: if a file is not what was said, or `output` exists already and is of something else.
+        InputError: if a file is not what was said, `output` exists already and is of something else or damaged, or another
+            process writes it.
     """
+    check_output(output, DATASET)
     files, rollouts, fingerprint = source.files(), source.open(), source.fingerprint()
     if not len(rollouts):
         raise InputError(f"{rollouts.path} holds no rollout.")
     folder = output.with_name(output.name + ".shards")
-    if not output.exists():
-        firsts = _first_samples(rollouts, channel_units=source.channel_units)
-        columns, channel_names = _columns(firsts), _channel_names(firsts)
-        write = WriteExtracted(source=source, columns=columns, folder=folder, fingerprint=fingerprint)
-        shards = _write_shards(write, len(rollouts), workers=workers or num_cores(), progress=progress)
-        description = DatasetDescription(
-            registry=SDF,
-            parameters=columns,
-            configuration={
-                "source": {"path": [str(file) for file in files]} | _stated(source),
-                "stated": dict(rollouts.stated),
-            },
-            software=software(),
-            channel_names=channel_names,
-            periodic=all(first.periodic for first in firsts),
-            extra={"fingerprint": fingerprint},
-        )
-        write_dataset(shards, output, description=description, num_samples=len(rollouts))
-    elif _made_from(output) != fingerprint:
-        raise InputError(f"{output} exists and was made from something else; remove it or choose another --output.")
-    remove_shards(folder)
+    with claim_output(output, DATASET, inputs=files):
+        if not output.exists():
+            firsts = _first_samples(rollouts, channel_units=source.channel_units)
+            columns, channel_names = _columns(firsts), _channel_names(firsts)
+            write = WriteExtracted(source=source, columns=columns, folder=folder, fingerprint=fingerprint)
+            shards = _write_shards(write, len(rollouts), workers=workers or num_cores(), progress=progress)
+            description = DatasetDescription(
+                registry=SDF,
+                parameters=columns,
+                configuration={
+                    "source": {"path": [str(file) for file in files]} | _stated(source),
+                    "stated": dict(rollouts.stated),
+                },
+                software=software(),
+                channel_names=channel_names,
+                periodic=all(first.periodic for first in firsts),
+                extra={"fingerprint": fingerprint},
+            )
+            write_dataset(shards, output, description=description, num_samples=len(rollouts))
+        else:
+            check_target(output, fingerprint, source="something else")
+        remove_shards(folder)
     return _described(output, rollouts, num_files=len(files))
 
 
@@ -257,11 +262,6 @@ def _channel_names(firsts: Sequence[Rollout]) -> dict[str, tuple[str, ...]]:
 def _stated(source: Source) -> dict[str, object]:
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in source.settings().items()}
     return {name: value for name, value in plain.items() if value is not None}
-
-
-def _made_from(output: Path) -> object:
-    with open_dataset(output) as dataset:
-        return dataset.metadata.get("extra", {}).get("fingerprint")
 
 
 def _described(output: Path, rollouts: RolloutSource, *, num_files: int) -> Extracted:

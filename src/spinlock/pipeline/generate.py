@@ -18,9 +18,19 @@ from spinlock.pipeline.sample_block import consecutive_runs, write_block
 from spinlock.pipeline.workers import InProcesses
 from spinlock.pipeline.workload import relative_work, share_done
 from spinlock.store.atomic import check_free_space
-from spinlock.store.dataset import open_dataset
-from spinlock.store.merge import write_dataset
-from spinlock.store.shards import Origin, Shard, complete_shards, missing_samples, remove_shards, write_origin
+from spinlock.store.checksums import CONTENT
+from spinlock.store.dataset import content_sha256, open_dataset
+from spinlock.store.merge import DATASET, write_dataset
+from spinlock.store.outputs import check_output, claim_output, locked
+from spinlock.store.shards import (
+    Origin,
+    Shard,
+    complete_shards,
+    missing_samples,
+    read_origin,
+    remove_shards,
+    write_origin,
+)
 
 log = logging.getLogger(__name__)
 
@@ -104,20 +114,24 @@ def generate(config: GenerateConfig, *, progress: Progress = silent, say: Say = 
         say: is told what memory the run takes, before it starts.
 
     Raises:
-        InputError: if the target, or shards beside it, were made from another configuration.
+        InputError: if the target, or shards beside it, were made from another configuration, if the target is damaged, or if
+            another process is making it.
         ResourceError: out of disk or memory; complete shards are kept.
     """
     target = config.output_path
+    check_output(target, DATASET)
     plan, recipe = prepare(config)
-    if target.exists():
-        check_target(target, recipe.fingerprint)
-        log.info("%s is already complete.", target)
-        return target
-    for warning in plan.warnings:
-        log.warning("%s", warning)
-    shards = _make(recipe, plan, range(config.num_samples), progress=progress, say=say)
-    write_dataset(shards, target, description=description_of(recipe, plan), num_samples=config.num_samples)
-    remove_shards(recipe.folder)
+    with claim_output(target, DATASET):
+        if target.exists():
+            check_target(target, recipe.fingerprint)
+            log.info("%s is already complete.", target)
+        else:
+            for warning in plan.warnings:
+                log.warning("%s", warning)
+            shards = _make(recipe, plan, range(config.num_samples), progress=progress, say=say)
+            write_dataset(shards, target, description=description_of(recipe, plan), num_samples=config.num_samples)
+        if recipe.folder.is_dir() and read_origin(recipe.folder).fingerprint == recipe.fingerprint:
+            remove_shards(recipe.folder)
     return target
 
 
@@ -140,8 +154,11 @@ def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = si
         )
     if part.out_of > config.num_samples:
         raise UsageError(f"{part.out_of} shards of {config.num_samples} samples would leave some empty; ask for fewer.")
+    check_output(config.output_path, DATASET)
     plan, recipe = prepare(config)
-    shards = _make(recipe, plan, part.samples(config.num_samples), progress=progress, say=say)
+    name = recipe.folder / f"part-{part.number}-of-{part.out_of}"
+    with locked(config.output_path, shared=True), locked(name):
+        shards = _make(recipe, plan, part.samples(config.num_samples), progress=progress, say=say)
     return MadePart(shards=recipe.folder, samples=sum(shard.count for shard in shards), out_of=config.num_samples)
 
 
@@ -158,14 +175,26 @@ def screening_counts(dataset: Path) -> ScreeningCounts:
     )
 
 
-def check_target(target: Path, fingerprint: str) -> None:
-    """Refuses a target that was made from something else."""
+def check_target(
+    target: Path, fingerprint: str, *, source: str = "another configuration or version of spinlock"
+) -> None:
+    """Refuses a target that was made from something else, or is damaged: its data are read once, as fast as the disk gives them.
+
+    Args:
+        target: a data set.
+        fingerprint: of what it must have been made from.
+        source: what it was made from otherwise, in words.
+    """
     with open_dataset(target) as dataset:
         made_from = dataset.metadata.get("extra", {}).get("fingerprint")
-    if made_from != fingerprint:
-        raise InputError(
-            f"{target} exists and was made from another configuration or version of spinlock; remove it or choose another --output."
-        )
+        if made_from != fingerprint:
+            raise InputError(f"{target} exists and was made from {source}; remove it or choose another --output.")
+        try:
+            damage = "" if content_sha256(dataset) == dataset.metadata.get(CONTENT) else "its checksum differs"
+        except InputError as error:
+            damage = str(error)
+    if damage:
+        raise InputError(f"{target} is damaged ({damage.rstrip('.')}); remove it and run again.")
 
 
 def _make(recipe: Recipe, plan: SamplingPlan, samples: Sequence[int], *, progress: Progress, say: Say) -> list[Shard]:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from spinlock.core.errors import InputError
 from spinlock.pipeline.generate import check_target
 from spinlock.pipeline.recipe import config_of_data, description_of, fingerprint_of, plan_of, recipe_of
-from spinlock.store.merge import merge_shards
+from spinlock.store.merge import DATASET, merge_shards
+from spinlock.store.outputs import check_output, claim_output
 from spinlock.store.shards import read_origin
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def merge(folders: Sequence[Path], output: Path) -> Path:
             configurations or by another version, if samples are missing, or if `output` is something else.
         ResourceError: if the disk has no room.
     """
+    check_output(output, DATASET)
     origins = {folder: read_origin(folder) for folder in folders}
     first, origin = next(iter(origins.items()))
     for folder, other in origins.items():
@@ -42,16 +44,17 @@ def merge(folders: Sequence[Path], output: Path) -> Path:
         raise InputError(f"{first} was made by another version of spinlock; merge it with that version.") from error
     if fingerprint_of(config) != origin.fingerprint:
         raise InputError(f"{first} was made by another version of spinlock; merge it with that version.")
-    if output.exists():
-        check_target(output, origin.fingerprint)
-        log.info("%s is already complete.", output)
-        return output
-    plan = plan_of(config)
-    merge_shards(
-        list(folders),
-        output,
-        description=description_of(recipe_of(config, plan), plan),
-        num_samples=config.num_samples,
-        fingerprint=origin.fingerprint,
-    )
+    with claim_output(output, DATASET):
+        if output.exists():
+            check_target(output, origin.fingerprint)
+            log.info("%s is already complete.", output)
+            return output
+        plan = plan_of(config)
+        merge_shards(
+            list(folders),
+            output,
+            description=description_of(recipe_of(config, plan), plan),
+            num_samples=config.num_samples,
+            fingerprint=origin.fingerprint,
+        )
     return output

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from spinlock.core.plain import from_plain
+from spinlock.core.plain import from_plain, to_plain
 from spinlock.core.report import ColumnTree, Report
 from spinlock.core.threads import one_thread
 from spinlock.pipeline.gallery import contact_rollouts, token_gallery
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tokenizers import judged_again, load_rows
 from spinlock.plots.page import Outside, Page, render_page
-from spinlock.store.atomic import write_text
 from spinlock.store.dataset import open_dataset
+from spinlock.store.outputs import claim_output
+from spinlock.store.report_file import NUMBERS, PAGE, numbers_beside, save_report
 from spinlock.training.estimator import Tokenizer
 
 
@@ -40,13 +41,23 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
     Args:
         tokenizer: a tokenizer's folder.
         dataset: a data-set file with the tokenizer's columns; with states where rollouts are to be seen.
-        output: an .html file; the numbers go to the same name with .json.
+        output: an .html file; the numbers go to the same name with .report.json.
         progress: is told of the steps.
 
     Raises:
         UsageError: if the tokenizer was never judged, and cannot be by this data set.
         NamesDifferError: if the data set has other columns.
+        InputError: if something else than a report is at `output`, or at the place of its numbers.
     """
+    numbers = numbers_beside(output)
+    with claim_output(output, PAGE, inputs=(dataset,), companions=((numbers, NUMBERS),)):
+        page, judged = _page(tokenizer, dataset, progress)
+        save_report(render_page(page), to_plain(judged), output)
+    progress("report", 3, 3)
+    return Written(report=output, numbers=numbers, tokens_shown=len(page.gallery))
+
+
+def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Report]:
     progress("report", 0, 3)
     fitted = Tokenizer.from_pretrained(tokenizer)
     record = fitted.record_
@@ -75,8 +86,4 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         rollouts=sheet,
         tree=from_plain(ColumnTree, tree) if tree else None,
     )
-    numbers = output.with_suffix(".json")
-    write_text(output, render_page(page))
-    write_text(numbers, judged.to_json() + "\n")
-    progress("report", 3, 3)
-    return Written(report=output, numbers=numbers, tokens_shown=len(gallery))
+    return page, judged

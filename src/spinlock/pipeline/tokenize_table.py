@@ -7,7 +7,8 @@ from spinlock.core.threads import one_thread
 from spinlock.core.tokens import MISSING
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tokenizers import load_rows
-from spinlock.store.token_file import save_tokens
+from spinlock.store.outputs import claim_output
+from spinlock.store.token_file import TOKENS, save_tokens
 from spinlock.training.estimator import Tokenizer
 
 
@@ -48,11 +49,13 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
 
     Raises:
         NamesDifferError: if the data set has other columns, naming them.
+        InputError: if something else than a token file is at `output`, or another process writes it.
     """
-    fitted = Tokenizer.from_pretrained(tokenizer)
-    loaded = load_rows(dataset, fitted.record_)
-    tokens = fitted.tokenizer_.encode(loaded.table, told=lambda rows: progress("tokenize", rows, len(loaded.table)))
-    save_tokens(tokens, output)
+    with claim_output(output, TOKENS, inputs=(dataset,)):
+        fitted = Tokenizer.from_pretrained(tokenizer)
+        loaded = load_rows(dataset, fitted.record_)
+        tokens = fitted.tokenizer_.encode(loaded.table, told=lambda rows: progress("tokenize", rows, len(loaded.table)))
+        save_tokens(tokens, output)
     return Tokenized(
         output=output,
         samples=len(loaded.table),

@@ -16,6 +16,8 @@ from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
 from spinlock.pipeline.verdict import verdict
+from spinlock.store.outputs import claim_output
+from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
@@ -42,8 +44,13 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
 
     Raises:
         InputError: if the data set has too few rows, a mapping was made for other columns, or the checkpoint is of a run
-            with other settings.
+            with other settings, if files of others would have to make way in the folder, or if another process writes it.
     """
+    with claim_output(config.training.checkpoint_dir, TOKENIZER):
+        return _train(config, resume=resume, progress=progress)
+
+
+def _train(config: TrainConfig, *, resume: bool, progress: Progress) -> Trained:
     loaded = load_table(config.dataset_path, family_path(config.family))
     views = split_view(loaded.table, config)
     folder = config.training.checkpoint_dir

@@ -50,7 +50,8 @@ class Executor(Protocol):
     def map_unordered(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
         """Each task with its result, as they complete.
 
-        When the caller stops early (an error, an interrupt) tasks in flight are finished, the others are never started.
+        When the caller stops early because of an error, tasks in flight are finished, the others are never started; an
+        interrupt ends those in flight too.
 
         Args:
             function: what is shared by all tasks is bound to it: it is sent to a worker once.
@@ -95,6 +96,7 @@ class InProcesses:
         told = (os.getpid(), function)
         pool = ProcessPoolExecutor(self.num_workers, mp_context=context, initializer=_start, initargs=told)
         waiting: dict[Future[R], T] = {}
+        others = set(multiprocessing.active_children())
         try:
             for task in tasks:
                 waiting[pool.submit(_apply, task)] = task
@@ -107,6 +109,10 @@ class InProcesses:
                 "a worker process was ended from outside, most often for lack of memory; "
                 "run again with fewer workers: what is complete is kept."
             ) from error
+        except KeyboardInterrupt:
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.kill()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -1,12 +1,18 @@
 """Files that are there whole or not at all, whatever kills the writer.
 
 A file is written under a temporary name beside its target, forced to disk, and renamed; then the folder is forced to disk.
+A symbolic link stays: what it points to is replaced. Anything but a plain file is left alone.
 """
 
 import errno
+import glob
 import hashlib
 import os
+import platform
+import re
+import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +26,15 @@ _OUT_OF_ROOM = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file would be larger than the system allows",
     errno.EROFS: "the file system can only be read",
+    errno.EIO: "the disk reports an error",
 }
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
 
 
 @contextmanager
@@ -28,7 +42,7 @@ def disk_errors(path: AnyPath) -> Iterator[None]:
     """Turns the system's refusals to write `path` into one sentence.
 
     Raises:
-        ResourceError: out of disk, of quota, or past the largest file allowed.
+        ResourceError: out of disk, of quota, past the largest file allowed, or where the disk fails.
         InputError: a folder that is missing or closed to the user.
     """
     try:
@@ -42,9 +56,25 @@ def disk_errors(path: AnyPath) -> Iterator[None]:
 
 
 def temporary_name(path: AnyPath) -> Path:
-    """The hidden name beside `path` under which it is written until it is whole."""
-    path = Path(path)
-    return path.with_name(f".{path.name}.partial-{os.getpid()}")
+    """The hidden name beside `path` under which it is written until it is whole; no two writers on any machine share one."""
+    path, host = Path(path), re.sub(r"\W+", "-", platform.node())[:16]
+    return path.with_name(f".{path.name}.partial-{host}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def target_of(path: AnyPath) -> Path:
+    """Where a file of that name is written: `path`, or what it links to.
+
+    Raises:
+        InputError: if something is there that is no plain file.
+    """
+    target = Path(os.path.realpath(path))
+    with disk_errors(path):
+        if target.exists():
+            mode = target.stat().st_mode
+            for is_kind, word in _KINDS:
+                if is_kind(mode):
+                    raise InputError(f"{path} is {word}, which no file takes the place of; choose another name.")
+    return target
 
 
 def sync_folder(folder: AnyPath) -> None:
@@ -58,26 +88,42 @@ def sync_folder(folder: AnyPath) -> None:
         os.close(handle)
 
 
+def _sync_name(path: Path) -> None:
+    """Forces the name of what has just been renamed to disk."""
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise ResourceError(
+            f"{path} is written and whole, but the disk did not confirm its name ({error.strerror or error}): after a loss of "
+            "power it may be gone; see to the disk and run again."
+        ) from error
+
+
 @contextmanager
 def replacing(path: AnyPath) -> Iterator[Path]:
     """A temporary path to write to, which takes the place of `path` when the block ends; its folder is made if needed.
 
     Raises:
-        ResourceError: out of disk.
-        InputError: a place that cannot be written.
+        ResourceError: out of disk, or where the disk fails.
+        InputError: a place that cannot be written, or where something else than a plain file is.
     """
-    path = Path(path)
+    target = target_of(path)
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_name(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(target)
         try:
             yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            sync_file(temporary)
+            os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        _sync_name(target)
+
+
+def sync_file(path: AnyPath) -> None:
+    """Forces the contents of a file to disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_bytes(path: AnyPath, data: bytes) -> None:
@@ -101,8 +147,7 @@ def write_folder(folder: AnyPath, files: dict[str, bytes]) -> None:
     folder = Path(folder)
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.parent.glob(f".{folder.name}.partial-*"):  # of a writer that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
+        remove_partial(folder.parent, of=folder.name)
         temporary = temporary_name(folder)
         try:
             temporary.mkdir()
@@ -112,23 +157,34 @@ def write_folder(folder: AnyPath, files: dict[str, bytes]) -> None:
             os.rename(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        sync_folder(folder.parent)
+        _sync_name(folder)
 
 
 def _write_synced(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
-        view = memoryview(data)
-        while view:  # a write may take a part only: 2 GiB at most, or what a filling disk still holds
-            view = view[os.write(handle, view) :]
+        write_at(handle, data, 0)
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def remove_partial(folder: AnyPath) -> None:
-    """Removes what killed writers left in a folder under temporary names; nobody may be writing there."""
-    for leftover in Path(folder).glob(".*.partial-*"):
+def write_at(handle: int, data: bytes | memoryview, place: int) -> None:
+    """Writes all of `data` from `place` on; a write may take a part only: 2 GiB at most, or what a filling disk still holds."""
+    view = memoryview(data)
+    while view:
+        num_bytes = os.pwrite(handle, view, place)
+        view, place = view[num_bytes:], place + num_bytes
+
+
+def remove_partial(folder: AnyPath, *, of: str = "*") -> None:
+    """Removes what killed writers left in a folder under temporary names; nobody may be writing there.
+
+    Args:
+        folder: to tidy.
+        of: the name that was being written; any when not given.
+    """
+    for leftover in Path(folder).glob(f".{of if of == '*' else glob.escape(of)}.partial-*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

@@ -1,5 +1,6 @@
 """A data-set file, read lazily and checked as it is read."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -16,8 +17,18 @@ from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
 from spinlock.core.views import in_memory
 from spinlock.store.atomic import AnyPath
+from spinlock.store.checksums import array_line, check_description
 from spinlock.store.dataset_layout import ParameterColumn
-from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, FAMILY, FORMAT, FORMAT_VERSION, family_path
+from spinlock.store.dataset_paths import (
+    AGGREGATED,
+    ARRAYS,
+    DESCRIBED,
+    FAMILY,
+    FORMAT,
+    FORMAT_VERSION,
+    METADATA,
+    family_path,
+)
 from spinlock.store.file_table import FileTable
 from spinlock.store.guarded_hdf5 import GuardedArray, GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
@@ -76,7 +87,7 @@ class Dataset:
                 found[name] = parse_json(
                     self._file.text("/metadata", name) or "", path=f"{self.path}: /metadata@{name}"
                 )
-            elif name in ("format", "created", "content_sha256"):
+            elif name in ("format", "created", "content_sha256", "description_sha256"):
                 found[name] = self._file.text("/metadata", name)
             elif name in ("format_version", "num_samples", "num_realizations", "num_timesteps", "seed", "periodic"):
                 values = self._file.attribute_numbers("/metadata", name)
@@ -299,7 +310,7 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
     """Opens a data-set file; its arrays are read when they are asked for.
 
     Raises:
-        InputError: if it is no HDF5 file, or one of a later format.
+        InputError: if it is no HDF5 file, one of a later format, or one whose attributes are damaged.
     """
     with open_guarded(path, expected="a data set (HDF5)") as file:
         dataset = Dataset(file)
@@ -308,4 +319,22 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
             raise InputError(
                 f"{path} has format version {version}; this spinlock reads versions up to {FORMAT_VERSION}, update it."
             )
+        check_description(file, DESCRIBED, stated_at=METADATA)
         yield dataset
+
+
+def content_sha256(dataset: Dataset) -> str:
+    """The checksum of the data that `/metadata` states, computed from the arrays that are there."""
+    digest = hashlib.sha256()
+    for spec in sorted(ARRAYS.values(), key=lambda spec: spec.path):
+        if dataset.file.kind(spec.path) is None:
+            continue
+        if spec.dtype == "word":
+            dtype = spec.stored_dtype()
+            words = np.array([word.encode() for word in dataset.file.words(spec.path)], dtype=dtype)
+            line = array_line(spec.path, words.shape, dtype, [words])
+        else:
+            array = dataset.file.numbers(spec.path)
+            line = array_line(spec.path, array.shape, array.dtype, array.pieces())
+        digest.update(line.encode())
+    return digest.hexdigest()

@@ -1,14 +1,13 @@
 """What is wrong with a data-set file, as a list of sentences; an empty list means that it keeps to docs/data_format.md."""
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 
 from spinlock.core.errors import InputError, listed
-from spinlock.store.dataset import Dataset
+from spinlock.store.checksums import CONTENT
+from spinlock.store.dataset import Dataset, content_sha256
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
-from spinlock.store.merge import array_digest
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -52,7 +51,7 @@ def check_dataset(dataset: Dataset, *, contents: bool = False) -> list[str]:
     if {name for name, spec in ARRAYS.items() if not spec.optional} <= set(found):
         problems += _collected(lambda: _value_problems(dataset))
         if contents and not problems:
-            problems += _collected(lambda: _content_problems(dataset, found))
+            problems += _collected(lambda: _content_problems(dataset))
     return problems
 
 
@@ -195,25 +194,9 @@ def _parameter_problems(dataset: Dataset) -> list[str]:
     return problems
 
 
-def _content_problems(dataset: Dataset, shapes: Shapes) -> list[str]:
-    stated = dataset.metadata.get("content_sha256")
+def _content_problems(dataset: Dataset) -> list[str]:
+    stated = dataset.metadata.get(CONTENT)
     if stated is None:
         return []
-    content = content_sha256(dataset, tuple(shapes))
+    content = content_sha256(dataset)
     return [] if content == stated else [f"the data have the checksum {content}; /metadata states {stated}."]
-
-
-def content_sha256(dataset: Dataset, names: tuple[str, ...]) -> str:
-    """The checksum of the data that `/metadata` states, computed from the arrays."""
-    digest = hashlib.sha256()
-    for name in sorted(names, key=lambda name: ARRAYS[name].path):
-        spec = ARRAYS[name]
-        if spec.dtype == "word":
-            dtype = spec.stored_dtype()
-            words = np.array([word.encode() for word in dataset.file.words(spec.path)], dtype=dtype)
-            line = array_digest(spec.path, words.shape, dtype, iter([words]))
-        else:
-            array = dataset.file.numbers(spec.path)
-            line = array_digest(spec.path, array.shape, array.dtype, array.pieces())
-        digest.update(line.encode())
-    return digest.hexdigest()

@@ -8,6 +8,7 @@ from spinlock.store.hdf5_image import word_dtype
 
 FORMAT = "spinlock dataset"
 FORMAT_VERSION = 1
+METADATA = "/metadata"
 FAMILY, FAMILY_LINK = "sdf", "summary"
 """The family of features that every data set holds, and a second name under which a file has it too (a hard link)."""
 
@@ -84,3 +85,6 @@ ARRAYS: dict[str, ArraySpec] = {
 
 EXTENT = ("realization", "time", "channel", "height", "width")
 """Axes of `extent`: what each sample really has of them."""
+
+DESCRIBED = (METADATA, family_path(), *(spec.path for spec in ARRAYS.values()))
+"""Objects whose attributes the checksum of a file's description covers."""

@@ -1,21 +1,27 @@
-"""HDF5 files that a full disk does not harm: as bytes in memory, or on a disk of which the space is claimed before.
+"""HDF5 files that no disk harms: as bytes in memory, or through a file that never fails in the middle of a call.
 
-HDF5 does not survive a disk that fills while it writes. The bytes depend on the contents alone: no time stamps, fixed
-chunks, words of fixed length.
+HDF5 does not survive a disk that fails while it writes: it crashes, or it loses the error and the data. So it never meets
+one. The bytes depend on the contents alone: no time stamps, fixed chunks, words of fixed length.
 """
 
-import errno
+import logging
 import math
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import h5py
 import numpy as np
 
-from spinlock.core.errors import ResourceError, SpinlockError
-from spinlock.store.atomic import AnyPath, check_free_space, replacing
+from spinlock.core.errors import InputError, ResourceError
+from spinlock.store.atomic import AnyPath, check_free_space, replacing, write_at
+
+log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 2**20
 WORD_BYTES = 64
@@ -30,44 +36,157 @@ def hdf5_image(write: Callable[[h5py.File], None]) -> bytes:
         return file.id.get_file_image()
 
 
+class _Enduring:
+    """A new file for HDF5's driver of Python files: it keeps the first error of the disk, and everything after it succeeds.
+
+    What is written after the error stays in memory, so that HDF5 reads what it wrote until it is closed. Whoever writes
+    asks `check` now and then, so that this does not become much.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self._place = self._size = 0
+        self._later: list[tuple[int, bytes]] = []
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raises the error that was kept."""
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Forces the file to disk and closes it; an error there counts as one of writing."""
+        for end in (os.fsync, os.close):
+            try:
+                end(self._handle)
+            except OSError as error:
+                self._error = self._error or error
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def write(self, data: Any) -> int:
+        try:
+            self.check()
+            write_at(self._handle, memoryview(data), self._place)
+        except OSError as error:
+            self._error = error
+            self._later.append((self._place, bytes(data)))
+        self._place += len(data)
+        self._size = max(self._size, self._place)
+        return len(data)
+
+    def readinto(self, buffer: Any) -> int:
+        start, stop = self._place, self._place + len(buffer)
+        try:
+            data = os.pread(self._handle, len(buffer), start)
+        except OSError as error:
+            self._error, data = self._error or error, b""
+        buffer[: len(data)] = data
+        buffer[len(data) :] = bytes(len(buffer) - len(data))
+        for place, later in self._later:
+            first, last = max(start, place), min(stop, place + len(later))
+            if first < last:
+                buffer[first - start : last - start] = later[first - place : last - place]
+        self._place = stop
+        return len(buffer)
+
+    def read(self, num_bytes: int) -> bytes:
+        buffer = bytearray(num_bytes)
+        self.readinto(memoryview(buffer))
+        return bytes(buffer)
+
+    def truncate(self, size: int | None = None) -> int:
+        self._size = self._place if size is None else size
+        try:
+            self.check()
+            os.ftruncate(self._handle, self._size)
+        except OSError as error:
+            self._error = error
+        return self._size
+
+    def flush(self) -> None: ...
+
+
 @contextmanager
-def hdf5_on_disk(path: AnyPath, num_bytes: int) -> Iterator[h5py.File]:
-    """A file to fill, which takes the place of `path` whole or not at all.
+def hdf5_on_disk(
+    path: AnyPath, num_bytes: int, *, verify: Callable[[Path], bool]
+) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """A file to fill, which takes the place of `path` whole and read back, or not at all.
+
+    Yields the file, and a function to call after every few megabytes: it raises what went wrong meanwhile.
 
     Args:
         path: the target.
-        num_bytes: at least as many as the file will have; what is not needed is given back.
+        num_bytes: at least as many as the file will have.
+        verify: whether the file at a path, closed and on disk, holds what was written.
 
     Raises:
-        ResourceError: if the disk has no room.
+        ResourceError: if the disk has no room, or fails.
     """
     check_free_space(path, num_bytes)
     with replacing(path) as temporary:
-        try:
-            h5py.File(temporary, "w").close()
-            _claim(temporary, num_bytes)
-            with h5py.File(temporary, "r+") as file:  # at its claimed length, so that closing cuts what was not needed
-                yield file
-        except SpinlockError:
-            raise
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise ResourceError(f"{path} cannot be written: {' '.join(str(error).split())}.") from error
+        disk = _Enduring(temporary)
+        with _signals_wait() as signals:
+
+            def check() -> None:
+                disk.check()
+                signals()
+
+            try:
+                with h5py.File(disk, "w") as file:
+                    yield file, check
+            finally:
+                disk.close()
+                disk.check()  # in place of what HDF5 made of it
+            check()
+        if not _reads_back(temporary, verify):
+            raise ResourceError(
+                f"{path} cannot be written: the disk does not give back what was written to it; nothing was replaced."
+            )
 
 
-def _claim(path: Path, num_bytes: int) -> None:
-    """Takes the disk space before HDF5 writes; a file system that cannot promise space is taken at the check's word."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    handle = os.open(path, os.O_RDWR)
+def _reads_back(path: Path, verify: Callable[[Path], bool]) -> bool:
     try:
-        os.posix_fallocate(handle, 0, num_bytes)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-            raise
+        return verify(path)
+    except (InputError, OSError) as error:
+        log.warning("%s", error)
+        return False
+
+
+@contextmanager
+def _signals_wait() -> Iterator[Callable[[], None]]:
+    """Lets Ctrl-C and its like wait until the block asks for them: inside HDF5's calls they would be failures of the disk."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+    before = {number: signal.getsignal(number) for number in numbers}
+    own = {int(number): handler for number, handler in before.items() if callable(handler)}
+
+    def tell() -> None:
+        while came:
+            number = came.pop(0)
+            own[number](number, None)
+
+    for number in own:
+        signal.signal(number, note)
+    try:
+        yield tell
     finally:
-        os.close(handle)
+        for number, handler in own.items():
+            signal.signal(number, handler)
+    tell()
 
 
 def file_size(arrays: Iterable[tuple[tuple[int, ...], np.dtype]]) -> int:

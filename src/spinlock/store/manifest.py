@@ -24,6 +24,15 @@ def with_manifest(files: Mapping[str, bytes], *, kind: str) -> dict[str, bytes]:
     return {**files, MANIFEST: manifest.encode()}
 
 
+def is_manifest_of(path: Path, *, kind: str) -> bool:
+    """Whether a file is the manifest of a folder of that kind, of any version."""
+    try:
+        manifest = read_json(path)
+    except InputError:
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == f"spinlock {kind}"
+
+
 def read_verified(folder: Path, *, kind: str) -> dict[str, bytes]:
     """The files that a folder's manifest names, each with the checksum that it states.
 

@@ -1,7 +1,6 @@
 """Shards become one data set: streamed array by array, the same bytes whatever the shards were.
 
-The file is written under a temporary name beside its target. Before HDF5 writes anything, the disk space is checked and
-claimed, because HDF5 does not survive a full disk.
+The file is written under a temporary name beside its target, read back and compared, and only then has the target's name.
 """
 
 import hashlib
@@ -9,7 +8,7 @@ import json
 import math
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +18,17 @@ import numpy as np
 
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import AnyPath
+from spinlock.store.checksums import CONTENT, DESCRIPTION, Attribute, array_line, description_sha256
+from spinlock.store.dataset import content_sha256, open_dataset
 from spinlock.store.dataset_layout import DatasetDescription
-from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, family_path
+from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, METADATA, family_path
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, rows_per_chunk
+from spinlock.store.outputs import Kind, check_output
 from spinlock.store.shards import Shard, check_cover, complete_shards
+
+DATASET = Kind(word="a data set of spinlock", endings=(".h5", ".hdf5"), is_one=lambda path: path.is_file())
+"""Which data set an existing one is, its `fingerprint` says; whoever writes one compares it."""
 
 BUFFER_BYTES = 32 * 2**20
 MOST_OPEN = 128
@@ -74,12 +79,19 @@ def write_dataset(
 ) -> str:
     """Merges shards that are known to be complete into one data set, as `merge_shards` does those of folders."""
     target = Path(target)
+    check_output(target, DATASET)
     with _OpenShards(check_cover(shards, num_samples)) as opened:
         plans = _plan(opened, num_samples)
         description.check_widths({name: shape[-1] for name, (shape, _) in plans.items()})
-        _remove_stale(target)
-        with hdf5_on_disk(target, file_size(plans.values())) as file:
-            return _write(file, opened, plans, description, compress_outputs)
+        content = ""
+
+        def verify(path: Path) -> bool:
+            with open_dataset(path) as dataset:  # which compares the attributes
+                return dataset.metadata.get(CONTENT) == content == content_sha256(dataset)
+
+        with hdf5_on_disk(target, file_size(plans.values()), verify=verify) as (file, check):
+            content = _write(file, opened, plans, description, compressed=compress_outputs, check=check)
+        return content
 
 
 class _OpenShards:
@@ -157,19 +169,25 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _write(
-    file: h5py.File, opened: _OpenShards, plans: Plans, description: DatasetDescription, compressed: bool
+    file: h5py.File,
+    opened: _OpenShards,
+    plans: Plans,
+    description: DatasetDescription,
+    *,
+    compressed: bool,
+    check: Callable[[], None],
 ) -> str:
     digest = hashlib.sha256()
     for name in sorted(plans, key=lambda name: ARRAYS[name].path):
         shape, dtype = plans[name]
         dataset = create_array(file, ARRAYS[name].path, shape, dtype, compressed=compressed and name == "outputs")
-        digest.update(array_digest(ARRAYS[name].path, shape, dtype, _fill(dataset, name, opened)).encode())
+        digest.update(array_line(ARRAYS[name].path, shape, dtype, _fill(dataset, name, opened, check)).encode())
     content = digest.hexdigest()
     _describe(file, description, shape_of={name: shape for name, (shape, _) in plans.items()}, content=content)
     return content
 
 
-def _fill(dataset: h5py.Dataset, name: str, opened: _OpenShards) -> Iterator[np.ndarray]:
+def _fill(dataset: h5py.Dataset, name: str, opened: _OpenShards, check: Callable[[], None]) -> Iterator[np.ndarray]:
     """Copies an array from the shards in whole chunks and yields each piece that was written."""
     shape: tuple[int, ...] = dataset.shape
     if not math.prod(shape):
@@ -184,8 +202,9 @@ def _fill(dataset: h5py.Dataset, name: str, opened: _OpenShards) -> Iterator[np.
             first, last = max(start, shard.first), min(stop, shard.first + shard.count)
             rows = _rows(opened.file(shard), name, first - shard.first, last - shard.first)
             piece[first - start : last - start] = ARRAYS[name].widened(rows, shape[1:])
+        yield piece  # to be hashed while it is written
         dataset[start:stop] = piece
-        yield piece
+        check()
 
 
 def _rows(file: GuardedFile, name: str, start: int, stop: int) -> np.ndarray:
@@ -196,40 +215,62 @@ def _rows(file: GuardedFile, name: str, start: int, stop: int) -> np.ndarray:
     return file.numbers(spec.path).read(slice(start, stop))
 
 
-def array_digest(path: str, shape: tuple[int, ...], dtype: np.dtype, pieces: Iterator[np.ndarray]) -> str:
-    """One line of the content checksum: path, type, shape and SHA-256 of the values in C order, little-endian."""
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(np.ascontiguousarray(piece, dtype=piece.dtype.newbyteorder("<")).tobytes())
-    return f"{path} {np.dtype(dtype).newbyteorder('<').str} {'x'.join(map(str, shape))} {digest.hexdigest()}\n"
-
-
 def _describe(
     file: h5py.File, description: DatasetDescription, *, shape_of: dict[str, tuple[int, ...]], content: str
 ) -> None:
-    params = file[ARRAYS["params"].path].attrs
-    params["names"] = [column.name for column in description.parameters] or h5py.Empty(h5py.string_dtype())
-    params["units"] = [column.unit for column in description.parameters] or h5py.Empty(h5py.string_dtype())
-    params["ranges"] = np.array([[column.low, column.high] for column in description.parameters]).reshape(-1, 2)
-    params["choices"] = description.choices_json()
-    family = file[family_path()]
-    family.attrs["feature_registry"] = description.registry.to_json()
-    family.attrs["num_features"] = len(description.registry)
-    for name, columns in description.column_names().items():
-        file[ARRAYS[name].path].attrs["column_names"] = list(columns) or h5py.Empty(h5py.string_dtype())
-    file[family_path(FAMILY_LINK)] = family
-    about = file.create_group("/metadata").attrs
-    about["format"] = FORMAT
-    about["format_version"] = FORMAT_VERSION
-    about["created"] = creation_time()
-    about["content_sha256"] = content
-    about["num_samples"] = shape_of["index"][0]
-    about["num_realizations"] = shape_of["per_trajectory"][1]
-    about["num_timesteps"] = shape_of["per_timestep"][1]
-    about["seed"] = description.seed
-    about["periodic"] = int(description.periodic)
+    """Writes the attributes, their checksum and the second name of the family."""
+    attributes = _attributes(description, shape_of=shape_of, content=content)
+    file.create_group(METADATA)
+    for (path, name), value in (*attributes.items(), ((METADATA, DESCRIPTION), (description_sha256(attributes),))):
+        if isinstance(value, np.ndarray):
+            file[path].attrs[name] = value
+        elif name in LISTS:
+            file[path].attrs[name] = list(value) or h5py.Empty(h5py.string_dtype())
+        else:
+            file[path].attrs[name] = value[0]
+    file[family_path(FAMILY_LINK)] = file[family_path()]
+
+
+LISTS = ("names", "units", "column_names")
+"""Attributes that are lists of texts."""
+
+
+def _attributes(
+    description: DatasetDescription, *, shape_of: dict[str, tuple[int, ...]], content: str
+) -> dict[tuple[str, str], Attribute]:
+    """(path, name) → value, of all attributes but their checksum."""
+    params = description.parameters
+    found: dict[str, dict[str, Attribute | str | int]] = {
+        ARRAYS["params"].path: {
+            "names": tuple(column.name for column in params),
+            "units": tuple(column.unit for column in params),
+            "ranges": np.array([[column.low, column.high] for column in params]).reshape(-1, 2),
+            "choices": description.choices_json(),
+        },
+        family_path(): {
+            "feature_registry": description.registry.to_json(),
+            "num_features": len(description.registry),
+        },
+        METADATA: {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "created": creation_time(),
+            CONTENT: content,
+            "num_samples": shape_of["index"][0],
+            "num_realizations": shape_of["per_trajectory"][1],
+            "num_timesteps": shape_of["per_timestep"][1],
+            "seed": description.seed,
+            "periodic": int(description.periodic),
+        },
+    }
+    found |= {ARRAYS[name].path: {"column_names": columns} for name, columns in description.column_names().items()}
     for name in ("configuration", "software", "sampling_report", "channel_names", "extra"):
-        about[name] = json.dumps(getattr(description, name), sort_keys=True)
+        found[METADATA][name] = json.dumps(getattr(description, name), sort_keys=True)
+    return {(path, name): _value(value) for path, values in found.items() for name, value in values.items()}
+
+
+def _value(value: Attribute | str | int) -> Attribute:
+    return (value,) if isinstance(value, str) else np.array(value, dtype="<i8") if isinstance(value, int) else value
 
 
 def creation_time() -> str:
@@ -237,9 +278,3 @@ def creation_time() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _remove_stale(target: Path) -> None:
-    """Removes what a killed merge left; two merges into one target at a time are not foreseen."""
-    for leftover in target.parent.glob(f".{target.name}.partial-*"):
-        leftover.unlink(missing_ok=True)

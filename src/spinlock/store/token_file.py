@@ -1,31 +1,38 @@
 """Tokens as a file: HDF5, CSV or Parquet by the ending of its name, with the codebook sizes beside the codes.
 
-Files are written and read some rows at a time, so that they may be of any length.
+Files are written and read some rows at a time, so that they may be of any length. Each states one checksum of the tokens,
+the same in every format.
 """
 
 import csv
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+import h5py
 import numpy as np
 import torch
 
 from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.core.tokens import TokenTable
 from spinlock.store.atomic import AnyPath, replacing
+from spinlock.store.checksums import CONTENT
 from spinlock.store.formats import open_parquet, pyarrow, read_parquet_rows
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, word_dtype
 from spinlock.store.json_file import parse_json
+from spinlock.store.outputs import Kind, check_output
 
 ROWS_AT_ONCE = 65_536
 MAX_LINE = 16 * 2**20
 """Most characters of one line of a CSV file."""
 _CSV_SIZES = "# codebook_sizes: "
 _CSV_TITLE = "# spinlock tokens, format 1"
+_CSV_CHECKSUM = ", content_sha256 "
 _CSV_RULE = "{} must have the columns id, group and one for each category and level in every row."
 _MEASURED = ["distance", "out_of_corpus"]
 """Columns after id and group, where the distance of each row from the corpus was measured."""
@@ -54,6 +61,7 @@ def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
         for word in words:
             if "\0" in word or not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
                 raise InputError(f"{word!r} holds characters that a token file cannot keep.")
+    check_output(path, TOKENS)
     write(tokens, Path(path))
 
 
@@ -62,7 +70,7 @@ def load_tokens(path: AnyPath) -> TokenTable:
 
     Raises:
         UsageError: for an unknown ending, or Parquet without pyarrow.
-        InputError: if the file is no token file.
+        InputError: if the file is no token file, or does not have the checksum that it states.
     """
     _, read = _format_of(path)
     path = Path(path)
@@ -71,12 +79,58 @@ def load_tokens(path: AnyPath) -> TokenTable:
             f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected a token file."
         )
     try:
-        return read(path)
+        tokens, stated = read(path)
+        if stated is not None and stated != tokens_sha256(tokens):
+            raise InputError(
+                f"{path} does not have the checksum that it states ({CONTENT}), so tokens or names in it may be damaged; whoever "
+                f"changed it on purpose removes {CONTENT} from it."
+            )
+        return tokens
     except InputError as error:
         raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def _format_of(path: AnyPath) -> tuple[Callable[[TokenTable, Path], None], Callable[[Path], TokenTable]]:
+def _is_token_file(path: Path) -> bool:
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open("rb") as file:
+                return b"# spinlock tokens" in file.read(64)
+        if path.suffix.lower() == ".parquet":
+            return b"codebook_sizes" in (open_parquet(path).schema_arrow.metadata or {})
+        with open_guarded(path, expected="a token file") as file:
+            return file.text("/tokens", "codebook_sizes") is not None
+    except (InputError, OSError):
+        return False
+
+
+TOKENS = Kind(word="a token file of spinlock", endings=(".h5", ".hdf5", ".csv", ".parquet"), is_one=_is_token_file)
+
+
+def tokens_sha256(tokens: TokenTable) -> str:
+    """The checksum of tokens, whatever file they are in: of every word, number and codebook size, in order."""
+    return _sha256(_blocks(tokens), sizes=_sizes_json(tokens))
+
+
+def _sha256(blocks: Iterable[_Rows], *, sizes: str) -> str:
+    digests = {name: hashlib.sha256() for name in ("ids", "groups", "codes")}
+    num_rows = 0
+    for block in blocks:
+        num_rows += len(block.ids)
+        for name, words in (("ids", block.ids), ("groups", block.groups)):
+            digests[name].update("".join(f"{word}\0" for word in words).encode())
+        for name, column in zip(_MEASURED, block.measured, strict=False):
+            kind = "<f4" if column.dtype.kind == "f" else "|u1"
+            digests.setdefault(name, hashlib.sha256()).update(column.astype(kind).tobytes())
+        digests["codes"].update(block.codes.astype("<i4").tobytes())
+    lines = [f"{name} {digest.hexdigest()}\n" for name, digest in sorted(digests.items())]
+    return hashlib.sha256("".join((f"{sizes}\n{num_rows} rows\n", *lines)).encode()).hexdigest()
+
+
+_Read = tuple[TokenTable, str | None]
+"""The tokens of a file, and the checksum that it states, if it does."""
+
+
+def _format_of(path: AnyPath) -> tuple[Callable[[TokenTable, Path], None], Callable[[Path], _Read]]:
     formats = {
         ".h5": (_to_hdf5, _from_hdf5),
         ".hdf5": (_to_hdf5, _from_hdf5),
@@ -152,12 +206,20 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
     plans |= {name: ((rows,), word_dtype(num_bytes)) for name, num_bytes in longest.items()}
     if tokens.distances is not None:
         plans |= {"distance": ((rows,), np.dtype("<f4")), "out_of_corpus": ((rows,), np.dtype("|u1"))}
-    with hdf5_on_disk(path, file_size(plans.values())) as file:
+    content = tokens_sha256(tokens)
+
+    def verify(written: Path) -> bool:
+        with h5py.File(written, "r") as file:
+            about = file["tokens"].attrs
+            return about[CONTENT] == content == _sha256(_hdf5_blocks(file), sizes=str(about["codebook_sizes"]))
+
+    with hdf5_on_disk(path, file_size(plans.values()), verify=verify) as (file, check):
         arrays = {name: create_array(file, f"tokens/{name}", *plan) for name, plan in plans.items()}
         arrays["codes"].attrs["column_names"] = list(tokens.column_names)
         file["tokens"].attrs["codebook_sizes"] = _sizes_json(tokens)
         file["tokens"].attrs["format"] = "spinlock tokens"
         file["tokens"].attrs["format_version"] = 1
+        file["tokens"].attrs[CONTENT] = content
         start = 0
         for block in _blocks(tokens):
             part = slice(start, start := start + len(block.ids))
@@ -165,13 +227,24 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
             columns |= {name: _encoded(getattr(block, name), plans[name][1]) for name in longest}
             for name, column in columns.items():
                 arrays[name][part] = column
+            check()
+
+
+def _hdf5_blocks(file: h5py.File) -> Iterator[_Rows]:
+    """The rows of a file that has just been written."""
+    arrays: Any = file["tokens"]
+    measured = [name for name in _MEASURED if name in arrays]
+    for start in range(0, max(1, len(arrays["codes"])), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        ids, groups = ([word.decode() for word in arrays[name][part]] for name in ("ids", "groups"))
+        yield _Rows(ids, groups, tuple(arrays[name][part] for name in measured), arrays["codes"][part])
 
 
 def _encoded(words: list[str], dtype: np.dtype) -> np.ndarray:
     return np.array([word.encode() for word in words], dtype=dtype)
 
 
-def _from_hdf5(path: Path) -> TokenTable:
+def _from_hdf5(path: Path) -> _Read:
     with open_guarded(path, expected="a token file") as file:
         sizes = file.text("/tokens", "codebook_sizes")
         if sizes is None:
@@ -184,7 +257,10 @@ def _from_hdf5(path: Path) -> TokenTable:
         if file.kind("/tokens/distance") is not None:
             measured = tuple(file.numbers(f"/tokens/{name}").read() for name in _MEASURED)
         rows = _Rows(list(ids), list(groups), measured, codes.take(np.arange(len(codes))))
-        return _table([rows], sizes=sizes, width=codes.shape[1], measured=bool(measured), path=path)
+        tokens = _table([rows], sizes=sizes, width=codes.shape[1], measured=bool(measured), path=path)
+        if file.attribute_words("/tokens/codes", "column_names") not in (None, tuple(tokens.column_names)):
+            raise InputError(f"{path}: the `column_names` of /tokens/codes are not those of its `codebook_sizes`.")
+        return tokens, file.text("/tokens", CONTENT)
 
 
 def _quoted(word: str) -> str:
@@ -193,7 +269,8 @@ def _quoted(word: str) -> str:
 
 def _to_csv(tokens: TokenTable, path: Path) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
-        head = (_CSV_TITLE, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, _columns(tokens))))
+        title = _CSV_TITLE + _CSV_CHECKSUM + tokens_sha256(tokens)
+        head = (title, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, _columns(tokens))))
         file.write(("\n".join(head) + "\n").encode())
         for block in _blocks(tokens):
             measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
@@ -203,7 +280,7 @@ def _to_csv(tokens: TokenTable, path: Path) -> None:
             file.write("".join(",".join(row) + "\n" for row in rows).encode())
 
 
-def _from_csv(path: Path) -> TokenTable:
+def _from_csv(path: Path) -> _Read:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = _lines(file, path)
@@ -217,13 +294,16 @@ def _from_csv(path: Path) -> TokenTable:
             if header[:2] != ["id", "group"]:
                 raise InputError(_CSV_RULE.format(path))
             first = 4 if header[2:4] == _MEASURED else 2
-            return _table(
+            tokens = _table(
                 _csv_blocks(reader, header, first=first, path=path),
                 sizes=sizes.removeprefix(_CSV_SIZES).strip(),
                 width=len(header) - first,
                 measured=first == 4,
                 path=path,
             )
+            if header != _columns(tokens):
+                raise InputError(f"{path}: the names of its columns are not those of its `codebook_sizes`.")
+            return tokens, _csv_checksum(title, path)
     except InputError:
         raise
     except UnicodeDecodeError as error:
@@ -232,6 +312,17 @@ def _from_csv(path: Path) -> TokenTable:
         raise InputError(f"{path} is no token file: {error}.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _csv_checksum(title: str, path: Path) -> str | None:
+    """The checksum in the first line, which a spreadsheet may have filled up with commas."""
+    title = title.rstrip("\r\n,; ")
+    if title == _CSV_TITLE:
+        return None
+    stated = title.removeprefix(_CSV_TITLE + _CSV_CHECKSUM)
+    if not re.fullmatch("[0-9a-f]{64}", stated):
+        raise InputError(f"{path} must begin with '{_CSV_TITLE}{_CSV_CHECKSUM}…'; it begins with {title[:80]!r}.")
+    return stated
 
 
 def _lines(file: TextIO, path: Path) -> Iterator[str]:
@@ -255,6 +346,7 @@ def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, first: int, p
 def _to_parquet(tokens: TokenTable, path: Path) -> None:
     arrow, parquet = pyarrow(), pyarrow("pyarrow.parquet")
     about = {"codebook_sizes": _sizes_json(tokens), "format": "spinlock tokens", "format_version": "1"}
+    about[CONTENT] = tokens_sha256(tokens)
     measured = [arrow.float32(), arrow.bool_()] if tokens.distances is not None else []
     kinds = [arrow.string(), arrow.string(), *measured, *[arrow.int32()] * len(tokens.column_names)]
     schema = arrow.schema(list(zip(_columns(tokens), kinds, strict=True)), metadata=about)
@@ -265,7 +357,7 @@ def _to_parquet(tokens: TokenTable, path: Path) -> None:
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
 
-def _from_parquet(path: Path) -> TokenTable:
+def _from_parquet(path: Path) -> _Read:
     arrow, file = pyarrow(), open_parquet(path)
     schema = file.schema_arrow
     sizes = (schema.metadata or {}).get(b"codebook_sizes")
@@ -276,13 +368,17 @@ def _from_parquet(path: Path) -> TokenTable:
         map(arrow.types.is_integer, schema.types[first:])
     ):
         raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
-    return _table(
+    tokens = _table(
         _parquet_blocks(file, first=first, path=path),
         sizes=sizes.decode(errors="replace"),
         width=len(schema.names) - first,
         measured=first == 4,
         path=path,
     )
+    if schema.names != _columns(tokens):
+        raise InputError(f"{path}: the names of its columns are not those of its `codebook_sizes`.")
+    stated = schema.metadata.get(CONTENT.encode())
+    return tokens, None if stated is None else stated.decode(errors="replace")
 
 
 def _parquet_blocks(file: Any, *, first: int, path: Path) -> Iterator[_Rows]:

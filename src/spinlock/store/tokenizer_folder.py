@@ -11,7 +11,8 @@ from torch import Tensor
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import AnyPath, write_bytes, write_folder
 from spinlock.store.json_file import to_json
-from spinlock.store.manifest import json_of, read_verified, with_manifest
+from spinlock.store.manifest import MANIFEST, is_manifest_of, json_of, read_verified, with_manifest
+from spinlock.store.outputs import Kind, check_output
 from spinlock.store.tensor_bytes import check_tensors, tensor_bytes, tensors_from_bytes
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def save_tokenizer_folder(
     """
     folder = Path(folder)
     check_tensors(tensors)
+    check_output(folder, TOKENIZER)
     files = {
         "weights.safetensors": tensor_bytes(tensors),
         "tokenizer.json": to_json(tokenizer).encode(),
@@ -63,8 +65,6 @@ def save_tokenizer_folder(
     if not folder.exists():
         write_folder(folder, files)
         return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; a tokenizer is a folder.")
     replacement = _replacement(folder)
     shutil.rmtree(replacement, ignore_errors=True)
     write_folder(replacement, files)
@@ -106,6 +106,20 @@ def _drop_report(folder: Path, weights: bytes) -> None:
     if not there.is_file() or there.read_bytes() != weights:
         log.warning("%s holds the report on another tokenizer, which is replaced: it is removed.", folder)
         (folder / "report.json").unlink()
+
+
+def _may_hold_a_tokenizer(folder: Path) -> bool:
+    """Whether a folder is a tokenizer's, or holds no file that would have to make way for one."""
+    if not folder.is_dir():
+        return False
+    if is_manifest_of(folder / MANIFEST, kind="tokenizer") or _replacement(folder).is_dir():
+        return True
+    return not any((folder / name).exists() for name in (*_FILES, MANIFEST))
+
+
+_FILES = ("weights.safetensors", "tokenizer.json", "training.json", "report.json")
+
+TOKENIZER = Kind(word="a tokenizer's folder, nor free of files of these names", is_one=_may_hold_a_tokenizer)
 
 
 def _replacement(folder: Path) -> Path:

@@ -24,10 +24,10 @@ from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import Selection, View
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest_of_blocks, token_distances
-from spinlock.store.category_file import load_category_map, save_category_map
+from spinlock.store.category_file import load_category_map, load_clustering, save_category_map
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.training.fit import FitResult, fit_tokenizer
-from spinlock.training.record import TrainingRecord, record_of
+from spinlock.training.record import TrainingRecord, clustering_facts, record_of
 from spinlock.training.run import OnProgress
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
@@ -142,7 +142,7 @@ class Tokenizer(BaseEstimator):
         )
         category_map, clustering = self._categories(train, fit, resumed=resumed)
         if folder is not None:
-            save_category_map(category_map, folder / MAPPING)
+            _keep_categories(category_map, folder / MAPPING, clustering=clustering, given=self.category_map)
         self.result_: FitResult = fit_tokenizer(
             train,
             held_out,
@@ -273,7 +273,7 @@ class Tokenizer(BaseEstimator):
         return spec(**{name: _plain(getattr(self, name)) for name in names}, **_plain(others))
 
     def _categories(self, train: View, fit: FitSpec, *, resumed: Path | None) -> Any:
-        """The category map and the clustering that it came from, if it came from one."""
+        """The category map and the clustering that it came from, fit for JSON, if it came from one."""
         names, given = train.registry.names, self.category_map
         if isinstance(given, str | Path):
             given = load_category_map(given, names=names)
@@ -288,7 +288,12 @@ class Tokenizer(BaseEstimator):
                     f"the category map contradicts the categories that {resumed} was trained with; train into another folder, or "
                     "resume with the map that it was started with."
                 )
-            return kept, None
+            clustering = load_clustering(resumed / MAPPING)
+            if fit.category_assignment is not None and clustering is None:
+                log.warning(
+                    "%s was begun by a spinlock that did not keep the clustering: the report will lack it.", resumed
+                )
+            return kept, clustering
         if given is not None:
             return given, None
         if fit.category_assignment != "auto":
@@ -296,7 +301,7 @@ class Tokenizer(BaseEstimator):
         bounds = {name: getattr(fit, name) for name in ClusterSpec.model_fields}
         found = cluster_categories(train, **bounds, seed=fit.seed)
         log.info("clustered the columns into %d categories (stability %.2f).", found.num_clusters, found.stability)
-        return found.map, found
+        return found.map, clustering_facts(found)
 
     def _tokens(self, table: TokenTable | Table) -> TokenTable:
         return table if isinstance(table, TokenTable) else self.encode(table)
@@ -305,6 +310,12 @@ class Tokenizer(BaseEstimator):
         if not self.__sklearn_is_fitted__():
             raise NotFittedError(f"this Tokenizer is not fitted yet: call `fit` before `{wish}`.")
         return self.tokenizer_
+
+
+def _keep_categories(category_map: CategoryMap, path: Path, *, clustering: Any, given: object) -> None:
+    """Writes the categories beside the checkpoints, unless they were read from there."""
+    if not (isinstance(given, str | Path) and path.exists() and path.samefile(given)):
+        save_category_map(category_map, path, clustering=clustering)
 
 
 def _signature() -> inspect.Signature:

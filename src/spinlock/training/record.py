@@ -64,7 +64,7 @@ class TrainingRecord:
 
 
 def record_of(
-    result: FitResult, views: Mapping[str, View], *, seed: int, clustering: ClusteringResult | None
+    result: FitResult, views: Mapping[str, View], *, seed: int, clustering: Mapping[str, Any] | None
 ) -> TrainingRecord:
     """The record of a fit.
 
@@ -72,7 +72,7 @@ def record_of(
         result: of the fit.
         views: split → rows: "train" and "validation".
         seed: of the fit.
-        clustering: where the categories came from one.
+        clustering: where the categories came from one, as `clustering_facts` gives it.
     """
     made = result.tokenizer.provenance
     facts: dict[str, Any] = {
@@ -87,7 +87,7 @@ def record_of(
         "refit": result.tokenizer is not result.chosen,
     }
     if clustering is not None:
-        facts["clustering"] = clustering_facts(clustering)
+        facts["clustering"] = clustering
     return TrainingRecord(facts=facts)
 
 
