@@ -4,7 +4,8 @@ open_rollouts          everything below by one call
 options, paths         how files are to be read, and which they are
 labelled               arrays with what is known of them; the one place where masks, fill values and packed numbers become values
 places, zarr_store, memory        what holds such arrays: files, folders, objects
-dimensions, arrays     the names of their axes and coordinates → rollouts; several variables, several files along time
+dimensions, facts      what names, coordinates and attributes say: axes, dt, dx, channels, samples, parameters
+blocks, arrays         which arrays are samples and channels → rollouts; several files along time
 well, pdebench         layouts with a place of their own for everything
 plugins                importers that other packages bring
 source, joined         rollouts, read one sample at a time
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.core.errors import InputError, UsageError, listed
-from spinlock.importers.arrays import look_at, rollouts_of
+from spinlock.importers.arrays import rollouts_of
+from spinlock.importers.blocks import look_at
 from spinlock.importers.joined import joined
 from spinlock.importers.memory import open_memory
 from spinlock.importers.options import OF_ARRAYS, OF_STATES, Format, GroupBy, Join, ReadOptions

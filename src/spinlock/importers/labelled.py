@@ -81,10 +81,14 @@ class ArrayPlace(ABC):
     Attributes:
         name: for messages.
         is_labelled: whether names of arrays mean something; those of `arr_0` or of a file of one array do not.
+        are_samples: whether its arrays follow each other as samples, as those of a list do.
+        are_channels: whether its arrays of one shape are the channels of one.
     """
 
     name: str
     is_labelled: bool = True
+    are_samples: bool = False
+    are_channels: bool = False
 
     @abstractmethod
     def names(self) -> Sequence[str]:
