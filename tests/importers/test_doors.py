@@ -166,6 +166,22 @@ def test_falling_latitudes_and_the_order_of_space(tmp_path):
     same(open_rollouts(tmp_path / "b.nc"), U.swapaxes(2, 3))  # space keeps the order of the file
 
 
+def test_the_one_variable_that_can_be_states_needs_no_name(tmp_path):
+    """Beside it stand grids, bounds and masks; its own name may be that of an axis, as T and w are."""
+    for name in ("T", "w", "h", "temperature"):
+        data = dataset(**{name: U}).rename(time="nt").assign(mask=(("y", "x"), LAND), lat=(("y", "x"), U[0, 0]))
+        data = data.drop_vars("nt").assign(ocean_time=("nt", TIMES), nt_bnds=(("nt", "two"), np.zeros((6, 2))))
+        data.to_netcdf(tmp_path / "a.nc")
+        source = open_rollouts(tmp_path / "a.nc")
+        same(source)  # the time is that along the same dimension, whatever it is called
+        assert source[0].channel_names == (name,)
+    series = xr.Dataset({"q": (("run", "time"), U[:, :, 0, 0])}, coords={"time": TIMES})
+    series.to_netcdf(tmp_path / "b.nc")
+    assert open_rollouts(tmp_path / "b.nc")[2].states.shape == (1, 6, 1, 1, 1)
+    series.isel(run=0).to_netcdf(tmp_path / "c.nc")
+    np.testing.assert_array_equal(open_rollouts(tmp_path / "c.nc")[0].states.flatten(), U[0, :, 0, 0])
+
+
 def test_variables_are_channels(tmp_path):
     dataset(u=U, v=V).to_netcdf(tmp_path / "a.nc")
     for key in ("u,v", ("u", "v"), ["u", "v"]):

@@ -120,23 +120,27 @@ def _keys(place: ArrayPlace, options: ReadOptions) -> list[tuple[str, ...]]:
 
 
 def _fields(place: ArrayPlace, names: Sequence[str], options: ReadOptions) -> list[str]:
-    """The one array that can be states, where there is one alone; several that memory holds side by side are samples."""
+    """The one array that can be states, where there is one alone; several that memory holds side by side are samples.
+
+    Arrays of more axes come before lists, those whose dimensions name a time before others.
+    """
     if len(names) < 2 or place.are_samples:
         return list(names) if names else chosen(place, None, names)
-    fields = {
-        name: array for name in names[:2000] if (array := numbers_or_none(place, name)) is not None and _is_field(array)
-    }
-    if place.are_channels and len({array.shape for array in fields.values()}) == 1:
-        return list(fields)
-    known = [name for name, array in fields.items() if any(meaning(dim, {}) == "t" for dim in array.dims)]
-    return chosen(place, None, known if len(known) == 1 else list(fields) if options.axes or fields else names)
+    found = [array for name in names[:2000] if (array := numbers_or_none(place, name)) is not None]
+    fields = [array for array in found if len(array.shape) > 1 and not _is_grid(array)]
+    fields = fields or [array for array in found if array.dims and array.dims != (array.key.rpartition("/")[2],)]
+    if place.are_channels and fields and len({array.shape for array in fields}) == 1:
+        return [array.key for array in fields]
+    timed = [array for array in fields if any(meaning(dim, {}) == "t" for dim in array.dims)]
+    candidates = timed or fields
+    return chosen(place, None, [array.key for array in candidates] if options.axes or candidates else names)
 
 
-def _is_field(array: LabelledArray) -> bool:
-    """Whether an array can be states: two axes at least, and it is neither bounds nor a grid of coordinates."""
+def _is_grid(array: LabelledArray) -> bool:
+    """Whether an array of two axes holds coordinates or their bounds rather than states."""
     own = array.key.rpartition("/")[2]
-    is_coordinate = own in array.dims or own.lower() in NAMES["x"] | NAMES["y"] | NAMES["z"] | NAMES["t"]
-    return len(array.shape) > 1 and not is_coordinate and not own.endswith(("_bnds", "_bounds", "_vertices"))
+    is_named_so = own.lower() in NAMES["x"] | NAMES["y"]
+    return own.endswith(("_bnds", "_bounds", "_vertices")) or (is_named_so and len(array.shape) == 2)
 
 
 def _block(place: ArrayPlace, keys: tuple[str, ...], options: ReadOptions, *, stem: str) -> Block:

@@ -105,21 +105,20 @@ def _check_against(axes: str, array: LabelledArray, dims: Sequence[str], known: 
 
 
 def coordinates_of(letter: str, axes: str, array: LabelledArray, place: ArrayPlace) -> LabelledArray | None:
-    """The coordinates of an axis: those of its dimension, or where dimensions have no names the list beside the array that is called
-    like the axis and is as long.
+    """The coordinates of an axis: those of its dimension, else a list beside the array that is called like the axis, along the same
+    dimension where dimensions have names, and as long.
 
     Raises:
         InputError: if the coordinates of a named dimension are not as many as the axis is long.
     """
     number = axes.index(letter)
     length = array.shape[number]
-    if array.dims and not _NO_NAME.fullmatch(array.dims[number]):
-        found = place.find(array, array.dims[number])
-        if found is None or len(found.shape) != 1:
-            return None
+    dim = array.dims[number] if array.dims and not _NO_NAME.fullmatch(array.dims[number]) else ""
+    found = place.find(array, dim) if dim else None
+    if found is not None and len(found.shape) == 1:
         if found.shape[0] != length:
             raise InputError(
-                f"{array.name} has {length} entries along '{array.dims[number]}', whose coordinates are {found.shape[0]}; they must agree."
+                f"{array.name} has {length} entries along '{dim}', whose coordinates are {found.shape[0]}; they must agree."
             )
         return found
     if not place.is_labelled:
@@ -127,7 +126,8 @@ def coordinates_of(letter: str, axes: str, array: LabelledArray, place: ArrayPla
     wanted = {"t": "t", "w": "xyz", "h": "yxz", "d": "zxy"}.get(letter, "")
     for name in (name for direction in wanted for name in sorted(NAMES[direction])):
         found = place.find(array, name)
-        if found is not None and found.shape == (length,) and length > 1 and not found.is_text:
+        fits = found is not None and found.shape == (length,) and length > 1 and not found.is_text
+        if found is not None and fits and (not dim or found.dims in ((), (dim,))):
             return found
     return None
 
