@@ -12,6 +12,7 @@ import numpy as np
 
 from spinlock._version import __version__
 from spinlock.core.errors import InputError
+from spinlock.core.feature_table import FeatureRegistry
 from spinlock.core.rollout import Rollout
 from spinlock.core.software import software
 from spinlock.dynamics.screening import outcomes
@@ -80,6 +81,7 @@ class Extracted:
         extent: realizations, times, channels, height and width of a sample, "3 to 7" where samples differ.
         columns: of the aggregated table.
         missing: share of its entries that are missing, by documentation of each feature.
+        note: why many are, where that is so by nature; "" else.
         diverged: realizations that do not stay finite to the end.
         cut: samples with saved times without any value at their ends, which were cut off.
     """
@@ -92,6 +94,7 @@ class Extracted:
     extent: dict[str, str]
     columns: int
     missing: float
+    note: str
     diverged: int
     cut: int
 
@@ -283,9 +286,18 @@ def _described(output: Path, rollouts: RolloutSource, *, num_files: int) -> Extr
         extent={axis: _from_to(lengths) for axis, lengths in zip(EXTENT, extent.T, strict=True)},
         columns=len(view.registry),
         missing=sum(int((~block.mask).sum()) for block in view.blocks()) / (len(view) * len(view.registry)),
+        note=_note(view.registry, extent),
         diverged=int(extent[:, 0].sum() - valid.sum()),
         cut=len(cut),
     )
+
+
+def _note(registry: FeatureRegistry, extent: np.ndarray) -> str:
+    """Why columns are empty by nature: spreads over realizations need two."""
+    if int(extent[:, 0].max()) > 1:
+        return ""
+    spreads = sum(spec.aggregation in ("std", "cv") for spec in registry.specs)
+    return f"{spreads} columns are spreads over realizations (std, cv) and empty, as every sample has one realization"
 
 
 def _from_to(lengths: np.ndarray) -> str:
