@@ -9,7 +9,7 @@ import click
 from spinlock._version import __version__
 from spinlock.cli.failure import report_failure
 from spinlock.cli.options import debug_option, quiet_option, verbose_option
-from spinlock.cli.signals import end_children, leave_with, open_streams, take_signals
+from spinlock.cli.signals import check_is_read, end_children, leave_with, open_streams, take_signals
 
 COMMANDS = {
     "generate": ("generate", "Simulate samples and compute their features."),
@@ -55,6 +55,14 @@ class CommandTable(click.Group):
                 return super().resolve_command(ctx, args)
             raise UsageError(f"unknown command '{args[0]}'. {did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; click takes every broken pipe for a reader that went away, and a check that failed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            check_is_read(error)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands in the help, without importing any."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from spinlock.cli.signals import Ended
+from spinlock.cli.signals import Ended, Unread, close_streams
 from spinlock.core.errors import SpinlockError
 
 USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED, UNREAD = 2, 4, 5, 70, 130, 141
@@ -28,8 +28,9 @@ def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> in
         error: what ended the command.
         arguments: of the command line; with `--debug` among them the traceback is shown too.
     """
-    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-        return UNREAD  # click has seen to it that nothing more is written
+    if isinstance(error, Unread):
+        close_streams()
+        return UNREAD
     if isinstance(error, SystemExit | GeneratorExit):
         raise error
     if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):

@@ -2,11 +2,14 @@
 
 import atexit
 import os
+import select
 import signal
 import sys
 import time
 from contextlib import suppress
 from types import FrameType
+
+from spinlock.core.errors import ResourceError
 
 PATIENCE = 10.0
 """Seconds that a command has to end in order, before the next signal ends it at once."""
@@ -25,6 +28,32 @@ class Ended(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+class Unread(Exception):
+    """Whoever read what the command writes went away, as `head` does."""
+
+
+def check_is_read(error: BrokenPipeError) -> None:
+    """Tell a reader that went away from a broken pipe between processes.
+
+    Raises:
+        Unread: if it is standard output or standard error that nobody reads.
+        ResourceError: otherwise.
+    """
+    streams = select.poll()
+    for number in (1, 2):
+        streams.register(number, 0)
+    if any(event & (select.POLLERR | select.POLLHUP) for _, event in streams.poll(0)):
+        raise Unread from error
+    raise ResourceError("a process that worked for this one went away; run again: what is complete is kept.") from error
+
+
+def close_streams() -> None:
+    """Let nothing more be written to streams that nobody reads, not even when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
 
 
 def take_signals() -> None:

@@ -24,6 +24,9 @@ from spinlock.training.split import split_by_group
 
 log = logging.getLogger(__name__)
 
+PLACES = {"checkpoint_dir", "resume_from"}
+"""Settings that say where a tokenizer lies or came from, which is no fact of its training."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Trained:
@@ -69,7 +72,7 @@ def _train(config: TrainConfig, *, resume: bool, progress: Progress) -> Trained:
     scores = ", ".join(f"{score.backend} {score.validation_mse:.4f}" for score in result.comparison)
     log.info("validation MSE at equal bits: %s; kept: %s.", scores, result.kept)
     record = record.with_facts(
-        configuration=config.model_dump(mode="json"),
+        configuration=config.model_dump(mode="json", exclude={"training": PLACES}),
         dataset={
             "path": str(loaded.path),
             "feature_path": loaded.feature_path,

@@ -1,11 +1,13 @@
 """Files: the only code that knows a path inside one.
 
 atomic              a file is there whole or not at all
+outputs             what may be written where, and by one run at a time
 json_file           strict JSON, sizes capped
 guarded_hdf5        HDF5 from strangers: hard links only, nothing external, sizes checked before reading
-hdf5_image          HDF5 as bytes in memory, so that HDF5 never writes to a disk that may be full
+hdf5_image          HDF5 as bytes in memory, or through a file that never fails: it does not survive a failing disk
+checksums           of values and of attributes, whatever their storage
 dataset_layout      names, types and shapes in a data-set file; `DatasetBlock`, `DatasetDescription`
 shards, merge       blocks of samples as files that survive a kill; the data set they become
 dataset             `open_dataset`: a lazy, checked reader; dataset_check: what is wrong with a file
-category_file, token_file, tokenizer_folder, checkpoint_folder
+category_file, token_file, report_file, tokenizer_folder, checkpoint_folder
 """
