@@ -1,7 +1,7 @@
 """Rollouts → features."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, blanked
+from spinlock.core.shown import shown
 from spinlock.features.aggregate import aggregate
 from spinlock.features.channel_units import ChannelUnits, in_channel_units
 from spinlock.features.feature import Feature
@@ -23,6 +24,7 @@ MAX_GROWTH = 1e15
 """Largest |u| in units of frame 0's spatial standard deviation (see `run_scale`); beyond it squares and cubes leave float32."""
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SampleFeatures:
     """The features of one sample.
@@ -156,12 +158,14 @@ def features_of(
     Raises:
         InputError: if there are other numbers of ids or groups than samples, or a feature cannot be computed.
     """
-    rows, own_groups, own_names, cut, diverged = [], [], [], [], []
+    rows, own_groups, own_names, systems, parameters, cut, diverged = [], [], [], [], [], [], []
     for number, rollout in enumerate(rollouts):
         described = within_range(in_channel_units(_on_cpu(rollout), channel_units))
         rows.append(aggregate(extract_rollout(described, per_timestep=(), name=str(number)).per_trajectory))
         own_groups.append(str(rollout.group))
         own_names.append(rollout.name)
+        systems.append(rollout.system)
+        parameters.append(rollout.parameters)
         cut += [number] if rollout.cut else []
         diverged += [number] if not all(described.valid) else []
     for words in (said_of_cut(cut), said_of_diverged(diverged)):
@@ -173,7 +177,22 @@ def features_of(
         ids=_row_names("ids", ids, len(rows))
         or (tuple(own_names) if all(own_names) and len(set(own_names)) == len(rows) else ()),
         groups=_row_names("groups", groups, len(rows)) or tuple(own_groups),
+        facts={"system": tuple(systems), **_parameter_columns(systems, parameters)},
     )
+
+
+def _parameter_columns(
+    systems: Sequence[str], parameters: Sequence[Mapping[str, float | int | str]]
+) -> dict[str, tuple[float | int | str | None, ...]]:
+    """Name → one value a sample: `<parameter>` of samples of one system, else `<system>.<parameter>`; None where there is none."""
+    alone = len(set(systems)) < 2
+    named = [
+        {name if alone else f"{system}.{name}": value for name, value in own.items()}
+        for system, own in zip(systems, parameters, strict=True)
+    ]
+    return {
+        name: tuple(own.get(name) for own in named) for name in dict.fromkeys(name for own in named for name in own)
+    }
 
 
 def said_of_cut(samples: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.core.errors import UsageError
+from spinlock.core.shown import shown
 from spinlock.core.threads import one_thread
 from spinlock.core.views import FIT_ROWS, View
 from spinlock.features.clean import Twin, degenerate_columns
@@ -25,6 +26,7 @@ NOISY = 0.5
 """Share of a feature's variance between realizations of one sample above which it is named."""
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetVerdict:
     """Whether a data set is sound: its file keeps to the format, and no column is dead or double or missing without a word.
