@@ -5,7 +5,7 @@ import pytest
 import torch
 from feature_samples import smooth
 
-from spinlock.core.errors import InputError, SpinlockError
+from spinlock.core.errors import InputError, SpinlockError, UsageError
 from spinlock.core.rollout import Rollout
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import compute, extract_rollout, within_range

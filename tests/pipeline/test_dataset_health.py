@@ -57,7 +57,7 @@ def heat(samples=16, steps=30, cells=32):
 
 def test_what_physics_makes_constant_is_a_remark_for_one_system_and_a_failure_among_several(tmp_path):
     np.save(tmp_path / "heat.npy", heat())
-    source = Source(path=tmp_path / "heat.npy", reading=ReadOptions(axes="ntw", dt=0.02))
+    source = Source(path=tmp_path / "heat.npy", axes="ntw", dt=0.02)
     path = extract_features(source, output=tmp_path / "heat.h5", workers=1).output
     found = validate_dataset(path)
     assert (found.passed, found.failed) == (True, ())
