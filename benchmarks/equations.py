@@ -32,7 +32,7 @@ from torch import Tensor  # noqa: E402
 
 from spinlock.dynamics.pde.spectral import SpectralSystem  # noqa: E402
 from spinlock.dynamics.systems import SYSTEMS  # noqa: E402
-from spinlock.pipeline.workers import keep_freed_memory  # noqa: E402
+from spinlock.core.workers import keep_freed_memory  # noqa: E402
 
 CALLS = (1, 2, 4, 8)
 """Trajectories of one call that exponax is tried with."""

@@ -42,7 +42,7 @@ from spinlock.core.rollout import Rollout
 from spinlock.features.extract import extract_rollout
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY
-from spinlock.pipeline.workers import InProcesses, keep_freed_memory
+from spinlock.core.workers import InProcesses, keep_freed_memory
 
 REALIZATIONS, TIMES = 3, 250
 SERIES_CATEGORIES = ("temporal", "nonlinear")

@@ -27,7 +27,7 @@ from torch.nn import functional
 from spinlock.dynamics.cnn import _Network
 from spinlock.dynamics.neural import updated
 from spinlock.dynamics.systems import SYSTEMS
-from spinlock.pipeline.workers import keep_freed_memory
+from spinlock.core.workers import keep_freed_memory
 
 REALIZATIONS, OPERATORS, LAYERS, KERNEL = 3, 4, 3, 5
 

@@ -41,7 +41,7 @@ from spinlock.dynamics.systems import SYSTEMS
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.features.sdf import SDF
-from spinlock.pipeline.workers import keep_freed_memory
+from spinlock.core.workers import keep_freed_memory
 
 WIDE: dict[str, dict[str, Override]] = {"cnn": {"num_channels": (16, 32)}, "u_afno": {"base_channels": 16}}
 REALIZATIONS, TIMES, SIZE = 3, 250, 32

@@ -5,7 +5,7 @@ import pytest
 import torch
 from feature_samples import smooth
 
-from spinlock.core.errors import InputError, SpinlockError
+from spinlock.core.errors import InputError, SpinlockError, UsageError
 from spinlock.core.rollout import Rollout
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import compute, extract_rollout, within_range
@@ -257,3 +257,8 @@ def test_a_realization_that_leaves_the_range_of_float32_has_diverged_there():
     torch.testing.assert_close(marked.states[:, :4], array[:, :4], rtol=0, atol=0)
     assert within_range(marked) is marked
     assert bool(extract_rollout(marked, per_timestep=()).per_trajectory[1].isnan().all())
+
+
+def test_a_step_operator_is_not_sent_to_other_processes():
+    with pytest.raises(UsageError, match="step operator cannot be sent to other processes; leave `n_jobs` out"):
+        extract_features(states(1, 1, 8, 1, 4, 4), axes="nmtchw", step=lambda u: u, n_jobs=2)

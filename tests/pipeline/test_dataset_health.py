@@ -46,6 +46,32 @@ def test_what_one_realization_one_channel_and_no_operator_cannot_have_is_excused
     assert column.because == {"too few steps": 24}
 
 
+def heat(samples=16, steps=30, cells=32):
+    """Solutions of the heat equation in one dimension: sound data in which much is constant by physics."""
+    chance = np.random.default_rng(0)
+    k, t, x = np.arange(1, 6)[:, None, None], np.linspace(0, 0.6, steps)[:, None], np.arange(cells) / cells
+    decay = np.exp(-0.02 * (2 * np.pi * k) ** 2 * t)
+    waves_of = [np.cos(2 * np.pi * k * x + chance.uniform(0, 6, (5, 1, 1))) for _ in range(samples)]
+    return np.stack([(chance.normal(size=(5, 1, 1)) * decay * wave).sum(0) for wave in waves_of]).astype("f4")
+
+
+def test_what_physics_makes_constant_is_a_remark_for_one_system_and_a_failure_among_several(tmp_path):
+    np.save(tmp_path / "heat.npy", heat())
+    source = Source(path=tmp_path / "heat.npy", axes="ntw", dt=0.02)
+    path = extract_features(source, output=tmp_path / "heat.h5", workers=1).output
+    found = validate_dataset(path)
+    assert (found.passed, found.failed) == (True, ())
+    (constant,) = (entry["why"] for entry in found.remarks if entry["line"] == "constant")
+    assert constant.startswith(f"{len(found.constant)} columns have one value in all samples: ")
+    assert "dominant_frequency__mean" in found.constant  # energy that only decays
+    with h5py.File(path, "r+") as file:
+        file["parameters/system"][0] = b"another"
+    among_several = validate_dataset(path)
+    assert not among_several.passed
+    assert (among_several.remarks, among_several.constant) == ((), found.constant)
+    assert {"constant", "problems"} <= {entry["line"] for entry in among_several.failed}
+
+
 def spoiled(source, target, change):
     target.write_bytes(source.read_bytes())
     with h5py.File(target, "r+") as file:
@@ -67,6 +93,8 @@ def test_the_gate_names_constant_and_missing_columns_and_twins_and_ends_with_1(i
     assert main(["validate", "--dataset", str(path), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert not found["passed"]
+    assert [entry["line"] for entry in found["failed"]] == ["problems"]  # of one system the others are remarks
+    assert [entry["line"] for entry in found["remarks"]] == ["missing", "constant", "twins"]
     assert set(found["constant"]) - set(validate_dataset(imported).constant) == {"coverage__mean"}
     assert found["missing"] == ["burstiness__mean"]
     pairs = {(twin["first"], twin["second"]) for twin in found["twins"]}

@@ -14,7 +14,7 @@ from test_kills import content_of, run_killed
 from spinlock.cli import main
 from spinlock.core.errors import InputError
 from spinlock.core.views import in_memory
-from spinlock.features.extract import extract_features as features_of_array
+from spinlock.importers.describe import extract_features as features_of_array
 from spinlock.pipeline.extract_features import Extracted, Source, extract_features
 from spinlock.pipeline.tables import load_table
 from spinlock.store.dataset import open_dataset

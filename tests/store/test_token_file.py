@@ -178,3 +178,73 @@ def test_damaged_and_missing_token_files_are_refused(tmp_path, ending, content):
         load_tokens(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+MEASURED = replace(
+    table(4, ids=("007", "NA", "", "1e5"), groups=("", "NA", "08", "x")),
+    distances=torch.tensor([0.1, 0.2, 0.3, 7e-9]),
+    out_of_corpus=torch.tensor([False, True, False, True]),
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_tokens_follow_id_and_group_and_figures_come_last(tmp_path, ending):
+    pandas = pytest.importorskip("pandas")
+    save_tokens(MEASURED, tmp_path / f"t.{ending}")
+    found = (
+        pandas.read_csv(tmp_path / "t.csv", comment="#")
+        if ending == "csv"
+        else pandas.read_parquet(tmp_path / "t.parquet")
+    )
+    assert list(found.columns) == ["id", "group", *MEASURED.column_names, "distance", "out_of_corpus"]
+    np.testing.assert_array_equal(found.iloc[:, 2:-2].to_numpy(), MEASURED.to_columns())
+
+
+def as_a_spreadsheet(text):
+    """With a byte-order mark, CR LF, and the comment lines cut into cells, as one saves it again."""
+    lines = [
+        ",".join('"' + cell.replace('"', '""') + '"' for cell in line.split(",")) + ",,,"
+        for line in text.split("\n")[:2]
+    ]
+    return "\ufeff" + "\r\n".join([*lines, *text.split("\n")[2:]])
+
+
+@pytest.mark.parametrize(
+    "change", [as_a_spreadsheet, lambda text: "\ufeff" + text.replace("\n", "\r\n")], ids=["cells", "line ends"]
+)
+def test_a_csv_file_comes_back_from_a_spreadsheet(tmp_path, change):
+    save_tokens(MEASURED, tmp_path / "t.csv")
+    path = tmp_path / "again.csv"
+    path.write_bytes(change((tmp_path / "t.csv").read_text(encoding="utf-8")).encode())
+    found = load_tokens(path)
+    assert_same(found, MEASURED)
+    assert torch.equal(found.out_of_corpus, MEASURED.out_of_corpus)
+
+
+def test_a_csv_file_comes_back_from_pandas_with_its_codebook_sizes(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    save_tokens(MEASURED, tmp_path / "t.csv")
+    words = {"dtype": {"id": str, "group": str}, "keep_default_na": False}
+    pandas.read_csv(tmp_path / "t.csv", comment="#", **words).to_csv(tmp_path / "again.csv", index=False)
+    with pytest.raises(InputError, match=r"no token file: .* load_tokens\(path, codebook_sizes="):
+        load_tokens(tmp_path / "again.csv")
+    sizes = dict(zip(MEASURED.category_names, MEASURED.codebook_sizes.tolist(), strict=True))
+    assert_same(load_tokens(tmp_path / "again.csv", codebook_sizes=sizes), MEASURED)
+    with pytest.raises(InputError, match="names of its columns are not those of its `codebook_sizes`"):
+        load_tokens(tmp_path / "again.csv", codebook_sizes={"one": [64, 32, 16], "two": [8, 4, 2]})
+    save_tokens(MEASURED, tmp_path / "t.parquet")
+    with pytest.raises(UsageError, match="`codebook_sizes` are for CSV files that lost theirs"):
+        load_tokens(tmp_path / "t.parquet", codebook_sizes=sizes)
+
+
+def test_files_from_before_with_the_figures_in_front_are_read(tmp_path):
+    save_tokens(MEASURED, tmp_path / "t.csv")
+    head, rows = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[:2], []
+    for row in csv.reader((tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[2:]):
+        rows.append([*row[:2], *row[-2:], *row[2:-2]])
+    with (tmp_path / "old.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write("\n".join(head) + "\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    found = load_tokens(tmp_path / "old.csv")
+    assert_same(found, MEASURED)
+    assert torch.equal(found.distances, MEASURED.distances)

@@ -1,7 +1,7 @@
 import copy
 import inspect
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from training_samples import QUICK, sample_table, sample_values
 
 from spinlock.categories.by_clustering import cluster_categories
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import ConfigError, InputError, NotFittedError
+from spinlock.core.errors import ConfigError, InputError, NamesDifferError, NotFittedError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.training.estimator import SETTINGS, Tokenizer
 from spinlock.training.split import split_by_group
@@ -283,3 +283,37 @@ def test_decoded_tables_of_any_shape_of_columns_encode_to_the_same_tokens(backen
     fitted = Tokenizer(bits=48, backend=backend).fit(values)
     tokens = fitted.encode(values)
     assert torch.equal(fitted.encode(fitted.decode(tokens)).codes, tokens.codes)
+
+
+@pytest.mark.parametrize("as_frame", [True, False], ids=["frame", "table"])
+def test_columns_are_told_by_name_in_any_order(fitted, as_frame, tmp_path):
+    table = sample_table(rows=20)
+    expected = fitted.encode(table)
+    turned = table.columns(table.names[::-1])
+    if as_frame:
+        pandas = pytest.importorskip("pandas")
+        turned = pandas.DataFrame(turned.values.numpy(), columns=list(turned.names), index=list(turned.ids))
+    fitted.save_pretrained(tmp_path / "saved")
+    for again in (fitted, Tokenizer.from_pretrained(tmp_path / "saved")):
+        tokens = again.encode(turned)
+        assert torch.equal(tokens.codes, expected.codes)
+        assert tokens.ids == table.ids
+    fewer, renamed = table.names[1:], {table.names[0]: "another"}
+    without = turned[list(fewer)] if as_frame else turned.columns(fewer)
+    with pytest.raises(NamesDifferError, match=f"lacks {table.names[0]}"):
+        fitted.encode(without)
+    if as_frame:
+        with pytest.raises(NamesDifferError, match="has another on top"):
+            fitted.encode(turned.rename(columns=renamed))
+
+
+def test_what_is_known_of_the_rows_goes_with_their_tokens(fitted):
+    table = replace(sample_table(rows=3), facts={"system": ("a", "b", "c")})
+    assert fitted.encode(table).facts == {"system": ("a", "b", "c")}
+
+
+def test_a_notebook_shows_a_tokenizer_in_few_words(fitted):
+    for value in (fitted, Tokenizer(), fitted.tokenizer_, fitted.record_):
+        assert len(repr(value)) < 1000
+    assert set(fitted._repr_mimebundle_()) == {"text/plain", "text/html"}
+    assert 100 < len(fitted._repr_html_()) < 20_000

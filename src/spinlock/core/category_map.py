@@ -7,8 +7,10 @@ from typing import Any
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureRegistry, check_same_names
+from spinlock.core.shown import shown
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CategoryMap:
     """Named groups of columns: disjoint, covering, none empty, made for *these* names.

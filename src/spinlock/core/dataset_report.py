@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spinlock.core.shown import shown
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemFigures:
@@ -52,6 +54,7 @@ class SystemSampling:
     is_even: bool = False
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetReport:
     """Contents of a data set; what is not known is empty.

@@ -11,8 +11,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from spinlock.core import exports
 from spinlock.core.errors import InputError, NamesDifferError, listed
 from spinlock.core.needs import NOTHING, Needs
+from spinlock.core.shown import shown
 
 Aggregation = Literal["none", "mean", "std", "cv"]
 Scope = Literal["per_timestep", "per_trajectory", "per_sample"]
@@ -82,6 +84,7 @@ class FeatureSpec:
         return cls(**entry)
 
 
+@shown
 @dataclass(frozen=True, kw_only=True)
 class FeatureRegistry:
     """The ordered specs of a table's columns; the order is the column order."""
@@ -116,6 +119,9 @@ class FeatureRegistry:
             return self.specs[self.names.index(name)]
         except ValueError:
             raise InputError(f"no feature is called '{name}' in the registry (version {self.version}).") from None
+
+    def _facts(self) -> dict[str, object]:
+        return {"version": self.version, "features": len(self), "categories": _counts(self), "names": self.names}
 
     def with_scope(self, scope: Scope) -> "FeatureRegistry":
         """The specs of one scope."""
@@ -194,6 +200,11 @@ def check_same_names(expected: Sequence[str], names: Sequence[str], *, whose: st
     )
 
 
+def _counts(registry: FeatureRegistry) -> dict[str, int]:
+    return {category: len(columns) for category, columns in registry.categories.items()}
+
+
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FeatureTable:
     """One row a sample, one column a feature; what is missing is masked, never zero.
@@ -204,6 +215,7 @@ class FeatureTable:
         mask: True where a value is present; found from NaN when it is not given.
         ids: one name a row, unique; the row number when it is not given.
         groups: the parameter draw of each row, for splits; the row number when it is not given.
+        facts: what else is known of the rows, for example their `system` and parameters: name → one entry a row.
     """
 
     values: Float[Tensor, "sample feature"]
@@ -211,6 +223,7 @@ class FeatureTable:
     mask: Bool[Tensor, "sample feature"] = field(default=None)  # pyright: ignore[reportArgumentType, reportAssignmentType]
     ids: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    facts: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows, columns = self.values.shape
@@ -229,7 +242,7 @@ class FeatureTable:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "ids", tuple(self.ids) or tuple(map(str, range(rows))))
         object.__setattr__(self, "groups", tuple(self.groups) or tuple(self.ids))
-        for what, entries in (("ids", self.ids), ("groups", self.groups)):
+        for what, entries in (("ids", self.ids), ("groups", self.groups), *self.facts.items()):
             if len(entries) != rows:
                 raise InputError(f"`{what}` must have one entry for each of the {rows} rows; got {len(entries)}.")
         if len(set(self.ids)) != rows:
@@ -238,7 +251,7 @@ class FeatureTable:
     @classmethod
     def from_array(
         cls,
-        values: np.ndarray | Tensor | Sequence[Sequence[float]],
+        values: Any,
         *,
         names: Sequence[str] | None = None,
         categories: Sequence[str] | Mapping[str, str] | str = "all",
@@ -248,15 +261,20 @@ class FeatureTable:
         """A table from any array of features.
 
         Args:
-            values: numbers, (sample, feature); NaN where one is missing.
-            names: one a column; "feature_0", … when not given.
+            values: numbers, (sample, feature); NaN where one is missing. A DataFrame of pandas brings its column names, and its
+                index as ids where that has names; one of polars its column names; `pd.NA` and null are missing.
+            names: one a column; those of a DataFrame, else "feature_0", … when not given.
             categories: one a column, or name → category, or one word for all.
-            ids: one a row, unique.
+            ids: one a row, unique; those of a DataFrame, else the row number when not given.
             groups: one a row; rows of one group stay on one side of every split.
 
         Raises:
             InputError: if the array is not two-dimensional and numeric, or a count does not match.
         """
+        if hasattr(values, "columns") and hasattr(values, "to_numpy"):
+            numbers, own_names, own_ids = _of_frame(values)
+            names, ids = own_names if names is None else names, tuple(ids) or own_ids
+            values = numbers
         try:
             tensor = torch.as_tensor(np.asarray(values, dtype=np.float32))
         except (TypeError, ValueError) as error:
@@ -294,6 +312,67 @@ class FeatureTable:
     def __len__(self) -> int:
         return self.values.shape[0]
 
+    def columns(self, names: Sequence[str]) -> "FeatureTable":
+        """The table of some columns, by name, in the order of `names`.
+
+        Raises:
+            InputError: if one of them is not there.
+        """
+        place = {name: column for column, name in enumerate(self.names)}
+        missing = [name for name in names if name not in place]
+        if missing:
+            raise InputError(f"the table has no column {listed(missing)}.")
+        chosen = [place[name] for name in names]
+        registry = replace(self.registry, specs=tuple(self.registry.specs[column] for column in chosen))
+        return replace(self, values=self.values[:, chosen], mask=self.mask[:, chosen], registry=registry)
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame: `id` the index, then `group`, the facts (system, parameters), and a column a feature; NaN is missing.
+
+        Raises:
+            UsageError: if pandas is not installed.
+        """
+        return exports.to_pandas(self._columns())
+
+    def to_xarray(self) -> Any:
+        """An xarray DataArray (sample, feature) with id, group, facts and categories as coordinates.
+
+        Raises:
+            UsageError: if xarray is not installed.
+        """
+        beside = {"id": self.ids, "group": self.groups, **self.facts}
+        coords: dict[str, Any] = {name: ("sample", np.asarray(entries)) for name, entries in beside.items()}
+        coords |= {
+            "feature": list(self.names),
+            "category": ("feature", [spec.category for spec in self.registry.specs]),
+        }
+        return exports.to_xarray(self.values.cpu().numpy(), ("sample", "feature"), coords, name="features")
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The same columns for everything that reads Arrow's capsule: `pyarrow.table(table)`, `polars.DataFrame(table)`."""
+        return exports.arrow_stream(self._columns(), requested_schema)
+
+    def _columns(self) -> dict[str, Any]:
+        numbers = self.values.detach().cpu().numpy()
+        features = {name: numbers[:, column] for column, name in enumerate(self.names)}
+        return exports.together({"id": self.ids, "group": self.groups}, self.facts, features)
+
+    def _facts(self) -> dict[str, object]:
+        missing = 1 - float(self.mask.double().mean()) if self.mask.numel() else 0.0
+        return {
+            "rows": len(self),
+            "columns": len(self.registry),
+            "missing": f"{missing:.1%}",
+            "categories": _counts(self.registry),
+            "ids": self.ids,
+            "facts": tuple(self.facts),
+        }
+
+    def _head(self) -> list[Sequence[object]]:
+        few = self.rows(range(min(5, len(self))))
+        rows = [(id_, *values[:6]) for id_, values in zip(few.ids, few.values.tolist(), strict=True)]
+        return [("id", *self.names[:6]), *rows]
+
     def rows(self, index: Tensor | np.ndarray | Sequence[int]) -> "FeatureTable":
         """The table of some rows, in the order of `index`."""
         index = torch.as_tensor(np.asarray(index))
@@ -305,6 +384,7 @@ class FeatureTable:
             mask=self.mask[index],
             ids=tuple(self.ids[i] for i in chosen),
             groups=tuple(self.groups[i] for i in chosen),
+            facts={name: tuple(entries[i] for i in chosen) for name, entries in self.facts.items()},
         )
 
     def blocks(self, size: int = BLOCK_ROWS) -> Iterator["FeatureTable"]:
@@ -314,3 +394,35 @@ class FeatureTable:
             return
         for numbers in torch.arange(len(self)).split(size):
             yield self.rows(numbers)
+
+
+def _of_frame(frame: Any) -> tuple[np.ndarray, list[str] | None, tuple[str, ...]]:
+    """Numbers, names of the columns and of the rows of a DataFrame; None and () where they are only counted.
+
+    Raises:
+        InputError: if a column does not hold numbers, or the index names rows twice.
+    """
+    columns, index = list(frame.columns), getattr(frame, "index", None)
+    if len(set(map(str, columns))) != len(columns):
+        raise InputError("the columns of a DataFrame must have different names to be told apart.")
+    numbers = []
+    for place, name in enumerate(columns):
+        column = frame.iloc[:, place] if index is not None else frame[name]
+        try:
+            kept = column.to_numpy(dtype=np.float64, na_value=np.nan) if index is not None else column.to_numpy()
+            numbers.append(np.asarray(kept, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"column '{name}' of the DataFrame must hold numbers; its dtype is {column.dtype}. Leave it out, or give it as "
+                "`ids` or `groups`."
+            ) from error
+    names = None if columns == list(range(len(columns))) else [str(name) for name in columns]
+    ids: tuple[str, ...] = ()
+    if index is not None and type(index).__name__ != "RangeIndex":
+        ids = tuple(str(entry) for entry in index)
+        if len(set(ids)) != len(ids):
+            raise InputError(
+                "the index of the DataFrame must name each row once; leave it out by reset_index(drop=True)."
+            )
+    with np.errstate(over="ignore"):
+        return np.stack(numbers, axis=1).astype(np.float32) if numbers else np.empty((len(frame), 0)), names, ids

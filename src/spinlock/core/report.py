@@ -9,6 +9,7 @@ from typing import Literal
 
 from spinlock.core.errors import InputError, did_you_mean
 from spinlock.core.plain import from_plain, to_plain
+from spinlock.core.shown import shown
 
 MSE_THRESHOLD = 0.1
 UTILIZATION_THRESHOLD = 0.8
@@ -185,6 +186,7 @@ class SplitFigures:
         return tuple(said)
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """Figures of a tokenizer, with everything that is needed to doubt it.

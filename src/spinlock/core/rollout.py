@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spinlock.core.errors import InputError
+from spinlock.core.shown import shown
 
 StepOperator = Callable[[Tensor], Tensor]
 """Advances states `(batch, channel, height, width)` by one saved step, without noise."""
@@ -31,6 +32,7 @@ def blanked(
     return states
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Rollout:
     """The states of one sample, finite or marked diverged at a time.

@@ -1,18 +1,23 @@
 """What a tokenizer hands out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from spinlock.core import exports
 from spinlock.core.errors import InputError
+from spinlock.core.shown import shown
 
 MISSING = -1
 """The token of a category that is absent in a sample."""
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TokenTable:
     """One row a sample; for every category one token a level, coarse to fine.
@@ -25,6 +30,7 @@ class TokenTable:
         groups: the parameter draw of each row.
         distances: how much the tokens leave over of each row, about 1 for training rows; None where nobody measured.
         out_of_corpus: True for a row that is further from the codebooks than rows of the corpus are; None likewise.
+        facts: what else is known of the rows, for example their `system` and parameters: name → one entry a row.
     """
 
     codes: Int[Tensor, "sample category level"]
@@ -34,6 +40,7 @@ class TokenTable:
     groups: tuple[str, ...] = ()
     distances: Float[Tensor, " sample"] | None = None
     out_of_corpus: Bool[Tensor, " sample"] | None = None
+    facts: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows, categories, levels = self.codes.shape
@@ -57,10 +64,13 @@ class TokenTable:
             )
         if (self.distances is None) != (self.out_of_corpus is None):
             raise InputError("`distances` and `out_of_corpus` come together: give both or neither.")
-        for name in ("distances", "out_of_corpus"):
-            column = getattr(self, name)
+        measured = {"distances": self.distances, "out_of_corpus": self.out_of_corpus}
+        for name, column in (*measured.items(), *self.facts.items()):
             if column is not None and len(column) != rows:
                 raise InputError(f"`{name}` must have one entry for each of the {rows} rows; got {len(column)}.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     @property
     def bits(self) -> float:
@@ -75,3 +85,49 @@ class TokenTable:
     def to_columns(self) -> np.ndarray:
         """Codes as integers, (sample, category x level), in the order of `column_names`."""
         return self.codes.flatten(1).cpu().numpy()
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame: `id` the index, then `group`, the facts (system, parameters), a column a token (-1 where its category
+        is absent), and `distance` and `out_of_corpus` where they were measured.
+
+        Raises:
+            UsageError: if pandas is not installed.
+        """
+        return exports.to_pandas(self._columns())
+
+    def to_xarray(self) -> Any:
+        """An xarray DataArray of codes (sample, category, level) with id, group and facts as coordinates.
+
+        Raises:
+            UsageError: if xarray is not installed.
+        """
+        beside = {"id": self.ids, "group": self.groups, **self.facts}
+        coords: dict[str, Any] = {name: ("sample", np.asarray(entries)) for name, entries in beside.items()}
+        coords["category"] = list(self.category_names)
+        return exports.to_xarray(self.codes.cpu().numpy(), ("sample", "category", "level"), coords, name="tokens")
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The same columns for everything that reads Arrow's capsule: `pyarrow.table(tokens)`, `polars.DataFrame(tokens)`."""
+        return exports.arrow_stream(self._columns(), requested_schema)
+
+    def _columns(self) -> dict[str, Any]:
+        codes = dict(zip(self.column_names, self.to_columns().T, strict=True))
+        measured = {"distance": self.distances, "out_of_corpus": self.out_of_corpus}
+        beside = {name: column.cpu().numpy() for name, column in measured.items() if column is not None}
+        return exports.together({"id": self.ids, "group": self.groups}, self.facts, codes, beside)
+
+    def _facts(self) -> dict[str, object]:
+        far = {} if self.out_of_corpus is None else {"out_of_corpus": int(self.out_of_corpus.sum())}
+        return {
+            "rows": len(self),
+            "categories": self.category_names,
+            "levels": self.codes.shape[2],
+            "bits": round(self.bits, 1),
+            "ids": self.ids,
+            "facts": tuple(self.facts),
+            **far,
+        }
+
+    def _head(self) -> list[tuple[object, ...]]:
+        rows = [(id_, *codes[:8]) for id_, codes in zip(self.ids[:5], self.codes[:5].flatten(1).tolist(), strict=True)]
+        return [("id", *self.column_names[:8]), *rows]

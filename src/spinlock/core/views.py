@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
 from spinlock.core.seeds import key_of
+from spinlock.core.shown import shown
 
 FIT_ROWS = 50_000
 """Most rows that anything is fitted to which needs its rows in memory all at once."""
@@ -49,6 +50,7 @@ class View(Protocol):
         ...
 
 
+@shown
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """Some rows of another view, read from it block by block.

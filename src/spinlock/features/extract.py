@@ -1,17 +1,20 @@
 """Rollouts → features."""
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.core.errors import InputError, listed
+from spinlock.core.errors import InputError, UsageError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, blanked
+from spinlock.core.shown import shown
+from spinlock.core.workers import InProcesses, num_cores
 from spinlock.features.aggregate import aggregate
 from spinlock.features.channel_units import ChannelUnits, in_channel_units
 from spinlock.features.feature import Feature
@@ -23,6 +26,7 @@ MAX_GROWTH = 1e15
 """Largest |u| in units of frame 0's spatial standard deviation (see `run_scale`); beyond it squares and cubes leave float32."""
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SampleFeatures:
     """The features of one sample.
@@ -143,8 +147,9 @@ def features_of(
     ids: Sequence[object] = (),
     groups: Sequence[object] = (),
     channel_units: ChannelUnits = "shared",
+    n_jobs: int | None = None,
 ) -> FeatureTable:
-    """The aggregated features of rollouts, one row a sample; one rollout is held at a time.
+    """The aggregated features of rollouts, one row a sample; one rollout is held at a time, and two a process.
 
     Args:
         rollouts: read one by one.
@@ -152,18 +157,23 @@ def features_of(
         groups: samples that splits must keep together; the rollouts' own when not given.
         channel_units: "shared" for channels of one kind; "own" where they are measured in units that have nothing to do with
             each other.
+        n_jobs: processes, each on one thread; -1 for one a core, this process alone when not given.
 
     Raises:
         InputError: if there are other numbers of ids or groups than samples, or a feature cannot be computed.
     """
-    rows, own_groups, own_names, cut, diverged = [], [], [], [], []
-    for number, rollout in enumerate(rollouts):
-        described = within_range(in_channel_units(_on_cpu(rollout), channel_units))
-        rows.append(aggregate(extract_rollout(described, per_timestep=(), name=str(number)).per_trajectory))
-        own_groups.append(str(rollout.group))
-        own_names.append(rollout.name)
-        cut += [number] if rollout.cut else []
-        diverged += [number] if not all(described.valid) else []
+    describe = _Describe(channel_units=channel_units)
+    workers = num_workers(n_jobs)
+    sent = (_Sent.of(number, rollout, packed=workers > 1) for number, rollout in enumerate(rollouts))
+    if workers > 1:
+        pairs = InProcesses(num_workers=workers).map_unordered(describe, sent)
+        found = sorted((described for _, described in pairs), key=lambda one: one.number)
+    else:
+        found = [describe(one) for one in sent]
+    rows = [torch.from_numpy(one.row) for one in found]
+    own_groups, own_names = [one.group for one in found], [one.name for one in found]
+    systems, parameters = [one.system for one in found], [one.parameters for one in found]
+    cut, diverged = [one.number for one in found if one.is_cut], [one.number for one in found if one.has_diverged]
     for words in (said_of_cut(cut), said_of_diverged(diverged)):
         if words:
             warnings.warn(f"spinlock: {words}", stacklevel=1)
@@ -173,7 +183,93 @@ def features_of(
         ids=_row_names("ids", ids, len(rows))
         or (tuple(own_names) if all(own_names) and len(set(own_names)) == len(rows) else ()),
         groups=_row_names("groups", groups, len(rows)) or tuple(own_groups),
+        facts={"system": tuple(systems), **_parameter_columns(systems, parameters)},
     )
+
+
+class _Sent(NamedTuple):
+    """A rollout on its way to a worker: states as an array of numpy, which needs no shared memory."""
+
+    number: int
+    rollout: Rollout | None
+    states: np.ndarray | None
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, number: int, rollout: Rollout, *, packed: bool) -> "_Sent":
+        if not packed:
+            return cls(number, rollout, None, {})
+        if rollout.step is not None:
+            raise UsageError(
+                "a step operator cannot be sent to other processes; leave `n_jobs` out where there is one."
+            )
+        facts = {entry.name: getattr(rollout, entry.name) for entry in fields(Rollout) if entry.name != "states"}
+        return cls(number, None, rollout.states.cpu().numpy(), facts | {"parameters": dict(rollout.parameters)})
+
+    def unpacked(self) -> Rollout:
+        return self.rollout or Rollout(states=torch.from_numpy(self.states), **self.facts)
+
+
+class _Described(NamedTuple):
+    """What is known of a sample once it is described."""
+
+    number: int
+    row: np.ndarray
+    group: str
+    name: str
+    system: str
+    parameters: dict[str, float | int | str]
+    is_cut: bool
+    has_diverged: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Describe:
+    """Describes one sample, here or in a worker."""
+
+    channel_units: ChannelUnits
+
+    def __call__(self, sent: _Sent) -> _Described:
+        rollout = sent.unpacked()
+        described = within_range(in_channel_units(_on_cpu(rollout), self.channel_units))
+        row = aggregate(extract_rollout(described, per_timestep=(), name=str(sent.number)).per_trajectory)
+        return _Described(
+            number=sent.number,
+            row=row.numpy(),
+            group=str(rollout.group),
+            name=rollout.name,
+            system=rollout.system,
+            parameters=dict(rollout.parameters),
+            is_cut=bool(rollout.cut),
+            has_diverged=not all(described.valid),
+        )
+
+
+def num_workers(n_jobs: int | None) -> int:
+    """Processes that `n_jobs` stands for, as scikit-learn counts them: None is 1, -1 one a core, -2 all cores but one.
+
+    Raises:
+        UsageError: if it is 0 or no whole number.
+    """
+    if n_jobs is None:
+        return 1
+    if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0:
+        raise UsageError(f"`n_jobs` must be a number of processes, or -1 for one a core; got {n_jobs!r}.")
+    return n_jobs if n_jobs > 0 else max(1, num_cores() + 1 + n_jobs)
+
+
+def _parameter_columns(
+    systems: Sequence[str], parameters: Sequence[Mapping[str, float | int | str]]
+) -> dict[str, tuple[float | int | str | None, ...]]:
+    """Name → one value a sample: `<parameter>` of samples of one system, else `<system>.<parameter>`; None where there is none."""
+    alone = len(set(systems)) < 2
+    named = [
+        {name if alone else f"{system}.{name}": value for name, value in own.items()}
+        for system, own in zip(systems, parameters, strict=True)
+    ]
+    return {
+        name: tuple(own.get(name) for own in named) for name in dict.fromkeys(name for own in named for name in own)
+    }
 
 
 def said_of_cut(samples: Sequence[int]) -> str:

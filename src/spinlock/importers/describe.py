@@ -26,6 +26,7 @@ def extract_features(
     groups: Sequence[object] = (),
     step: StepOperator | None = None,
     channel_units: ChannelUnits = "shared",
+    n_jobs: int | None = None,
     **reading: Any,
 ) -> FeatureTable:
     """The aggregated features of states, one row a sample: of an array, of what xarray opened, of rollouts, or of files.
@@ -46,6 +47,8 @@ def extract_features(
         step: the noise-free map of states (batch, channel, height, width) by one saved step, if there is one.
         channel_units: "shared" for channels of one kind, as the components of a velocity; "own" where they are measured in units
             that have nothing to do with each other, as a pressure and a velocity: the largest would be described alone.
+        n_jobs: processes that describe samples, each on one thread; -1 for one a core, this process alone when not given. Scripts
+            need no `if __name__ == "__main__"` for it.
         reading: axes, dt, dx, periodic, fill_masked and all else that `spinlock.open_rollouts` takes.
 
     Returns:
@@ -68,7 +71,7 @@ def extract_features(
         raise UsageError(
             f"rollouts bring {listed(given)} with them; give it to spinlock.open_rollouts, or to `Rollout`."
         )
-    return features_of(rollouts, ids=ids, groups=groups, channel_units=channel_units)
+    return features_of(rollouts, ids=ids, groups=groups, channel_units=channel_units, n_jobs=n_jobs)
 
 
 def _rollouts(states: Any) -> Iterable[Rollout] | None:

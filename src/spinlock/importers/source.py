@@ -9,6 +9,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
+from spinlock.core.shown import shown
 from spinlock.core.states import states_of
 from spinlock.importers.options import ReadOptions
 
@@ -16,6 +17,7 @@ Reader = Callable[[int], Rollout]
 """Reads one sample of a file that is open."""
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class RolloutSource:
     """The rollouts of a file; memory holds one sample, however many there are.

@@ -15,6 +15,7 @@ from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureRegistry
 from spinlock.core.rollout import Rollout
 from spinlock.core.software import software
+from spinlock.core.workers import InProcesses, InThisProcess, num_cores
 from spinlock.dynamics.screening import outcomes
 from spinlock.features.channel_units import ChannelUnits, in_channel_units, uneven_channels
 from spinlock.features.extract import said_of_cut
@@ -24,7 +25,6 @@ from spinlock.importers.fingerprint import state_of
 from spinlock.pipeline.generate import check_target
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.sample_block import KeepStates, block_of, consecutive_runs
-from spinlock.pipeline.workers import InProcesses, InThisProcess, num_cores
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.dataset_paths import EXTENT

@@ -10,12 +10,12 @@ import numpy as np
 
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import InputError, UsageError
+from spinlock.core.workers import InProcesses
 from spinlock.dynamics.sampling import SamplingPlan
 from spinlock.pipeline.memory import Footprint, footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import Recipe, data_configuration, description_of, prepare
 from spinlock.pipeline.sample_block import consecutive_runs, write_block
-from spinlock.pipeline.workers import InProcesses
 from spinlock.pipeline.workload import relative_work, share_done
 from spinlock.store.atomic import check_free_space
 from spinlock.store.checksums import CONTENT

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinlock.core.errors import ResourceError
+from spinlock.core.workers import num_cores
 from spinlock.dynamics.rollout import WINDOW_BYTES
 from spinlock.features.sdf import SDF
 from spinlock.pipeline.recipe import Recipe
-from spinlock.pipeline.workers import num_cores
 from spinlock.store.atomic import human_size
 
 SHARED_BYTES = 800 * 10**6

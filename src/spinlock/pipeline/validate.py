@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinlock.core.errors import UsageError
+from spinlock.core.errors import UsageError, listed
+from spinlock.core.shown import shown
 from spinlock.core.threads import one_thread
 from spinlock.core.views import FIT_ROWS, View
 from spinlock.features.clean import Twin, degenerate_columns
@@ -25,12 +26,19 @@ NOISY = 0.5
 """Share of a feature's variance between realizations of one sample above which it is named."""
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetVerdict:
     """Whether a data set is sound: its file keeps to the format, and no column is dead or double or missing without a word.
 
+    Of one system alone columns may be dead or double by its nature: energy that only decays has no rhythm, a single wave has
+    one length. There they are remarks; among several systems a column that says nothing of any of them is a failure.
+
     Attributes:
-        passed: no problem, and `missing`, `undocumented`, `constant` and `twins` are empty.
+        passed: nothing failed.
+        failed: each line that failed, and why: problems with the file, columns that are missing without a documented reason, and of
+            several systems columns that are missing, constant or twins.
+        remarks: the same of columns that one system leaves missing, constant or double.
         problems: with the file, one sentence each.
         samples, columns: of the aggregated table.
         spread_rows: samples that tails, halves and noise were looked at in: all, or 50 000 of them chosen by draw.
@@ -48,6 +56,8 @@ class DatasetVerdict:
     """
 
     passed: bool
+    failed: tuple[dict[str, str], ...]
+    remarks: tuple[dict[str, str], ...]
     problems: tuple[str, ...]
     samples: int
     columns: int
@@ -82,6 +92,7 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         progress("check the file", 1, 1)
         progress("look at the columns", 0, 1)
         columns = column_health(opened)
+        several = len(set(opened.systems)) > 1
         frames = frame_features(opened)
     table = load_table(dataset).table
     found = degenerate_columns(table)
@@ -93,8 +104,16 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
     undocumented = tuple(
         {"column": column.column, "samples": column.undocumented} for column in columns if column.undocumented
     )
+    failed = [_line("problems", problem) for problem in problems]
+    if undocumented:
+        names = [entry["column"] for entry in undocumented]
+        why = f"{_columns(names)} no value in some samples, without a documented reason: {listed(names)}."
+        failed.append(_line("undocumented", why))
+    says_nothing = _says_nothing(missing, constant, found.twins)
     return DatasetVerdict(
-        passed=not (problems or missing or undocumented or constant or found.twins),
+        passed=not (failed or (several and says_nothing)),
+        failed=(*failed, *(says_nothing if several else ())),
+        remarks=() if several else tuple(says_nothing),
         problems=problems,
         samples=len(table),
         columns=len(table.registry),
@@ -111,6 +130,26 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         noisy=_noisy(columns),
         features=columns,
     )
+
+
+def _says_nothing(missing: Sequence[str], constant: Sequence[str], twins: Sequence[Twin]) -> list[dict[str, str]]:
+    """A line each on columns that are missing, constant and double, where there are some."""
+    pairs = [f"{twin.first} and {twin.second}" for twin in twins]
+    lines = {
+        "missing": missing and f"{_columns(missing)} no value in any sample: {listed(missing)}.",
+        "constant": constant and f"{_columns(constant)} one value in all samples: {listed(constant)}.",
+        "twins": pairs
+        and f"{len(pairs)} {'pairs' if len(pairs) > 1 else 'pair'} of columns say the same: {listed(pairs)}.",
+    }
+    return [_line(name, why) for name, why in lines.items() if why]
+
+
+def _line(name: str, why: object) -> dict[str, str]:
+    return {"line": name, "why": str(why)}
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"{len(names)} columns have" if len(names) > 1 else "1 column has"
 
 
 def _agreeing(table: View, constant: Sequence[str]) -> set[str]:

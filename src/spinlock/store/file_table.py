@@ -11,9 +11,11 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
+from spinlock.core.shown import shown
 from spinlock.store.guarded_hdf5 import GuardedArray, open_guarded
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class FileTable:
     """A view of rows that stay in their file, which is opened anew for every pass; made by `Dataset.view`.

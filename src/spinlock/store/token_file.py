@@ -8,8 +8,9 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -35,7 +36,7 @@ _CSV_TITLE = "# spinlock tokens, format 1"
 _CSV_CHECKSUM = ", content_sha256 "
 _CSV_RULE = "{} must have the columns id, group and one for each category and level in every row."
 _MEASURED = ["distance", "out_of_corpus"]
-"""Columns after id and group, where the distance of each row from the corpus was measured."""
+"""The last columns, where the distance of each row from the corpus was measured; older files have them after id and group."""
 
 
 class _Rows(NamedTuple):
@@ -65,15 +66,23 @@ def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
     write(tokens, Path(path))
 
 
-def load_tokens(path: AnyPath) -> TokenTable:
-    """Reads what `save_tokens` wrote.
+def load_tokens(path: AnyPath, *, codebook_sizes: Mapping[str, Sequence[int]] | None = None) -> TokenTable:
+    """Reads what `save_tokens` wrote; a CSV file also after a spreadsheet or pandas had it.
+
+    Args:
+        path: the file.
+        codebook_sizes: category → size of each level, for a CSV file that lost its first lines, where they stand.
 
     Raises:
-        UsageError: for an unknown ending, or Parquet without pyarrow.
+        UsageError: for an unknown ending, Parquet without pyarrow, or codebook sizes for another format than CSV.
         InputError: if the file is no token file, or does not have the checksum that it states.
     """
     _, read = _format_of(path)
     path = Path(path)
+    if codebook_sizes is not None:
+        if path.suffix.lower() != ".csv":
+            raise UsageError(f"`codebook_sizes` are for CSV files that lost theirs; {path} holds its own.")
+        read = partial(_from_csv, codebook_sizes=codebook_sizes)
     if not path.is_file():
         raise InputError(
             f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected a token file."
@@ -150,7 +159,21 @@ def _sizes_json(tokens: TokenTable) -> str:
 
 def _columns(tokens: TokenTable) -> list[str]:
     """Names of the columns of a text or Parquet file."""
-    return ["id", "group", *(_MEASURED if tokens.distances is not None else ()), *tokens.column_names]
+    return ["id", "group", *tokens.column_names, *(_MEASURED if tokens.distances is not None else ())]
+
+
+def _places(names: Sequence[str]) -> tuple[range, range]:
+    """Where the tokens and where the measured figures stand among the columns of a file."""
+    if list(names[-2:]) == _MEASURED:
+        return range(2, len(names) - 2), range(len(names) - 2, len(names))
+    first = 4 if list(names[2:4]) == _MEASURED else 2
+    return range(first, len(names)), range(2, first)
+
+
+def _check_columns(tokens: TokenTable, names: Sequence[str], path: Path) -> None:
+    codes, _ = _places(names)
+    if tuple(names[column] for column in codes) != tokens.column_names:
+        raise InputError(f"{path}: the names of its columns are not those of its `codebook_sizes`.")
 
 
 def _blocks(tokens: TokenTable) -> Iterator[_Rows]:
@@ -274,35 +297,41 @@ def _to_csv(tokens: TokenTable, path: Path) -> None:
         file.write(("\n".join(head) + "\n").encode())
         for block in _blocks(tokens):
             measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
-            numbers = (map(str, column.tolist()) for column in (*measured, *block.codes.T))
+            numbers = (map(str, column.tolist()) for column in (*block.codes.T, *measured))
             words = ([_quoted(word) for word in column] for column in (block.ids, block.groups))
             rows = zip(*words, *numbers, strict=True)
             file.write("".join(",".join(row) + "\n" for row in rows).encode())
 
 
-def _from_csv(path: Path) -> _Read:
+def _from_csv(path: Path, codebook_sizes: Mapping[str, Sequence[int]] | None = None) -> _Read:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # a spreadsheet may put a byte-order mark in front
             lines = _lines(file, path)
             title, sizes = next(lines, ""), next(lines, "")
+            if codebook_sizes is not None and title.startswith(("id,", '"id",')):
+                lines, title = chain((title, sizes), lines), _CSV_TITLE
+                sizes = _CSV_SIZES + json.dumps({name: list(row) for name, row in codebook_sizes.items()})
+            title, sizes = _one_cell(title), _one_cell(sizes)
             if not title.startswith("# spinlock tokens") or not sizes.startswith(_CSV_SIZES):
-                raise InputError(f"{path} is no token file: it must begin with '{_CSV_TITLE}' and '{_CSV_SIZES}{{…}}'.")
+                raise InputError(
+                    f"{path} is no token file: it must begin with '{_CSV_TITLE}' and '{_CSV_SIZES}{{…}}'. Where these lines were "
+                    "lost, as pandas loses them, say the sizes: load_tokens(path, codebook_sizes={category: [size of each level]})."
+                )
             reader = csv.reader(lines, strict=True)
             header = next(reader, None)
             if header is None:
                 raise InputError(f"{path} is no token file: it has no line with the names of its columns.")
             if header[:2] != ["id", "group"]:
                 raise InputError(_CSV_RULE.format(path))
-            first = 4 if header[2:4] == _MEASURED else 2
+            places, measured = _places(header)
             tokens = _table(
-                _csv_blocks(reader, header, first=first, path=path),
+                _csv_blocks(reader, header, path=path),
                 sizes=sizes.removeprefix(_CSV_SIZES).strip(),
-                width=len(header) - first,
-                measured=first == 4,
+                width=len(places),
+                measured=bool(measured),
                 path=path,
             )
-            if header != _columns(tokens):
-                raise InputError(f"{path}: the names of its columns are not those of its `codebook_sizes`.")
+            _check_columns(tokens, header, path)
             return tokens, _csv_checksum(title, path)
     except InputError:
         raise
@@ -312,6 +341,13 @@ def _from_csv(path: Path) -> _Read:
         raise InputError(f"{path} is no token file: {error}.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _one_cell(line: str) -> str:
+    """A line above the header as it was written, which a spreadsheet may have cut into cells, quoted, and filled up with commas."""
+    if not line.startswith(("#", '"#')):
+        return line
+    return ",".join(next(csv.reader([line.rstrip("\r\n")]), [])).rstrip(",; ")
 
 
 def _csv_checksum(title: str, path: Path) -> str | None:
@@ -332,15 +368,26 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
         yield line
 
 
-def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, first: int, path: Path) -> Iterator[_Rows]:
-    """The rows below a header whose tokens begin at column `first`."""
-    width = len(header) - first
+def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -> Iterator[_Rows]:
+    """The rows below a header."""
+    places, beside = _places(header)
     while rows := list(islice(reader, ROWS_AT_ONCE)):
         if any(len(row) != len(header) for row in rows):
             raise InputError(_CSV_RULE.format(path))
-        codes = np.fromiter((int(code) for row in rows for code in row[first:]), np.int64, len(rows) * width)
-        measured = tuple(np.array([float(row[column]) for row in rows]) for column in range(2, first))
-        yield _Rows([row[0] for row in rows], [row[1] for row in rows], measured, codes.reshape(len(rows), width))
+        part = slice(places.start, places.stop)
+        codes = np.fromiter((int(code) for row in rows for code in row[part]), np.int64, len(rows) * len(places))
+        distances, flags = ([row[column] for row in rows] for column in beside) if beside else ((), ())
+        measured = (np.array([float(d) for d in distances]), np.array([_flag(f) for f in flags])) if beside else ()
+        yield _Rows([row[0] for row in rows], [row[1] for row in rows], measured, codes.reshape(len(rows), len(places)))
+
+
+def _flag(word: str) -> bool:
+    """0 or 1, or what pandas and spreadsheets make of it."""
+    if word.lower() in ("0", "false", "0.0"):
+        return False
+    if word.lower() in ("1", "true", "1.0"):
+        return True
+    raise ValueError(f"out_of_corpus must be 0 or 1; got {word[:40]!r}")
 
 
 def _to_parquet(tokens: TokenTable, path: Path) -> None:
@@ -348,11 +395,11 @@ def _to_parquet(tokens: TokenTable, path: Path) -> None:
     about = {"codebook_sizes": _sizes_json(tokens), "format": "spinlock tokens", "format_version": "1"}
     about[CONTENT] = tokens_sha256(tokens)
     measured = [arrow.float32(), arrow.bool_()] if tokens.distances is not None else []
-    kinds = [arrow.string(), arrow.string(), *measured, *[arrow.int32()] * len(tokens.column_names)]
+    kinds = [arrow.string(), arrow.string(), *[arrow.int32()] * len(tokens.column_names), *measured]
     schema = arrow.schema(list(zip(_columns(tokens), kinds, strict=True)), metadata=about)
     with replacing(path) as temporary, temporary.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         for block in _blocks(tokens):
-            columns = (block.ids, block.groups, *block.measured, *block.codes.astype(np.int32).T.copy())
+            columns = (block.ids, block.groups, *block.codes.astype(np.int32).T.copy(), *block.measured)
             arrays = [arrow.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
@@ -363,29 +410,30 @@ def _from_parquet(path: Path) -> _Read:
     sizes = (schema.metadata or {}).get(b"codebook_sizes")
     if sizes is None or schema.names[:2] != ["id", "group"]:
         raise InputError(f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group.")
-    first = 4 if schema.names[2:4] == _MEASURED else 2
+    places, measured = _places(schema.names)
     if not all(map(arrow.types.is_string, schema.types[:2])) or not all(
-        map(arrow.types.is_integer, schema.types[first:])
+        arrow.types.is_integer(schema.types[column]) for column in places
     ):
         raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
     tokens = _table(
-        _parquet_blocks(file, first=first, path=path),
+        _parquet_blocks(file, path=path),
         sizes=sizes.decode(errors="replace"),
-        width=len(schema.names) - first,
-        measured=first == 4,
+        width=len(places),
+        measured=bool(measured),
         path=path,
     )
-    if schema.names != _columns(tokens):
-        raise InputError(f"{path}: the names of its columns are not those of its `codebook_sizes`.")
+    _check_columns(tokens, schema.names, path)
     stated = schema.metadata.get(CONTENT.encode())
     return tokens, None if stated is None else stated.decode(errors="replace")
 
 
-def _parquet_blocks(file: Any, *, first: int, path: Path) -> Iterator[_Rows]:
+def _parquet_blocks(file: Any, *, path: Path) -> Iterator[_Rows]:
+    places, beside = _places(file.schema_arrow.names)
     for batch in read_parquet_rows(file, ROWS_AT_ONCE, path=path):
         if any(column.null_count for column in batch.columns):
             raise InputError(f"{path} has rows with empty cells; an absent category has the token -1.")
         words = [column.to_pylist() for column in batch.columns[:2]]
         numbers = [column.to_numpy(zero_copy_only=False) for column in batch.columns[2:]]
-        codes = np.stack(numbers[first - 2 :], axis=1) if len(numbers) > first - 2 else np.empty((len(words[0]), 0))
-        yield _Rows(words[0], words[1], tuple(numbers[: first - 2]), codes)
+        codes = [numbers[column - 2] for column in places]
+        stacked = np.stack(codes, axis=1) if codes else np.empty((len(words[0]), 0))
+        yield _Rows(words[0], words[1], tuple(numbers[column - 2] for column in beside), stacked)

@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
@@ -18,7 +19,8 @@ from spinlock.categories.by_clustering import cluster_categories
 from spinlock.categories.spec import ClusterSpec
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
-from spinlock.core.feature_table import FeatureTable
+from spinlock.core.feature_table import FeatureRegistry, FeatureTable
+from spinlock.core.shown import html_of
 from spinlock.core.spec import Spec
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
@@ -36,7 +38,8 @@ from spinlock.vqvae.tokenizer import FittedTokenizer
 
 log = logging.getLogger(__name__)
 
-Table = View | np.ndarray | Tensor
+Table = Any
+"""A view, such as a `FeatureTable`; an array (sample, feature); or a DataFrame."""
 LevelLike = Level | Sequence[SupportsIndex] | Mapping[str, SupportsIndex]
 DISTANCES = ("decoded", "levels", "hamming")
 CHECKPOINTS, MAPPING = "checkpoints", "category_mapping.json"
@@ -113,7 +116,8 @@ class Tokenizer(BaseEstimator):
         """Fit the column transform, the codebooks and the networks.
 
         Args:
-            table: rows with features: a `FeatureTable` or another view, or an array (sample, feature) that becomes one.
+            table: rows with features: a `FeatureTable` or another view, or an array (sample, feature) or a DataFrame, which
+                become one (`FeatureTable.from_array`).
             y: not used; there for pipelines.
             validation: rows that choose; `validation_fraction` of the draws in `table` when not given.
             checkpoints: folder for the state of the training and its categories; nowhere when not given.
@@ -135,7 +139,7 @@ class Tokenizer(BaseEstimator):
             split = split_by_group(train.groups, fractions=fractions, seed=seed)
             train, held_out = Selection(train, split.train), Selection(train, split.validation)
         else:
-            held_out = _as_view(validation)
+            held_out = _as_view(validation, like=train.registry)
         folder = None if checkpoints is None else Path(checkpoints)
         resumed = (
             folder if resume and folder and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file() else None
@@ -163,11 +167,16 @@ class Tokenizer(BaseEstimator):
     def encode(self, table: Table) -> TokenTable:
         """One token a category and level for every row.
 
+        Columns are told by name: those of a `FeatureTable` or a DataFrame may come in any order.
+
         Raises:
             NotFittedError: before `fit`.
             NamesDifferError: if the table has other columns than the one it was fitted to.
         """
-        return self._fitted("encode").encode(_as_view(table))
+        fitted = self._fitted("encode")
+        view = _as_view(table, like=fitted.registry)
+        tokens = fitted.encode(view)
+        return replace(tokens, facts=view.facts) if isinstance(view, FeatureTable) and view.facts else tokens
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; from the first `num_levels` levels."""
@@ -267,6 +276,25 @@ class Tokenizer(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return "tokenizer_" in vars(self)
 
+    _repr_html_ = html_of  # pyright: ignore[reportAssignmentType]  scikit-learn's diagram takes 45 000 characters
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
+        del options
+        return {"text/plain": repr(self), "text/html": html_of(self)}
+
+    def _facts(self) -> dict[str, object]:
+        changed = {name: getattr(self, name) for name, default in SETTINGS.items() if getattr(self, name) != default}
+        facts: dict[str, object] = {"levels": self.levels, "random_state": self.random_state, **changed}
+        if not self.__sklearn_is_fitted__():
+            return facts | {"fitted": False}
+        fitted = self.tokenizer_
+        return facts | {
+            "fitted": True,
+            "columns": fitted.registry.names,
+            "categories": fitted.category_map.categories,
+            "bits": round(float(fitted.codebook_sizes.double().log2().sum()), 1),
+        }
+
     def _spec(self, spec: type[S], **others: object) -> S:
         """The part of the parameters that a spec holds."""
         names = [name for name in spec.model_fields if name in SETTINGS]
@@ -328,8 +356,12 @@ def _signature() -> inspect.Signature:
 Tokenizer.__init__.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def _as_view(table: Table) -> View:
-    return FeatureTable.from_array(table) if isinstance(table, np.ndarray | Tensor) else table
+def _as_view(table: Table, *, like: FeatureRegistry | None = None) -> View:
+    """A table as a view; one in memory with the columns of `like` in their order, where it has just these."""
+    found = table if isinstance(table, View) else FeatureTable.from_array(table)
+    if like is None or not isinstance(found, FeatureTable) or found.names == like.names:
+        return found
+    return found.columns(like.names) if set(found.names) == set(like.names) else found
 
 
 def _seed_of(random_state: object) -> int:

@@ -11,6 +11,7 @@ import torch
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.shown import shown
 from spinlock.core.views import View, in_memory, thinned
 from spinlock.metrics.reconstruction import prefix_mse
 from spinlock.metrics.token_distance import level_weights
@@ -52,6 +53,7 @@ class BackendScore:
     is_kept: bool
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FitResult:
     """A tokenizer and how it came about.

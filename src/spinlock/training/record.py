@@ -8,11 +8,13 @@ from typing import Any
 from spinlock.categories.by_clustering import ClusteringResult
 from spinlock.core.plain import to_plain
 from spinlock.core.report import ColumnTree
+from spinlock.core.shown import shown
 from spinlock.core.software import software
 from spinlock.core.views import View
 from spinlock.training.fit import FitResult
 
 
+@shown
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TrainingRecord:
     """What training.json and report.json hold, kept as it was read: what nobody changes is written back unchanged.

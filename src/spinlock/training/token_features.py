@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
+from spinlock.core.shown import html_of
 from spinlock.core.tokens import TokenTable
 from spinlock.training.estimator import Table, Tokenizer
 
@@ -105,6 +106,15 @@ class TokenFeatures(TransformerMixin, BaseEstimator):
                 flat = [size for row in sizes for size in row]
                 found = [f"{name}__token{k}" for name, size in zip(found, flat, strict=True) for k in range(size)]
         return np.array(found, dtype=object)
+
+    _repr_html_ = html_of  # pyright: ignore[reportAssignmentType]
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
+        del options
+        return {"text/plain": repr(self), "text/html": html_of(self)}
+
+    def _facts(self) -> dict[str, object]:
+        return self.get_params(deep=False) | {"fitted": self.__sklearn_is_fitted__()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return "tokenizer_" in vars(self)

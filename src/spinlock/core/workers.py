@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -85,7 +86,7 @@ class InProcesses:
         """Each task with its result, as they complete.
 
         Args:
-            function: importable by name, or made of what is; so are its argument and result.
+            function: importable by name, not from the script that is run, or made of what is; so are its argument and result.
             tasks: taken one by one.
 
         Raises:
@@ -99,7 +100,9 @@ class InProcesses:
         others = set(multiprocessing.active_children())
         try:
             for task in tasks:
-                waiting[pool.submit(_apply, task)] = task
+                with _without_main():
+                    started = pool.submit(_apply, task)
+                waiting[started] = task
                 if len(waiting) >= 2 * self.num_workers:
                     yield from _completed(waiting)
             while waiting:
@@ -115,6 +118,20 @@ class InProcesses:
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Workers that start meanwhile do not run the caller's script again, as they otherwise would to know its `__main__`.
+
+    So nobody needs an `if __name__ == "__main__"`; in exchange nothing that is sent may be defined in that script.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _completed(waiting: dict[Future[R], T]) -> Iterator[tuple[T, R]]:
