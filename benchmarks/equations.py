@@ -30,9 +30,9 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
+from spinlock.core.workers import keep_freed_memory  # noqa: E402
 from spinlock.dynamics.pde.spectral import SpectralSystem  # noqa: E402
 from spinlock.dynamics.systems import SYSTEMS  # noqa: E402
-from spinlock.core.workers import keep_freed_memory  # noqa: E402
 
 CALLS = (1, 2, 4, 8)
 """Trajectories of one call that exponax is tried with."""

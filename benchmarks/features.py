@@ -39,10 +39,10 @@ from feature_contenders import CONTENDERS, installed
 from naive_features import naive_features
 
 from spinlock.core.rollout import Rollout
+from spinlock.core.workers import InProcesses, keep_freed_memory
 from spinlock.features.extract import extract_rollout
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import PER_TIMESTEP, PER_TRAJECTORY
-from spinlock.core.workers import InProcesses, keep_freed_memory
 
 REALIZATIONS, TIMES = 3, 250
 SERIES_CATEGORIES = ("temporal", "nonlinear")

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.config import GenerateConfig, load_config
+from spinlock.core.workers import InProcesses
 from spinlock.dynamics.space import SamplePlan
 from spinlock.pipeline.recipe import Recipe, plan_of, recipe_of
 from spinlock.pipeline.sample_block import consecutive_runs, write_block
-from spinlock.core.workers import InProcesses
 from spinlock.pipeline.workload import relative_work
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "generate"

@@ -24,10 +24,10 @@ from plain_convolution import convolve_plainly
 from torch import Tensor
 from torch.nn import functional
 
+from spinlock.core.workers import keep_freed_memory
 from spinlock.dynamics.cnn import _Network
 from spinlock.dynamics.neural import updated
 from spinlock.dynamics.systems import SYSTEMS
-from spinlock.core.workers import keep_freed_memory
 
 REALIZATIONS, OPERATORS, LAYERS, KERNEL = 3, 4, 3, 5
 

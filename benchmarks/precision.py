@@ -31,6 +31,7 @@ import torch
 from feature_stability import Agreement, agreement
 
 from spinlock.core.rollout import Rollout
+from spinlock.core.workers import keep_freed_memory
 from spinlock.dynamics.parameter_space import Override
 from spinlock.dynamics.precision import precision_mistake
 from spinlock.dynamics.rollout import simulate
@@ -41,7 +42,6 @@ from spinlock.dynamics.systems import SYSTEMS
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout
 from spinlock.features.sdf import SDF
-from spinlock.core.workers import keep_freed_memory
 
 WIDE: dict[str, dict[str, Override]] = {"cnn": {"num_channels": (16, 32)}, "u_afno": {"base_channels": 16}}
 REALIZATIONS, TIMES, SIZE = 3, 250, 32
