@@ -70,6 +70,11 @@ def reading_errors(what: object) -> Iterator[None]:
         raise
     except _ERRORS as error:
         reason = " ".join(str(error).split())
+        if "unable to lock file" in reason or "already open for write" in reason:
+            raise InputError(
+                f"{what} is being written by another process, or was left open by one that was killed: wait until it is closed, or "
+                "set HDF5_USE_FILE_LOCKING=FALSE to read what is there."
+            ) from error
         raise InputError(f"{what} cannot be read; it is damaged or was cut short ({reason}).") from error
 
 
