@@ -8,6 +8,7 @@ processes can write into one folder, and killing any of them loses the shards in
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -143,8 +144,10 @@ def complete_shards(folder: AnyPath, *, fingerprint: str | None = None) -> tuple
         InputError: if a shard was made from something else.
     """
     shards: list[Shard] = []
-    for path in sorted(Path(folder).glob("shard-*.h5")):
-        shard = _verified(path)
+    paths = sorted(Path(folder).glob("shard-*.h5"))
+    with ThreadPoolExecutor(2) as readers:  # hashing does not hold the interpreter
+        verified = list(readers.map(_verified, paths))
+    for path, shard in zip(paths, verified, strict=True):
         if shard is None:
             log.warning("%s is not complete or is damaged; its samples are made again.", path.name)
             continue
