@@ -25,7 +25,7 @@ def shown(cls: T) -> T:
     A method `_facts() -> Mapping[str, object]` of the class tells them instead of the fields; a method
     `_head() -> list[Sequence[object]]`, a row of names and a few rows, is shown below them in HTML.
     """
-    cls.__repr__ = _text
+    cls.__repr__ = _text  # pyright: ignore[reportAttributeAccessIssue]
     cls._repr_html_ = html_of  # pyright: ignore[reportAttributeAccessIssue]
     return cls
 

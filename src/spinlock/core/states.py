@@ -60,10 +60,10 @@ def states_of(numbers: np.ndarray, *, where: str, fill_masked: bool = False) -> 
     if states.dtype == np.float64:
         states[np.abs(states) > LARGEST] = np.inf
     finite = bool(np.isfinite(states.sum()))  # one infinite or missing value is enough; a sum may also overflow
-    if finite or bool(np.isfinite(states).all()):
+    if finite or bool(np.all(np.isfinite(states))):
         return States(torch.from_numpy(states), (-1,) * len(states), 0)
     absent = np.isnan(states)
-    empty = absent.all(axis=AXES)  # (realization, time)
+    empty = np.all(absent, axis=AXES)  # (realization, time)
     start, stop = _extent(empty, exploded=_exploded(states, absent), where=where)
     cut = states.shape[1] - (stop - start)
     states, absent, empty = states[:, start:stop], absent[:, start:stop], empty[:, start:stop]
@@ -76,8 +76,8 @@ def states_of(numbers: np.ndarray, *, where: str, fill_masked: bool = False) -> 
             "missing saved times, or cut the run there."
         )
     states = _without_mask(states, absent, exploded=exploded, where=where, fill=fill_masked)
-    broken = ~np.isfinite(states).all(axis=AXES)
-    diverged_at = tuple(np.where(broken.any(1), broken.argmax(1), -1).tolist())
+    broken = ~np.all(np.isfinite(states), axis=AXES)
+    diverged_at = tuple(np.where(np.any(broken, axis=1), np.argmax(broken, axis=1), -1).tolist())
     return States(blanked(torch.from_numpy(np.ascontiguousarray(states)), diverged_at), diverged_at, cut)
 
 
@@ -106,15 +106,14 @@ def needs_double(numbers: np.ndarray) -> bool:
 
 def _exploded(states: np.ndarray, absent: np.ndarray) -> Bool[np.ndarray, " realization"]:
     """Whether a realization turns infinite, loses a whole channel, or grows `EXPLOSION`-fold as it loses its first values."""
-    begun = ~absent.all(axis=AXES)
-    bare = absent.all(axis=(3, 4))  # (realization, time, channel)
-    found = np.isinf(states).any(axis=(1, *AXES)) | ((bare & ~bare.all(axis=1, keepdims=True)) & begun[..., None]).any(
-        (1, 2)
-    )
-    for run in (begun.any(1) & ~found).nonzero()[0].tolist():
-        times = begun[run].nonzero()[0]
+    begun = ~np.all(absent, axis=AXES)
+    bare = np.all(absent, axis=(3, 4))  # (realization, time, channel)
+    left_bare = bare & ~np.all(bare, axis=1, keepdims=True) & begun[..., None]
+    found = np.any(np.isinf(states), axis=(1, *AXES)) | np.any(left_bare, axis=(1, 2))
+    for run in np.flatnonzero(np.any(begun, axis=1) & ~found).tolist():
+        times = np.flatnonzero(begun[run])
         first = int(times[0])
-        lost = (absent[run, first:] & ~absent[run, first]).any(axis=(1, 2, 3)).nonzero()[0]
+        lost = np.flatnonzero(np.any(absent[run, first:] & ~absent[run, first], axis=(1, 2, 3)))
         if not len(lost):
             continue
         peak = np.nanmax(np.abs(states[run, first : times[-1] + 1]), axis=(1, 2, 3), initial=0)
@@ -128,7 +127,7 @@ def _extent(
 ) -> tuple[int, int]:
     """First time with a value, and the one after the last, of the realizations that did not explode; all times without any."""
     length = empty.shape[1]
-    runs = (~exploded & ~empty.all(1)).nonzero()[0]
+    runs = np.flatnonzero(~exploded & ~np.all(empty, axis=1))
     if not len(runs):
         return 0, length
     starts, stops = empty[runs].argmin(1), length - empty[runs, ::-1].argmin(1)
@@ -157,8 +156,8 @@ def _without_mask(
 ) -> np.ndarray:
     """The states with cells filled, or as they are where no cell is masked; refuses a mask that is not to be filled."""
     masked = absent[:, 0].copy()  # (realization, channel, height, width)
-    masked[masked.all(axis=(1, 2, 3))] = False  # a realization without any first state has diverged at once
-    later = (absent & ~absent[:, :1]).any(axis=1)
+    masked[np.all(masked, axis=(1, 2, 3))] = False  # a realization without any first state has diverged at once
+    later = np.any(absent & ~absent[:, :1], axis=1)
     later[exploded] = False
     if not masked.any() and not later.any():
         return states
@@ -169,13 +168,13 @@ def _without_mask(
                 f"{where}: {masked.mean():.1%} of the cells have no value in the first state, as a mask leaves them; "
                 f"cut them off, or {remedy}."
             )
-        time = int((absent & ~absent[:, :1])[~exploded].any(axis=(0, *AXES)).argmax())
+        time = int(np.argmax(np.any((absent & ~absent[:, :1])[~exploded], axis=(0, *AXES))))
         raise InputError(
             f"{where}: {later.mean():.1%} of the cells lose their value later, from time {time} on, as a moving mask or a run "
             f"that diverged leaves them; cut the run before, or {remedy}, which then have none in the whole run."
         )
     masked |= later
-    covered = np.argwhere(masked.all(axis=(2, 3)))  # (realization, channel)
+    covered = np.argwhere(np.all(masked, axis=(2, 3)))  # (realization, channel)
     if len(covered):
         run, channel = covered[0].tolist()
         first = bool(absent[run, 0, channel].all())

@@ -245,7 +245,7 @@ class _Describe:
         )
 
 
-def num_workers(n_jobs: int | None) -> int:
+def num_workers(n_jobs: object) -> int:
     """Processes that `n_jobs` stands for, as scikit-learn counts them: None is 1, -1 one a core, -2 all cores but one.
 
     Raises:

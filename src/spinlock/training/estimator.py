@@ -276,7 +276,9 @@ class Tokenizer(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return "tokenizer_" in vars(self)
 
-    _repr_html_ = html_of  # pyright: ignore[reportAssignmentType]  scikit-learn's diagram takes 45 000 characters
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        return partial(html_of, self)  # scikit-learn's diagram takes 45 000 characters
 
     def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
         del options

@@ -1,5 +1,7 @@
 """Tokens as numbers for scikit-learn: one column a token, or the vectors that tokens stand for."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -107,14 +109,16 @@ class TokenFeatures(TransformerMixin, BaseEstimator):
                 found = [f"{name}__token{k}" for name, size in zip(found, flat, strict=True) for k in range(size)]
         return np.array(found, dtype=object)
 
-    _repr_html_ = html_of  # pyright: ignore[reportAssignmentType]
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        return partial(html_of, self)  # scikit-learn's diagram takes 45 000 characters
 
     def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
         del options
         return {"text/plain": repr(self), "text/html": html_of(self)}
 
     def _facts(self) -> dict[str, object]:
-        return self.get_params(deep=False) | {"fitted": self.__sklearn_is_fitted__()}
+        return {**self.get_params(deep=False), "fitted": self.__sklearn_is_fitted__()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return "tokenizer_" in vars(self)
