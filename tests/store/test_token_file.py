@@ -151,7 +151,7 @@ def test_a_csv_file_that_is_no_token_file_is_refused(tmp_path, content, message)
 
 
 def test_a_csv_file_of_one_endless_line_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("spinlock.store.token_file.MAX_LINE", 1000)
+    monkeypatch.setattr("spinlock.store.json_file.MAX_LINE", 1000)
     (tmp_path / "tokens.csv").write_text(TITLE + SIZES + "id,group,a__level0,a__level1\n" + "x" * 1001)
     with pytest.raises(InputError, match=r"tokens\.csv has a line of more than 1000 characters"):
         load_tokens(tmp_path / "tokens.csv")
