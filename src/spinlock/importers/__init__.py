@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.core.errors import InputError, UsageError, listed, reading_errors
 from spinlock.importers.arrays import rollouts_of
 from spinlock.importers.blocks import look_at
 from spinlock.importers.joined import joined
@@ -127,7 +127,8 @@ def is_path(value: object) -> bool:
 
 def open_files(files: Sequence[Path], options: ReadOptions) -> RolloutSource:
     """The rollouts of some files, as `open_rollouts` has them of a path."""
-    return kept_guarded(_opened(files, options))
+    with reading_errors(files[0] if len(files) == 1 else f"one of {len(files)} files"):
+        return kept_guarded(_opened(files, options))
 
 
 def _opened(files: Sequence[Path], options: ReadOptions) -> RolloutSource:

@@ -273,6 +273,8 @@ class NpzPlace(ArrayPlace):
                 raise InputError(f"{self.path}: {names} takes {human_size(total)} unpacked; keep it as .npy or HDF5.")
             with _archive_errors(self.path):
                 array = self._arrays[name]
+            if not isinstance(array, np.ndarray):
+                raise InputError(f"{self.path}: {name} is not an array as numpy stores them.")
             self._unpacked[name] = labelled(array, f"{self.path}: {name}", key=name)
         return self._unpacked[name]
 

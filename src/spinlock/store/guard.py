@@ -35,8 +35,10 @@ from spinlock.store.guard_wire import receive, send
 G = TypeVar("G", bound="Guarded")
 F = TypeVar("F", bound=Callable[..., Any])
 
-PATIENCE = 600.0
-"""Seconds without a byte after which a child is given up, whatever it waits for: a disk, a network."""
+PATIENCE, SLOWEST_DISK = 60.0, 1_000_000
+"""Seconds that a child may be silent, and the bytes a second of the slowest disk or network that its file may lie on."""
+MOST_IN_FOLDER = 100_000_000
+"""Bytes that one answer may have to read of a folder."""
 
 _trusting: ContextVar[bool] = ContextVar("trusting", default=False)
 
@@ -112,6 +114,7 @@ def guarded(kind: type[G], path: Path) -> Iterator[G]:
         return
     child = _child()
     number = child.next_number()
+    child.patience = PATIENCE + (path.stat().st_size if path.is_file() else MOST_IN_FOLDER) / SLOWEST_DISK
     found = child.ask(path, (number, 0), "open", (kind.__module__, kind.__name__, str(path)), {})
     try:
         yield found
@@ -158,6 +161,7 @@ class Child:
                 f"the process that reads files of others cannot be started ({error}); --trusted (trusted=True) reads without."
             ) from error
         self.owner = os.getpid()
+        self.patience = PATIENCE
         self._lock = threading.RLock()
         self._number = 0
         assert self._process.stdin is not None
@@ -243,7 +247,7 @@ class Child:
             done += count
 
     def _wait(self) -> None:
-        if not self._selector.select(PATIENCE):
+        if not self._selector.select(self.patience):
             self._process.kill()
             raise EOFError
 
@@ -255,7 +259,7 @@ class Child:
                 f"one answer took more than {SECONDS} seconds of processor time; it is damaged or hostile, or {_REMEDY}"
             )
         if code == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False:
-            return f"the process that read it was ended from outside, for lack of memory or of patience ({PATIENCE:.0f} s)."
+            return f"the process that read it was ended from outside, for lack of memory or of patience ({self.patience:.0f} s)."
         return f"the library that reads its format crashed over it ({_in_words(code)}); it is damaged or hostile."
 
 
@@ -295,9 +299,10 @@ def _child() -> Child:
         return _current
 
 
-def _end() -> None:
+def end() -> None:
+    """Ends the child; the next file starts another."""
     if _current is not None:
         _current.end()
 
 
-atexit.register(_end)
+atexit.register(end)

@@ -33,7 +33,7 @@ def send(write: Callable[[bytes | memoryview], object], value: Any, *, of_object
     write(_LENGTH.pack(len(text)) + text)
     for array in arrays:
         if array.nbytes:
-            write(memoryview(array.reshape(-1).view(np.uint8)))
+            write(array.reshape(-1).view(np.uint8).data)
 
 
 def receive(fill: Callable[[memoryview], None], *, to_object: Named | None = None) -> Any:
@@ -54,7 +54,7 @@ def receive(fill: Callable[[memoryview], None], *, to_object: Named | None = Non
     value = _unpacked(json.loads(text), arrays, to_object)
     for array in arrays:
         if array.nbytes:
-            fill(memoryview(array.reshape(-1).view(np.uint8)))
+            fill(array.reshape(-1).view(np.uint8).data)
     return value
 
 

@@ -84,7 +84,7 @@ def read_verified(folder: Path, *, kind: str) -> dict[str, bytes]:
 
 def _entry(folder: Path, name: str, *, kind: str) -> Path:
     """A file that a manifest names, if it is one that may be read whole."""
-    if Path(name).name != name or name in (".", "..") or len(name) > MAX_NAME or "\0" in name:
+    if Path(name).name != name or name in ("", ".", "..") or len(name) > MAX_NAME or "\0" in name:
         raise InputError(f"{folder / MANIFEST} names '{name[:80]}', which is not a plain file name.")
     path = folder / name
     with reading_errors(path):

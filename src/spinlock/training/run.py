@@ -4,9 +4,11 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor
 
 from spinlock.core.errors import InputError, reading_errors
@@ -37,6 +39,10 @@ class Counters(Stored):
     stale: int
     best_mse: float
     best_epoch: int
+
+
+class _Settings(Stored):
+    settings: Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class TrainingRun:
@@ -207,7 +213,7 @@ class TrainingRun:
         for saved in checkpoints(folder):
             try:
                 with reading_errors("its state"):
-                    theirs, own = dict(saved.state["settings"]), self._settings()
+                    theirs, own = _Settings.read(saved.state, where="state.json").settings, self._settings()
                     differ = [key for key in own if own[key] != theirs.get(key)]
                     if not differ:
                         self._take(saved)
