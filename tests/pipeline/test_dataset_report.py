@@ -87,3 +87,22 @@ def test_what_cannot_be_simulated_again_is_not_and_the_page_says_why(features_on
 
 def test_a_value_that_covers_several_parts_is_shared_among_them():
     assert _histogram([(0.0, 0.5)] * 4 + [(0.99, 0.99)]).tolist() == [0.5] * 8 + [0.0] * 7 + [1.0]
+
+
+def test_a_file_does_not_order_more_work_than_a_page_is_worth(features_only, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("spinlock.pipeline.dataset_report.MOST_CELLS", 100)
+    written = dataset_report(features_only, tmp_path / "page.html")
+    assert written.rollouts_shown == 0
+    assert "takes 8 steps on" in written.rollouts_note
+    assert "--simulate" in written.rollouts_note
+    assert dataset_report(features_only, tmp_path / "page.html", simulate_all=True).rollouts_shown == 6
+    assert "6 rollouts of 8 steps" in caplog.text
+
+
+def test_a_configuration_of_more_samples_than_there_are_is_not_planned(features_only, tmp_path):
+    path = tmp_path / "x.h5"
+    shutil.copy(features_only, path)
+    with h5py.File(path, "r+") as file:
+        about = file["metadata"].attrs
+        about["configuration"] = json.dumps(json.loads(about["configuration"]) | {"num_samples": 20_000_000})
+    assert "of 20000000 samples, and 12 are there" in dataset_report(path, tmp_path / "page.html").rollouts_note

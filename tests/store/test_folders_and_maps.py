@@ -7,6 +7,7 @@ import torch
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError, NamesDifferError
+from spinlock.store.atomic import sha256_of_bytes
 from spinlock.store.category_file import load_category_map, save_category_map
 from spinlock.store.checkpoint_folder import load_latest_checkpoint, save_checkpoint
 from spinlock.store.json_file import read_json, write_json
@@ -222,4 +223,56 @@ def test_json_is_strict(tmp_path):
     assert (tmp_path / "x.json").read_text() == '{\n "loss": null,\n "words": [\n  "é",\n  1\n ]\n}\n'
     (tmp_path / "x.json").write_text('{"loss": NaN}')
     with pytest.raises(InputError, match="holds NaN, which JSON has no word for"):
+        read_json(tmp_path / "x.json")
+
+
+def tokenizer_folder(folder, **files):
+    """A folder with right checksums and any contents."""
+    folder.mkdir()
+    files = {name.replace("_", ".", 1): content for name, content in files.items()}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    checksums = {name: sha256_of_bytes(content) for name, content in files.items()}
+    write_json(folder / "manifest.json", {"format": "spinlock tokenizer", "format_version": 3, "sha256": checksums})
+    return folder
+
+
+def test_weights_of_any_size_are_refused_unread(tmp_path):
+    folder = tokenizer_folder(tmp_path / "t", weights_safetensors=b"", tokenizer_json=b"{}")
+    with open(folder / "weights.safetensors", "wb") as file:
+        file.truncate(2**36)
+    with pytest.raises(
+        InputError, match=r"weights.safetensors holds 68\.7 GB; in a tokenizer such a file has at most 1\.1 GB"
+    ):
+        load_tokenizer_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "../up", "", "."])
+def test_a_manifest_names_plain_files_alone(tmp_path, name):
+    folder = tokenizer_folder(tmp_path / "t")
+    checksums = {name: "0" * 64}
+    write_json(folder / "manifest.json", {"format": "spinlock tokenizer", "format_version": 3, "sha256": checksums})
+    with pytest.raises(InputError, match="which is not a plain file name"):
+        load_tokenizer_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "training",
+    ['{"splits": 5}', '{"splits": {"train": [1]}}', '{"curves": {"a": [[1]]}}', '{"comparison": [{}]}', '{"seed": "x"}',
+     '{"software": []}', "[]", '{"a": "\\ud800"}'],
+)  # fmt: skip
+def test_a_training_record_of_wrong_contents_is_refused_in_one_sentence(tmp_path, training):
+    weights = (2).to_bytes(8, "little") + b"{}"
+    folder = tokenizer_folder(
+        tmp_path / "t", weights_safetensors=weights, tokenizer_json=b"{}", training_json=training.encode()
+    )
+    with pytest.raises(InputError, match="training.json") as caught:
+        load_tokenizer_folder(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_json_that_would_fill_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("spinlock.store.json_file.MAX_VALUES", 10)
+    (tmp_path / "x.json").write_text("[[],[],[],[],[],[]]")
+    with pytest.raises(InputError, match="holds 12 values; a file of spinlock has at most 10"):
         read_json(tmp_path / "x.json")

@@ -249,3 +249,25 @@ def test_filters_that_every_hdf5_has_are_run_and_others_are_named(tmp_path):
         np.testing.assert_array_equal(file.numbers("/x").read(), values)
         with pytest.raises(InputError, match="through the HDF5 filter zstd, .* write it anew, h5repack -f GZIP=4"):
             file.numbers("/y")
+
+
+def test_a_maze_of_hard_links_is_walked_once(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        rooms = [file.create_group(f"room{number}") for number in range(4)]
+        for room in rooms:
+            for number in range(300):
+                for there in rooms:
+                    room[f"door{number}to{there.name[1:]}"] = there
+        rooms[3]["u"] = np.zeros(3)
+    with open_guarded(tmp_path / "x.h5") as file:
+        paths = file.array_paths()
+        assert [path.rpartition("/")[2] for path in paths] == ["u"]
+        with pytest.raises(InputError, match="holds more than 1000 names"):
+            file.array_paths(most=1000)
+
+
+def test_a_word_that_all_others_point_at_costs_no_memory(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("w", data=["x" * 2**20] * 3000, dtype=h5py.string_dtype())
+    with open_guarded(tmp_path / "x.h5") as file, pytest.raises(InputError, match="x.h5"):
+        file.words("w")

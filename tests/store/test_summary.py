@@ -96,7 +96,7 @@ def test_arrays_and_other_hdf5_files_are_told_by_their_shapes(tmp_path):
         ("missing", None, "does not exist"),
         ("x.json", b"[1]", "is JSON, and no category map"),
         ("x.csv", b"a,b\n", "is no token file"),
-        ("x.parquet", b"PAR1", "is not a Parquet file that can be read"),
+        ("x.parquet", b"PAR1", "cannot be read; it is damaged or was cut short"),
         ("x.npy", b"PAR1", "is not a file of arrays"),
         ("x.npz", b"PK", "is not a file of arrays"),
         ("x.h5", b"text", "is not an HDF5 file"),

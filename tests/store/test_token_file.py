@@ -151,7 +151,7 @@ def test_a_csv_file_that_is_no_token_file_is_refused(tmp_path, content, message)
 
 
 def test_a_csv_file_of_one_endless_line_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("spinlock.store.token_file.MAX_LINE", 1000)
+    monkeypatch.setattr("spinlock.store.json_file.MAX_LINE", 1000)
     (tmp_path / "tokens.csv").write_text(TITLE + SIZES + "id,group,a__level0,a__level1\n" + "x" * 1001)
     with pytest.raises(InputError, match=r"tokens\.csv has a line of more than 1000 characters"):
         load_tokens(tmp_path / "tokens.csv")
@@ -248,3 +248,23 @@ def test_files_from_before_with_the_figures_in_front_are_read(tmp_path):
     found = load_tokens(tmp_path / "old.csv")
     assert_same(found, MEASURED)
     assert torch.equal(found.distances, MEASURED.distances)
+
+
+LIVE = ('=HYPERLINK("http://evil")', "@SUM(1)", "+1", "-2+3", "\tx", "'=a", "'quoted", "-7", "-", "=", "\uff1da")
+
+
+def test_no_cell_of_a_csv_is_a_formula_and_every_word_comes_back(tmp_path):
+    tokens = TokenTable(
+        codes=torch.zeros(len(LIVE), 2, 1, dtype=torch.int64),
+        category_names=("=cmd|'/C calc'!A0", "a,=1+1,b"),
+        codebook_sizes=torch.tensor([[2], [2]]),
+        ids=LIVE,
+        groups=LIVE[::-1],
+    )
+    save_tokens(tokens, tmp_path / "t.csv")
+    found = load_tokens(tmp_path / "t.csv")
+    assert (found.ids, found.groups, found.category_names) == (tokens.ids, tokens.groups, tokens.category_names)
+    with open(tmp_path / "t.csv", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    live = [cell for cell in cells if cell[:1] in tuple("=+@\t") or (cell[:1] == "-" and not cell[1:].isdigit())]
+    assert not live

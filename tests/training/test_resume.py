@@ -4,7 +4,7 @@ from training_samples import ENCODER, FIT, MODEL, changed, sample_table
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError
-from spinlock.store.checkpoint_folder import load_latest_checkpoint
+from spinlock.store.checkpoint_folder import load_latest_checkpoint, save_checkpoint
 from spinlock.training.fit import fit_tokenizer
 
 
@@ -80,3 +80,29 @@ def test_patience_counts_on_after_a_resume(tmp_path):
     with pytest.raises(Killed):
         fit(tmp_path, kill_after=last - 1, **settings)
     assert fit(tmp_path, resume=True, **settings).history == unbroken.history
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state, tensors: (state | {"epoch": "five"}, tensors),
+        lambda state, tensors: (state | {"history": 3}, tensors),
+        lambda _, tensors: ({"settings": []}, tensors),
+        lambda state, tensors: (state, {name: tensor for name, tensor in tensors.items() if name != "generator"}),
+        lambda state, tensors: (state, tensors | {"generator": torch.zeros(3, dtype=torch.uint8)}),
+        lambda state, tensors: (state, {name: torch.zeros(2, 2) for name in tensors}),
+        lambda state, tensors: (state, tensors | {"optimizer.0.exp_avg": torch.zeros(1)}),
+        lambda state, tensors: (state, tensors | {"optimizer.x": torch.zeros(1)}),
+    ],
+    ids=["counter", "history", "settings", "lacks", "generator", "shapes", "moments", "names"],
+)
+def test_a_newest_checkpoint_of_wrong_contents_is_passed_over(tmp_path, finished, caplog, spoil):
+    with pytest.raises(Killed):
+        fit(tmp_path, kill_after=6)
+    sound = load_latest_checkpoint(tmp_path)
+    state, tensors = spoil(dict(sound.state), dict(sound.tensors))
+    save_checkpoint(tmp_path, step=sound.step + 1, tensors=tensors, state=state)
+    resumed = fit(tmp_path, resume=True)
+    assert f"step-{sound.step + 1:09d} is passed over" in caplog.text
+    first, second = finished[0].tokenizer.state_dict(), resumed.tokenizer.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)

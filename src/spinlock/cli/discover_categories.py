@@ -11,7 +11,8 @@ from spinlock.cli.options import dataset_option, output_option
 
 @command(
     examples="""spinlock discover-categories --dataset datasets/demo.h5 --output categories.json
-    spinlock discover-categories --dataset datasets/demo.h5 --method auto --output clusters.json"""
+    spinlock discover-categories --dataset datasets/demo.h5 --method auto --output clusters.json""",
+    reads_files=True,
 )
 @dataset_option
 @click.option("--feature-path", metavar="PATH", help="The table in the file.  [default: features of every sample]")

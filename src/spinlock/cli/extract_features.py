@@ -14,7 +14,8 @@ from spinlock.cli.options import ExistingFile, output_option
     spinlock extract-features --input rollouts.npy --axes ntchw --dt 0.1 --output features.h5
     spinlock extract-features --input 'run_*/u_*.npy' --axes hw --join time --output features.h5
     spinlock extract-features --input runs.zarr --dataset-key 'run_*/u' --axes thw --no-periodic --output features.h5
-    spinlock extract-features --input 'gray_scott_*.hdf5' --group-by file --output features.h5"""
+    spinlock extract-features --input 'gray_scott_*.hdf5' --group-by file --output features.h5""",
+    reads_files=True,
 )
 @click.option(
     "--input",

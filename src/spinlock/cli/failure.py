@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from spinlock.cli.signals import Ended, Unread, close_streams
-from spinlock.core.errors import SpinlockError
+from spinlock.core.errors import ConfigError, SpinlockError
+from spinlock.core.plain import printable
 
 USAGE, BAD_INPUT, RESOURCES, INTERNAL, INTERRUPTED, UNREAD = 2, 4, 5, 70, 130, 141
 _HOME = Path(__file__).parents[1]
@@ -36,16 +37,16 @@ def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> in
     if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
         error = error.__cause__  # click takes it for the end of a prompt; here it is a process that went away
     if "--debug" in arguments and not isinstance(error, click.ClickException | click.Abort):
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        click.echo(printable("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False)
     code, text = _code_and_text(error, arguments)
-    for line in text.splitlines():
-        click.echo(f"spinlock: {line}", err=True)
+    for line in text.split("\n") if isinstance(error, ConfigError) else [text]:
+        click.echo(f"spinlock: {printable(line)}", err=True)
     return code
 
 
 def _code_and_text(error: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
     if isinstance(error, SpinlockError):
-        return error.exit_code, str(error)
+        return error.exit_code, str(error).rstrip("\n")
     if isinstance(error, click.ClickException):
         return USAGE, _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):

@@ -20,10 +20,12 @@ class OutputForm:
     Attributes:
         verbosity: -1 warnings and failures only, 0 progress too, 1 every step, 2 everything.
         as_json: the result is printed as JSON.
+        is_trusting: files are opened in this process, without limits.
     """
 
     verbosity: int
     as_json: bool
+    is_trusting: bool = False
 
 
 def output_form() -> OutputForm:
@@ -31,7 +33,9 @@ def output_form() -> OutputForm:
     meta = click.get_current_context().meta
     verbosity = meta.get("spinlock.verbosity", 0)
     return OutputForm(
-        verbosity=-1 if meta.get("spinlock.quiet") else verbosity, as_json=bool(meta.get("spinlock.json"))
+        verbosity=-1 if meta.get("spinlock.quiet") else verbosity,
+        as_json=bool(meta.get("spinlock.json")),
+        is_trusting=bool(meta.get("spinlock.trusted")),
     )
 
 
@@ -52,6 +56,9 @@ quiet_option = _talk("-q", "--quiet", is_flag=True, help="Warnings and failures 
 verbose_option = _talk("-v", "--verbose", count=True, type=click.IntRange(0, 1, clamp=True), help="Say every step.")
 debug_option = _talk("--debug", is_flag=True, help="Say everything; tracebacks.")
 json_option = _talk("--json", is_flag=True, help="Print the result as JSON.")
+trusted_option = _talk(
+    "--trusted", is_flag=True, help="You know who made the files: open them without a child process and without limits."
+)
 
 
 class ExistingFile(click.ParamType):

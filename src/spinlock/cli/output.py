@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from spinlock.core.plain import printable, printable_json
+
 LONG_LIST = 8
 """Entries above which a list takes a line for each."""
 
@@ -13,12 +15,12 @@ LONG_LIST = 8
 def show(result: Any, *, as_json: bool) -> None:
     """Print a plain result; nothing for None."""
     if as_json:
-        click.echo(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False))
+        click.echo(printable_json(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)))
     elif isinstance(result, str):
-        click.echo(result)
+        click.echo(printable(result, keep="\n"))
     elif result is not None:
         for line in lines(result):
-            click.echo(line)
+            click.echo(printable(line))
 
 
 def lines(value: Any, *, indent: str = "") -> Iterator[str]:

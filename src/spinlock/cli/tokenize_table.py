@@ -10,7 +10,10 @@ from spinlock.core.errors import UsageError
 SUFFIXES = (".h5", ".hdf5", ".csv", ".parquet")
 
 
-@command(examples="spinlock tokenize --tokenizer checkpoints/demo --dataset datasets/demo.h5 --output tokens.csv")
+@command(
+    examples="spinlock tokenize --tokenizer checkpoints/demo --dataset datasets/demo.h5 --output tokens.csv",
+    reads_files=True,
+)
 @tokenizer_option
 @dataset_option
 @output_option(help="The token file: .h5, .csv or .parquet.")

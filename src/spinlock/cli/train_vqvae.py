@@ -13,7 +13,8 @@ from spinlock.core.errors import UsageError
 @command(
     examples="""spinlock train-vqvae --dataset features.h5 --output checkpoints/mine
     spinlock train-vqvae --config configs/vqvae/sd_features_1k.yaml --verbose
-    spinlock train-vqvae --config configs/vqvae/demo.yaml -o training.num_epochs=20 --output checkpoints/short"""
+    spinlock train-vqvae --config configs/vqvae/demo.yaml -o training.num_epochs=20 --output checkpoints/short""",
+    reads_files=True,
 )
 @click.option(
     "--config",

@@ -13,7 +13,8 @@ SPLITS = ("test", "validation", "train", "all")
 
 @command(
     examples="""spinlock validate --tokenizer checkpoints/demo --dataset datasets/demo.h5
-    spinlock validate --dataset datasets/demo.h5"""
+    spinlock validate --dataset datasets/demo.h5""",
+    reads_files=True,
 )
 @click.option("--tokenizer", type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer.")
 @dataset_option

@@ -9,7 +9,11 @@ import yaml
 
 from spinlock.config.nodes import Source, compose, read_text, scalar
 from spinlock.config.problem import Problem, refuse
+from spinlock.core.plain import printable
 from spinlock.core.spec import Location
+
+MOST_ENTRIES = 1000
+"""Entries of one list or mapping; more are no configuration."""
 
 NamedOptions = Mapping[str, tuple[str, object]]
 """Option → the dotted key that it sets, and its value: `{"--seed": ("training.seed", 3)}`."""
@@ -53,7 +57,12 @@ class Document:
     def read(self, node: yaml.Node, location: Location, source: Source) -> Any:
         """The value of a node; its places and problems are kept. Of a key that came twice the last value counts."""
         if isinstance(node, yaml.ScalarNode):
-            return scalar(node)
+            return self._text(scalar(node), location, source.place(node.start_mark))
+        if len(node.value) > MOST_ENTRIES:
+            message = f"holds {len(node.value)} entries; a configuration has at most {MOST_ENTRIES} in one place"
+            place = source.place(node.start_mark)
+            self.problems.append(Problem(place=place, key=dotted(location), message=message))
+            del node.value[MOST_ENTRIES:]
         if isinstance(node, yaml.SequenceNode):
             for position, item in enumerate(node.value):
                 place = source.place(item.start_mark)
@@ -67,14 +76,23 @@ class Document:
                 message = "a key must be a word, not a list or a mapping"
                 self.problems.append(Problem(place=place, key=dotted(location), message=message))
                 continue
-            here = (*location, key.value)
-            if key.value in last:
-                message = f"is already set in line {first[key.value]}; give it once"
+            name = self._text(key.value, location, place)
+            here = (*location, name)
+            if name in last:
+                message = f"is already set in line {first[name]}; give it once"
                 self.problems.append(Problem(place=place, key=dotted(here), message=message))
-            first.setdefault(key.value, key.start_mark.line + 1)
-            last[key.value] = value
+            first.setdefault(name, key.start_mark.line + 1)
+            last[name] = value
             self.places[here] = Place(place, source.place(value.start_mark))
         return {name: self.read(value, (*location, name), source) for name, value in last.items()}
+
+    def _text(self, value: Any, location: Location, place: str) -> Any:
+        """A value as it is; halves of characters, which no file can keep, become a problem."""
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            message = "holds half of a character (a lone surrogate); write it whole"
+            self.problems.append(Problem(place=place, key=dotted(location), message=message))
+            return printable(value)
+        return value
 
     def override(self, text: str) -> None:
         """Put `key=value` on top, the key dotted, the value YAML; what cannot be read becomes a problem."""

@@ -69,8 +69,9 @@ def read_text(path: Path) -> str:
         ConfigError: if it is absent, unreadable, larger than 1 MiB or not UTF-8.
     """
     try:
-        if path.is_dir():
-            raise ConfigError(f"{path}: is a folder; a configuration is a YAML file.")
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "no plain file"
+            raise ConfigError(f"{path}: is {kind}; a configuration is a YAML file.")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spinlock.core.errors import ConfigError
+from spinlock.core.plain import printable
+
+MOST = 20
+"""Mistakes that are looked up and shown; a file with more of them is mended by and by."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,12 +33,15 @@ class Problem:
         key = f"{self.key}: " if self.key else ""
         hint = f" (did you mean '{self.hint}')" if self.hint else ""
         got = f" [got {self.got}]" if self.got else ""
-        return f"{self.place}: {key}{self.message}{hint}{got}"
+        return printable(f"{self.place}: {key}{self.message}{hint}{got}")
 
 
 def refuse(problems: Sequence[Problem]) -> ConfigError:
-    """The error that reports every problem, one a line: first those of files, by line and column."""
-    return ConfigError("\n".join(str(problem) for problem in sorted(problems, key=_order)))
+    """The error that reports problems, one a line, at most 20 of them: first those of files, by line and column."""
+    shown = "\n".join(str(problem) for problem in sorted(problems, key=_order)[:MOST])
+    return ConfigError(
+        shown if len(problems) <= MOST else f"{shown}\nand {len(problems) - MOST} more mistakes; mend these first."
+    )
 
 
 def _order(problem: Problem) -> tuple[bool, int, int]:

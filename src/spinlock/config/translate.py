@@ -7,21 +7,34 @@ from typing import Any
 from pydantic import ValidationError
 
 from spinlock.config.document import Document, dotted
-from spinlock.config.problem import Problem
+from spinlock.config.problem import MOST, Problem
 from spinlock.core.errors import listed
 from spinlock.core.spec import OWN, Location, Spec, bare, mistakes_of, shown, spec_at
 
 
 def problems_of(error: ValidationError, section: type[Spec], document: Document) -> list[Problem]:
-    """Every mistake once; a mistake that encloses another is dropped."""
-    problems = (_problem(*entry, section=section, document=document) for entry in mistakes_of(error))
+    """Every mistake once; a mistake that encloses another is dropped. Names that were meant are looked up for the first 20."""
+    problems = (
+        _problem(*entry, section=section, document=document, is_looked_up=number < MOST)
+        for number, entry in enumerate(mistakes_of(error))
+    )
     return list(dict.fromkeys(problems))
 
 
 def _problem(
-    location: Location, kind: str, rule: str, value: Any, *, section: type[Spec], document: Document
+    location: Location,
+    kind: str,
+    rule: str,
+    value: Any,
+    *,
+    section: type[Spec],
+    document: Document,
+    is_looked_up: bool,
 ) -> Problem:
     hint = ""
+    if not is_looked_up:
+        got = "" if kind in OWN else shown(value)
+        return Problem(place=document.place(location, of_key=kind in OWN), key=dotted(location), message=rule, got=got)
     if kind == "extra_forbidden":
         hint = _meant_key(str(location[-1]), location[:-1], section)
         here = spec_at(section, location[:-1])

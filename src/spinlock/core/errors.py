@@ -11,7 +11,8 @@ SpinlockError
 A message is one sentence that names the thing, the rule, the value and, where there is one, the remedy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -49,6 +50,27 @@ class ResourceError(SpinlockError, OSError):
 
 class NotFittedError(SpinlockError, ValueError, AttributeError):
     """A tokenizer that is used before it was fitted."""
+
+
+@contextmanager
+def reading_errors(what: object) -> Iterator[None]:
+    """Turns whatever a library raises while it reads `what` into an `InputError` of one sentence.
+
+    It belongs around the reading of a file alone: what a file makes a parser raise cannot be listed, and is never more than
+    that the file is not what it should be. Errors of spinlock go through, and so does lack of memory.
+    """
+    try:
+        yield
+    except (SpinlockError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001
+        reason = " ".join(f"{error}".split())[:300].rstrip(".") or type(error).__name__
+        if "unable to lock file" in reason or "already open for write" in reason:  # HDF5's words
+            raise InputError(
+                f"{what} is being written by another process, or was left open by one that was killed: wait until it is closed, or "
+                "set HDF5_USE_FILE_LOCKING=FALSE to read what is there."
+            ) from error
+        raise InputError(f"{what} cannot be read; it is damaged or was cut short ({reason}).") from error
 
 
 def listed(names: Iterable[object], *, most: int = 6) -> str:

@@ -1,6 +1,7 @@
 """Values as plain JSON and back, by the types of their fields; a number that is not finite is null."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from numbers import Integral, Real
@@ -9,7 +10,44 @@ from typing import Any, Literal, get_args, get_origin
 
 from spinlock.core.errors import InputError
 
+_COMMANDS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys instead of showing it: controls, marks of direction, and halves of characters."""
+
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple: "a list"}
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""A text that a terminal shows and does not obey: controls and marks of direction as `\x1b` or `\u202e`.
+
+    Args:
+        text: as it came, from a file or from a library.
+        keep: characters that stay, such as line breaks where several lines are meant.
+    """
+    return _COMMANDS.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
+
+
+def _escaped(letter: str) -> str:
+    number = ord(letter)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}" if number < 2**16 else f"\\U{number:08x}"
+
+
+def printable_json(text: str) -> str:
+    """JSON of which every text is printable and stays the same: what a terminal would obey stands as JSON's own escape."""
+
+    def escaped(found: re.Match[str]) -> str:
+        if found[0] == "\n":
+            return "\n"  # between values: inside of a text it is escaped already
+        return "".join(f"\\u{unit:04x}" for unit in _units(found[0]))
+
+    return _COMMANDS.sub(escaped, text)
+
+
+def _units(letter: str) -> list[int]:
+    """A character in UTF-16, as JSON's escapes count."""
+    data = letter.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(data[place : place + 2], "big") for place in range(0, len(data), 2)]
 
 
 def to_plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from spinlock.core.errors import ConfigError, did_you_mean
+from spinlock.core.errors import ConfigError, InputError, did_you_mean
 
 Location = tuple[str | int, ...]
 """Where a value stands: keys and places in lists, from the outside in."""
@@ -71,10 +71,29 @@ class Spec(BaseModel, metaclass=_Refusing):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
-def _sentence(error: ValidationError, spec: type[BaseModel]) -> str:
-    """Every mistake, each with its key, as one line."""
+class Stored(BaseModel):
+    """What a JSON file must hold, of which more may be there: files of later versions, and facts that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    @classmethod
+    def read(cls: type[T], value: object, *, where: object) -> T:
+        """A value that JSON gave, checked.
+
+        Raises:
+            InputError: naming the file, the first few keys that break a rule, and the rules.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            rules = _sentence(error, cls, most=3)
+            raise InputError(f"{where} is not what it should be: {rules}") from None
+
+
+def _sentence(error: ValidationError, spec: type[BaseModel], *, most: int = 20) -> str:
+    """The first mistakes, each with its key, as one line."""
     mistakes = []
-    for location, kind, rule, value in mistakes_of(error):
+    for location, kind, rule, value in mistakes_of(error)[:most]:
         key = _one_line(".".join(map(str, location)))
         if kind == "extra_forbidden":
             around = spec_at(spec, location[:-1])
@@ -112,11 +131,8 @@ def bare(annotation: Any) -> Any:
 def mistakes_of(error: ValidationError) -> list[tuple[Location, str, str, Any]]:
     """Location, type, rule and value of every mistake; one that encloses another is dropped."""
     found = [entry for detail in error.errors(include_url=False) for entry in expanded(detail)]
-    return [
-        entry
-        for entry in found
-        if entry[1] in OWN or not any(entry[0] == other[: len(entry[0])] != other for other, *_ in found)
-    ]
+    around = {location[:depth] for location, *_ in found for depth in range(len(location))}
+    return [entry for entry in found if entry[1] in OWN or entry[0] not in around]
 
 
 def expanded(detail: ErrorDetails) -> Iterator[tuple[Location, str, str, Any]]:

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.core.errors import InputError, UsageError, listed, reading_errors
 from spinlock.importers.arrays import rollouts_of
 from spinlock.importers.blocks import look_at
 from spinlock.importers.joined import joined
@@ -31,13 +31,14 @@ from spinlock.importers.paths import rollout_files
 from spinlock.importers.pdebench import is_pdebench, open_pdebench
 from spinlock.importers.places import array_names, open_place
 from spinlock.importers.plugins import importer_for, importer_named
-from spinlock.importers.source import Reader, RolloutSource
+from spinlock.importers.source import Reader, RolloutSource, kept_guarded
 from spinlock.importers.volume import Depth
 from spinlock.importers.well import is_well, open_well
 from spinlock.importers.zarr_store import is_zarr
 from spinlock.store.atomic import AnyPath
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import FORMAT
+from spinlock.store.guard import trusting
 from spinlock.store.guarded_hdf5 import GuardedFile
 
 OWN_FORMATS = ("auto", "array", "well", "pdebench", "spinlock")
@@ -59,6 +60,7 @@ def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-feat
     join: Join = "samples",
     system: str | None = None,
     parameters: Any = None,
+    trusted: bool = False,
 ) -> RolloutSource:
     """The rollouts of files, or of arrays in memory, read one sample at a time as they are asked for.
 
@@ -88,6 +90,7 @@ def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-feat
         system: what made the states, for tables and tokens; "imported" when not given.
         parameters: of the samples, as a CSV file or as columns by name: one row a sample in their order, or with a column "name"
             (id, sample, file, run) of theirs.
+        trusted: you know who made the files: they are opened in this process, without limits of memory and time.
 
     Raises:
         InputError: if the source is none of these, saying what was found and what was expected, or contradicts the options.
@@ -109,7 +112,8 @@ def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-feat
         parameters=parameters,
     )
     if is_path(source) or (isinstance(source, Sequence) and source and all(map(is_path, source))):
-        return open_files(rollout_files(source), options)
+        with trusting(trusted):
+            return open_files(rollout_files(source), options)
     if format not in ("auto", "array"):
         raise UsageError(f"`format` = '{format}' belongs to files; an object in memory is an array.")
     found = look_at(partial(open_memory, source, axes), options, stem="")
@@ -123,6 +127,11 @@ def is_path(value: object) -> bool:
 
 def open_files(files: Sequence[Path], options: ReadOptions) -> RolloutSource:
     """The rollouts of some files, as `open_rollouts` has them of a path."""
+    with reading_errors(files[0] if len(files) == 1 else f"one of {len(files)} files"):
+        return kept_guarded(_opened(files, options))
+
+
+def _opened(files: Sequence[Path], options: ReadOptions) -> RolloutSource:
     if options.join == "time":
         found = [look_at(partial(open_place, file), options, stem=file.parent.name) for file in files]
         return _described(rollouts_of(found, options, path=files[0]), options)

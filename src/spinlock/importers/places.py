@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from spinlock.core.errors import InputError, did_you_mean, listed
 from spinlock.importers.labelled import NETCDF_FILL, ArrayPlace, Attributes, LabelledArray
 from spinlock.importers.signatures import refuse_foreign
 from spinlock.importers.zarr_store import ZarrPlace, is_zarr
 from spinlock.store.atomic import human_size
-from spinlock.store.formats import ARCHIVE_DAMAGE, DAMAGE
-from spinlock.store.guarded_hdf5 import MAX_LINKS, MAX_READ, GuardedFile, open_guarded
+from spinlock.store.formats import ARCHIVE_DAMAGE, DAMAGE, MAX_ARCHIVE
+from spinlock.store.guard import guarded
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
+from spinlock.store.guarded_scipy import ScipyFile
+from spinlock.store.guarded_zarr import GuardedZarr
 
 _STRUCTURE = {
     "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates",
@@ -38,17 +40,19 @@ def open_place(path: Path) -> Iterator[ArrayPlace]:
     """
     kind = _kind(path)
     if kind == "zarr":
-        yield ZarrPlace(path)
+        with guarded(GuardedZarr, path) as chunks:
+            yield ZarrPlace(chunks)
     elif kind == "npy":
         yield NpyPlace(path)
     elif kind == "npz":
         with NpzPlace.opened(path) as place:
             yield place
     elif kind == "netcdf3":
-        with ClassicPlace.opened(path) as place:
-            yield place
+        with guarded(ScipyFile, path) as file:
+            yield ClassicPlace(file)
     elif kind == "matlab5":
-        yield MatlabPlace(path)
+        with guarded(ScipyFile, path) as file:
+            yield MatlabPlace(file)
     else:
         with open_guarded(path, expected="rollouts in HDF5, netCDF, .npy, .npz, Zarr or MATLAB") as file:
             yield Hdf5Place(file)
@@ -140,7 +144,7 @@ class Hdf5Place(ArrayPlace):
 
     @cached_property
     def _all(self) -> list[str]:
-        return array_names(self.file, most=MAX_LINKS)
+        return array_names(self.file)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -202,20 +206,9 @@ class Hdf5Place(ArrayPlace):
         return found
 
 
-def array_names(file: GuardedFile, group: str = "", *, depth: int = 4, most: int = 100) -> list[str]:
-    """Paths of the data sets in a file, down to a few groups deep, at most so many of a group."""
-    names: list[str] = []
-    for name in file.names(group or "/")[:most]:
-        path = f"{group}/{name}"
-        try:
-            kind = file.kind(path)
-        except InputError:  # a link that is not followed is no array of this file
-            continue
-        if kind == "dataset":
-            names.append(path)
-        elif kind == "group" and depth > 1:
-            names += array_names(file, path, depth=depth - 1, most=most)
-    return names
+def array_names(file: GuardedFile) -> list[str]:
+    """Paths of the data sets in a file, down to a few groups deep."""
+    return list(file.array_paths())
 
 
 class NpyPlace(ArrayPlace):
@@ -275,11 +268,13 @@ class NpzPlace(ArrayPlace):
         """An array; all that were asked for are in memory together."""
         if name not in self._unpacked:
             total = sum(self._sizes[entry] for entry in (*self._unpacked, name))
-            if total > MAX_READ:
+            if total > MAX_ARCHIVE:
                 names = listed((*self._unpacked, name))
                 raise InputError(f"{self.path}: {names} takes {human_size(total)} unpacked; keep it as .npy or HDF5.")
             with _archive_errors(self.path):
                 array = self._arrays[name]
+            if not isinstance(array, np.ndarray):
+                raise InputError(f"{self.path}: {name} is not an array as numpy stores them.")
             self._unpacked[name] = labelled(array, f"{self.path}: {name}", key=name)
         return self._unpacked[name]
 
@@ -295,69 +290,60 @@ def _archive_errors(path: Path) -> Iterator[None]:
 
 
 class ClassicPlace(ArrayPlace):
-    """A netCDF-3 file, in the classic format or with 64-bit offsets, through scipy; mapped into memory."""
+    """A netCDF-3 file, in the classic format or with 64-bit offsets, through scipy."""
 
-    def __init__(self, path: Path, file: Any) -> None:
-        self.path, self.name, self._file = path, str(path), file
-
-    @classmethod
-    @contextmanager
-    def opened(cls, path: Path) -> Iterator["ClassicPlace"]:
-        """The file, opened."""
-        try:
-            file = scipy.io.netcdf_file(str(path), "r", mmap=False)
-        except (*DAMAGE, IndexError, KeyError, AttributeError, AssertionError) as error:
-            raise InputError(f"{path} is not a netCDF-3 file that can be read: {_reason(error)}.") from error
-        try:
-            yield cls(path, file)
-        finally:
-            file.close()
+    def __init__(self, file: ScipyFile) -> None:
+        self.name, self._file = str(file.path), file
 
     def names(self) -> Sequence[str]:
         """Names of the variables."""
-        return tuple(self._file.variables)
+        return tuple(self._file.arrays)
 
     def array(self, name: str) -> LabelledArray:
         """A variable."""
-        variable = self._file.variables[name]
-        attributes = _plain(variable._attributes)  # scipy has no public list of them
-        dtype = np.dtype(variable.data.dtype)
+        attributes = dict(self._file.about["variables"][name])
+        _, dtype = self._file.arrays[name]
         if "_FillValue" not in attributes and dtype.str[1:] in NETCDF_FILL:
             attributes["_FillValue"] = np.array(NETCDF_FILL[dtype.str[1:]])
-        return labelled(
-            variable.data, f"{self.path}: {name}", key=name, dims=variable.dimensions, attributes=attributes
-        )
+        dims = self._file.about["dimensions"][name]
+        return labelled(_Lazy(self._file, name), f"{self.name}: {name}", key=name, dims=dims, attributes=attributes)
 
     def attributes(self, group: str = "") -> Attributes:  # noqa: ARG002  the format has no groups
         """Those of the file."""
-        return _plain(self._file._attributes)
+        return self._file.about["attributes"]
 
 
 class MatlabPlace(ArrayPlace):
     """A MATLAB file of version 5 to 7.2, read whole through scipy."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
-
-    @cached_property
-    def _arrays(self) -> dict[str, Any]:
-        if self.path.stat().st_size > MAX_READ:
-            raise InputError(f"{self.path} is larger than {human_size(MAX_READ)}; save it by `save -v7.3`.")
-        try:
-            read = scipy.io.loadmat(str(self.path))
-        except (*DAMAGE, IndexError, KeyError, AttributeError, NotImplementedError, RuntimeError) as error:
-            raise InputError(f"{self.path} is not a MATLAB file that can be read: {_reason(error)}.") from error
-        return {name: value for name, value in read.items() if isinstance(value, np.ndarray) and name[:2] != "__"}
+    def __init__(self, file: ScipyFile) -> None:
+        self.name, self._file = str(file.path), file
 
     def names(self) -> Sequence[str]:
         """Names of the matrices."""
-        return tuple(self._arrays)
+        return tuple(self._file.arrays)
 
     def array(self, name: str) -> LabelledArray:
         """A matrix; one of one row or column is a list."""
-        array = self._arrays[name]
-        flat = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
-        return labelled(flat, f"{self.path}: {name}", key=name)
+        shape, _ = self._file.arrays[name]
+        matrix: Any = _Lazy(self._file, name)
+        if len(shape) == 2 and 1 in shape:
+            matrix = np.asarray(matrix[slice(None), slice(None)]).reshape(-1)
+        return labelled(matrix, f"{self.name}: {name}", key=name)
+
+
+class _Lazy:
+    """An array of such a file with the manners of numpy."""
+
+    def __init__(self, file: ScipyFile, name: str) -> None:
+        self._file, self._name = file, name
+        self.shape, self.dtype = file.arrays[name]
+
+    def __getitem__(self, selection: tuple[slice, ...]) -> np.ndarray:
+        return self._file.read(self._name, selection)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self[tuple(map(slice, self.shape))], dtype=dtype, copy=copy)
 
 
 def labelled(
@@ -390,13 +376,6 @@ def _words(name: str, array: np.ndarray, *, key: str) -> LabelledArray:
         object,
     ).reshape(array.shape)
     return LabelledArray(name=name, key=key, shape=words.shape, read_piece=lambda piece: words[piece], is_text=True)
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        for name, value in attributes.items()
-    }
 
 
 def _check_file(path: Path) -> None:

@@ -1,17 +1,18 @@
 """Rollouts of a file, read one sample at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
 from spinlock.core.rollout import Rollout
 from spinlock.core.shown import shown
 from spinlock.core.states import states_of
 from spinlock.importers.options import ReadOptions
+from spinlock.store.guard import is_trusting, trusting
 
 Reader = Callable[[int], Rollout]
 """Reads one sample of a file that is open."""
@@ -53,6 +54,25 @@ class RolloutSource:
             raise IndexError(f"{self.path} has {self.num_samples} samples; got number {sample}.")
         with self.opened() as read:
             return read(sample % self.num_samples)
+
+
+def kept_guarded(source: RolloutSource) -> RolloutSource:
+    """A source whose samples are read under the trust that it was opened under, and whose errors are sentences."""
+    is_trusted = is_trusting()
+
+    @contextmanager
+    def opened() -> Iterator[Reader]:
+        with ExitStack() as stack:
+            with trusting(is_trusted):
+                read = stack.enter_context(source.opened())
+
+            def read_sample(sample: int) -> Rollout:
+                with trusting(is_trusted), reading_errors(source.path):
+                    return read(sample)
+
+            yield read_sample
+
+    return replace(source, opened=opened)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,6 @@ that lead out of the folder and sizes that the folder cannot hold are refused be
 """
 
 import base64
-import importlib
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray
 from spinlock.store.atomic import human_size
-from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim, reading_errors
+from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim
+from spinlock.store.guarded_zarr import GuardedZarr
 from spinlock.store.json_file import read_json
 
 _DESCRIPTIONS = (".zarray", ".zgroup", "zarr.json")
@@ -36,8 +36,9 @@ def is_zarr(path: Path) -> bool:
 class ZarrPlace(ArrayPlace):
     """A folder of Zarr, checked as a whole when it is opened."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
+    def __init__(self, chunks: GuardedZarr) -> None:
+        self.path, self.name = chunks.path, str(chunks.path)
+        self._chunks = chunks
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
@@ -73,27 +74,21 @@ class ZarrPlace(ArrayPlace):
         folder = self.path / name
         is_second = (folder / ".zarray").is_file()
         about = read_json(folder / (".zarray" if is_second else "zarr.json"))
-        _check_description(about, place)
-        package = _zarr()
         with reading_errors(place):
-            array = package.open_array(str(folder), mode="r")
-            shape, dtype = tuple(int(length) for length in array.shape), np.dtype(array.dtype)
-            chunk = tuple(getattr(array, "shards", None) or array.chunks)
+            _check_description(about, place)
+        array = self._chunks.array(name)
+        shape, dtype = array.shape, array.dtype
         if dtype.kind not in "fiubSU" or (dtype.kind in "fiub" and dtype.itemsize > 8):
             hint = "; give real and imaginary part as two channels" if dtype.kind == "c" else ""
             raise InputError(f"{place} must hold real numbers of at most 8 bytes; it holds {dtype}{hint}.")
         stored = self._sizes[name]  # chunks that were never written take no room
         words = f"{human_size(stored)} are stored"
-        check_claim(place, shape, chunk, dtype, most=COMPRESSED * stored, stored=words)
+        check_claim(place, shape, array.chunk, dtype, most=COMPRESSED * stored, stored=words)
         attributes = _attributes(folder, about, is_second=is_second)
         dims = attributes.pop("_ARRAY_DIMENSIONS", None) or about.get("dimension_names") or ()
 
-        def read(selection: tuple[slice, ...]) -> np.ndarray:
-            with reading_errors(place):
-                return np.asarray(array[selection])
-
         if dtype.kind in "SU":
-            words_read = np.array([_text(word) for word in read(tuple(map(slice, shape))).reshape(-1)], object)
+            words_read = np.array([_text(word) for word in array[tuple(map(slice, shape))].reshape(-1)], object)
             return LabelledArray(
                 name=place,
                 key=name,
@@ -108,7 +103,7 @@ class ZarrPlace(ArrayPlace):
             shape=shape,
             dims=tuple(str(dim or "") for dim in dims) if is_named else (),
             attributes=attributes,
-            read_piece=read,
+            read_piece=array.__getitem__,
         )
 
     def attributes(self, group: str = "") -> Attributes:
@@ -195,12 +190,3 @@ def _codec_names(about: Mapping[str, Any]) -> Iterator[str]:
         inner = entry.get("configuration")
         if isinstance(inner, Mapping):
             yield from _codec_names({"codecs": [*(inner.get("codecs") or ()), *(inner.get("index_codecs") or ())]})
-
-
-def _zarr() -> Any:
-    try:
-        return importlib.import_module("zarr")
-    except ImportError as error:
-        raise UsageError(
-            "reading Zarr needs its package: pip install 'spinlock[zarr]', or write the array as .npy or HDF5."
-        ) from error

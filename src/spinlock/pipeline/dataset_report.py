@@ -1,6 +1,7 @@
 """`spinlock report --dataset`: one static page on a data set without a tokenizer, and the same numbers as JSON."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from spinlock.config.generate import GenerateConfig
 from spinlock.core.dataset_report import DatasetReport, SystemFigures, SystemSampling
+from spinlock.core.errors import reading_errors
 from spinlock.core.figures import SAMPLING
 from spinlock.core.plain import from_plain, to_plain
 from spinlock.core.rollout import Rollout
@@ -29,7 +31,12 @@ from spinlock.store.dataset import Dataset, open_dataset
 from spinlock.store.outputs import claim_output
 from spinlock.store.report_file import NUMBERS, PAGE, numbers_beside, save_report
 
+log = logging.getLogger(__name__)
+
 ROLLOUTS_A_SYSTEM = 2
+MOST_CELLS_OF_ONE, MOST_CELLS = 50_000_000, 1_000_000_000
+"""Cells, summed over realizations and times, that a page simulates again because a file asks for it: of one rollout, which is in
+memory, and of all. A minute or two on one core for most systems."""
 PARTS = 16
 """Parts that the range of a parameter is divided into."""
 
@@ -52,15 +59,18 @@ class WrittenDatasetReport:
 
 
 @one_thread()
-def dataset_report(dataset: Path, output: Path, *, progress: Progress = silent) -> WrittenDatasetReport:
+def dataset_report(
+    dataset: Path, output: Path, *, simulate_all: bool = False, progress: Progress = silent
+) -> WrittenDatasetReport:
     """Write the page on a data set.
 
     Where the states were not kept, the rollouts that are shown are simulated again from the stored configuration, if
-    this version of spinlock is the one that made them.
+    this version of spinlock is the one that made them and they are no more than `MOST_CELLS` cells at all their times.
 
     Args:
         dataset: a data-set file.
         output: an .html file; the numbers go to the same name with .report.json.
+        simulate_all: simulate whatever the file asks for, however much that is.
         progress: is told of the rollouts.
 
     Raises:
@@ -69,9 +79,10 @@ def dataset_report(dataset: Path, output: Path, *, progress: Progress = silent) 
     numbers = numbers_beside(output)
     with claim_output(output, PAGE, inputs=(dataset,), companions=((numbers, NUMBERS),)):
         with open_dataset(dataset) as opened:
-            config, difference = _made_from(opened)
-            pictures, note = _pictures(opened, config, difference, progress)
-            report = _report(opened, config)
+            with reading_errors(dataset):
+                config, difference = _made_from(opened)
+                report = _report(opened, config)
+            pictures, note = _pictures(opened, config, difference, progress, simulate_all=simulate_all)
         page = render_dataset_page(report, title=dataset.name, rollouts=pictures, rollouts_note=note)
         save_report(page, _numbers(report), output)
     shown = sum(map(len, pictures.values()))
@@ -87,6 +98,8 @@ def _made_from(dataset: Dataset) -> tuple[GenerateConfig | None, str]:
         config = config_of_data(stored, output_path=dataset.path)
     except ValidationError:
         return None, "another version of spinlock made them, whose configuration this one does not read"
+    if config.num_samples != len(dataset):
+        return None, f"the stored configuration is of {config.num_samples} samples, and {len(dataset)} are there"
     if own_steps(config):
         return None, "a user's own step made them, which is not run because a file names it"
     if fingerprint_of(config) != dataset.metadata.get("extra", {}).get("fingerprint"):
@@ -97,7 +110,7 @@ def _made_from(dataset: Dataset) -> tuple[GenerateConfig | None, str]:
 
 
 def _pictures(
-    dataset: Dataset, config: GenerateConfig | None, difference: str, progress: Progress
+    dataset: Dataset, config: GenerateConfig | None, difference: str, progress: Progress, *, simulate_all: bool
 ) -> tuple[dict[str, tuple[GalleryRollout, ...]], str]:
     """System → pictures of some of its samples, drawn at random, and where they come from."""
     chosen = _chosen(dataset.systems)
@@ -108,7 +121,19 @@ def _pictures(
         )
     elif config is None:
         return {}, f"No pictures: the states were not kept, and {difference}."
+    elif (work := _work(config, len(chosen))) and not simulate_all:
+        return (
+            {},
+            f"No pictures: the states were not kept, and {work}; --simulate (simulate_all=True) does it all the same.",
+        )
     else:
+        log.warning(
+            "%d rollouts of %d steps on %d cells are simulated again for their pictures, as the configuration in %s says.",
+            len(chosen),
+            config.num_timesteps,
+            _cells(config),
+            dataset.path,
+        )
         rollouts = _simulated(config, chosen)
         note = "Random samples, simulated again from the stored configuration and seed."
     found: dict[str, list[GalleryRollout]] = {}
@@ -117,6 +142,21 @@ def _pictures(
         found.setdefault(rollout.system, []).append(picture_of(rollout, caption=_caption(sample, rollout)))
     progress("look at rollouts", len(chosen), len(chosen))
     return {name: tuple(pictures) for name, pictures in found.items()}, f"{note} First channel of the first run."
+
+
+def _cells(config: GenerateConfig) -> int:
+    return config.grid_size**config.spatial_dimensions * config.num_realizations
+
+
+def _work(config: GenerateConfig, num_rollouts: int) -> str:
+    """Why simulating some rollouts again is more than a page is worth; "" where it is not."""
+    cells = config.num_timesteps * _cells(config)
+    if cells <= MOST_CELLS_OF_ONE and cells * num_rollouts <= MOST_CELLS:
+        return ""
+    return (
+        f"simulating {num_rollouts} of them again takes {config.num_timesteps} steps on {_cells(config)} cells each, more than "
+        f"{MOST_CELLS_OF_ONE:.0e} cells at all times of one or {MOST_CELLS:.0e} of all together"
+    )
 
 
 def _chosen(systems: Sequence[str]) -> list[int]:

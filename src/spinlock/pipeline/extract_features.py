@@ -28,6 +28,7 @@ from spinlock.pipeline.sample_block import KeepStates, block_of, consecutive_run
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import DatasetDescription, ParameterColumn
 from spinlock.store.dataset_paths import EXTENT
+from spinlock.store.guard import is_trusting, trusting
 from spinlock.store.merge import DATASET, write_dataset
 from spinlock.store.outputs import check_output, claim_output
 from spinlock.store.shards import Shard, complete_shards, missing_samples, remove_shards, write_shard
@@ -125,7 +126,9 @@ def extract_features(
         if not output.exists():
             firsts = _first_samples(rollouts, channel_units=source.channel_units)
             columns, channel_names = _columns(firsts), _channel_names(firsts)
-            write = WriteExtracted(source=source, columns=columns, folder=folder, fingerprint=fingerprint)
+            write = WriteExtracted(
+                source=source, columns=columns, folder=folder, fingerprint=fingerprint, is_trusting=is_trusting()
+            )
             shards = _write_shards(write, len(rollouts), workers=workers or num_cores(), progress=progress)
             description = DatasetDescription(
                 registry=SDF,
@@ -139,7 +142,8 @@ def extract_features(
                 periodic=all(first.periodic for first in firsts),
                 extra={"fingerprint": fingerprint},
             )
-            write_dataset(shards, output, description=description, num_samples=len(rollouts))
+            with trusting():  # this run wrote the shards, or has compared their checksums
+                write_dataset(shards, output, description=description, num_samples=len(rollouts))
         else:
             check_target(output, fingerprint, source="something else")
         remove_shards(folder)
@@ -170,16 +174,18 @@ class WriteExtracted:
         columns: parameters, as they are stored.
         folder: of the shards.
         fingerprint: of everything that the samples depend on.
+        is_trusting: whether the files are opened without a child process.
     """
 
     source: Source
     columns: tuple[ParameterColumn, ...]
     folder: Path
     fingerprint: str
+    is_trusting: bool = False
 
     def __call__(self, samples: Sequence[int]) -> Shard:
         """Read, describe and store some samples."""
-        with _opened_once(self.source).opened() as read:
+        with trusting(self.is_trusting), _opened_once(self.source).opened() as read:
             block = block_of(
                 (
                     in_channel_units(_screened(_named(read(sample), sample)), self.source.channel_units)

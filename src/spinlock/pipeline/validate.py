@@ -1,12 +1,13 @@
 """`spinlock validate`: is a data set sound, and is a tokenizer as good as it says?"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinlock.core.errors import UsageError, listed
+from spinlock.core.errors import InputError, UsageError, listed, reading_errors
 from spinlock.core.shown import shown
 from spinlock.core.threads import one_thread
 from spinlock.core.views import FIT_ROWS, View
@@ -91,11 +92,13 @@ def validate_dataset(dataset: Path, *, progress: Progress = silent) -> DatasetVe
         problems = tuple(check_dataset(opened, contents=True))
         progress("check the file", 1, 1)
         progress("look at the columns", 0, 1)
-        columns = column_health(opened)
-        several = len(set(opened.systems)) > 1
-        frames = frame_features(opened)
-    table = load_table(dataset).table
-    found = degenerate_columns(table)
+        with _sound_enough(dataset, problems):
+            columns = column_health(opened)
+            several = len(set(opened.systems)) > 1
+            frames = frame_features(opened)
+    with _sound_enough(dataset, problems):
+        table = load_table(dataset).table
+        found = degenerate_columns(table)
     progress("look at the columns", 1, 1)
     by_name = {column.column: column for column in columns}
     missing = (*(name for name in found.missing if by_name[name].reason_for_none is None), *frames.missing)
@@ -150,6 +153,16 @@ def _line(name: str, why: object) -> dict[str, str]:
 
 def _columns(names: Sequence[str]) -> str:
     return f"{len(names)} columns have" if len(names) > 1 else "1 column has"
+
+
+@contextmanager
+def _sound_enough(dataset: Path, problems: Sequence[str]) -> Iterator[None]:
+    """Where the columns of a broken file cannot be looked at, what is broken is said instead."""
+    try:
+        with reading_errors(dataset):
+            yield
+    except InputError as error:
+        raise InputError(f"{dataset} is damaged: {problems[0]}" if problems else str(error)) from error
 
 
 def _agreeing(table: View, constant: Sequence[str]) -> set[str]:

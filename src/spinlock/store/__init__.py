@@ -3,7 +3,9 @@
 atomic              a file is there whole or not at all
 outputs             what may be written where, and by one run at a time
 json_file           strict JSON, sizes capped
+guard               files of others are opened in a child process with limits; guard_child is that process, guard_wire what they say
 guarded_hdf5        HDF5 from strangers: hard links only, nothing external, sizes checked before reading
+guarded_zarr, guarded_scipy, formats        chunks of Zarr, netCDF-3 and MATLAB 5, Parquet, read in the child
 hdf5_image          HDF5 as bytes in memory, or through a file that never fails: it does not survive a failing disk
 checksums           of values and of attributes, whatever their storage
 dataset_layout      names, types and shapes in a data-set file; `DatasetBlock`, `DatasetDescription`

@@ -209,7 +209,7 @@ def check_free_space(path: AnyPath, num_bytes: int) -> None:
 
 def human_size(num_bytes: int) -> str:
     """A size for people: `"512 B"`, `"1.5 MB"`; decimal units."""
-    size = float(num_bytes)
+    size = float(min(num_bytes, 10**300))
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

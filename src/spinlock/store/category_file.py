@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import InputError, NamesDifferError
+from spinlock.core.errors import InputError, NamesDifferError, reading_errors
 from spinlock.core.plain import to_plain
 from spinlock.store.atomic import AnyPath, sha256_of_bytes, write_text
 from spinlock.store.checksums import CONTENT
-from spinlock.store.json_file import parse_json, read_json, read_text
+from spinlock.store.json_file import read_json
 from spinlock.store.outputs import Kind
 
 _CLUSTERING = "clustering"
@@ -69,8 +69,7 @@ def load_category_map(path: AnyPath, names: Sequence[str] | None = None) -> Cate
         InputError: if the file is no such map, the map breaks a rule, or it does not have the checksum that it states.
         NamesDifferError: naming the columns that differ.
     """
-    text = read_text(path)
-    content = parse_json(text, path=path)
+    content = read_json(path)
     if isinstance(content, dict) and content.get(CONTENT, _checksum(content)) != _checksum(content):
         raise InputError(
             f"{path} does not have the checksum that it states, so it was damaged or edited; whoever edited it takes the line "
@@ -79,11 +78,10 @@ def load_category_map(path: AnyPath, names: Sequence[str] | None = None) -> Cate
     if isinstance(content, dict):
         content.pop(CONTENT, None)
     try:
-        category_map = CategoryMap.from_plain(content, names=names)
+        with reading_errors("the category map"):
+            category_map = CategoryMap.from_plain(content, names=names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except RecursionError:
-        raise InputError(f"{path} is nested too deeply to be a category map.") from None
     if names is not None:
         try:
             category_map.check_names(names)

@@ -3,14 +3,14 @@
 import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
 from spinlock.store.atomic import AnyPath, remove_partial, write_folder, write_text
 from spinlock.store.json_file import from_exact_json, to_exact_json
 from spinlock.store.manifest import read_verified, with_manifest
@@ -74,29 +74,41 @@ def save_checkpoint(
 
 
 def load_latest_checkpoint(folder: AnyPath) -> Checkpoint | None:
-    """The checkpoint that LATEST names or, where that does not verify, the newest that does; None without any.
+    """The checkpoint that LATEST names or, where that does not verify, the newest that does; None without any."""
+    return next(checkpoints(folder), None)
 
-    Which one was taken, and which were not whole, is said in the log.
+
+def checkpoints(folder: AnyPath) -> Iterator[Checkpoint]:
+    """The checkpoint that LATEST names, then the others, newest first; who finds one unfit goes on to the next.
+
+    Which one was read, and which were not whole, is said in the log.
     """
     folder = Path(folder)
     steps = _steps(folder)
     latest = folder / "LATEST"
     if latest.is_file():
-        named = _NAME.fullmatch(latest.read_text(errors="replace").strip())
+        named = _NAME.fullmatch(_first_line(latest))
         if named and int(named[1]) in steps:
             steps.insert(0, steps.pop(steps.index(int(named[1]))))
     for step in steps:
         path = folder / f"step-{step:09d}"
         try:
-            files = read_verified(path, kind="checkpoint")
-            tensors = tensors_from_bytes(files["tensors.safetensors"], path=path)
-            state = from_exact_json(files["state.json"].decode(), path=path / "state.json")
-        except (InputError, KeyError) as error:
+            with reading_errors(path):
+                files = read_verified(path, kind="checkpoint")
+                tensors = tensors_from_bytes(files["tensors.safetensors"], path=path)
+                state = from_exact_json(files["state.json"].decode(), path=path / "state.json")
+                if not isinstance(state, dict):
+                    raise InputError(f"{path / 'state.json'} must hold one JSON object.")
+        except InputError as error:
             log.warning("checkpoint %s is passed over: %s", path.name, error)
             continue
         log.info("checkpoint of step %d is read from %s.", step, path)
-        return Checkpoint(step=step, tensors=tensors, state=state, path=path)
-    return None
+        yield Checkpoint(step=step, tensors=tensors, state=state, path=path)
+
+
+def _first_line(path: Path) -> str:
+    with path.open(errors="replace") as file:
+        return file.readline(80).strip()
 
 
 def _steps(folder: Path) -> list[int]:

@@ -1,18 +1,18 @@
 """A data-set file, read lazily and checked as it is read."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from spinlock.core.errors import InputError, did_you_mean
+from spinlock.core.errors import InputError, did_you_mean, reading_errors
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
 from spinlock.core.views import in_memory
@@ -33,6 +33,19 @@ from spinlock.store.file_table import FileTable
 from spinlock.store.guarded_hdf5 import GuardedArray, GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
 from spinlock.store.registry_reader import read_registry, registry_of_columns
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def _reading(method: M) -> M:
+    """Whatever the contents of a file make a method raise is an `InputError` that names the file."""
+
+    @wraps(method)
+    def run(self: "Dataset", *args: Any, **named: Any) -> Any:
+        with reading_errors(self.path):
+            return method(self, *args, **named)
+
+    return run  # pyright: ignore[reportReturnType]
 
 
 class Quality(NamedTuple):
@@ -79,6 +92,7 @@ class Dataset:
         return self._file
 
     @cached_property
+    @_reading
     def metadata(self) -> dict[str, Any]:
         """The attributes of `/metadata`: numbers, texts and what was stored as JSON; empty in a file of others."""
         found: dict[str, Any] = {}
@@ -97,36 +111,43 @@ class Dataset:
         return found
 
     @cached_property
+    @_reading
     def families(self) -> tuple[str, ...]:
         """Names of the feature families."""
         return self._file.names("/features")
 
+    @_reading
     def __len__(self) -> int:
         if self._file.kind(AGGREGATED) == "dataset":
             return len(self._file.numbers(AGGREGATED))
         return len(self._file.numbers(ARRAYS["index"].path))
 
     @cached_property
+    @_reading
     def systems(self) -> tuple[str, ...]:
         """The system of each sample."""
         return self._file.words(ARRAYS["system"].path)
 
     @cached_property
+    @_reading
     def initial_conditions(self) -> tuple[str, ...]:
         """What made the initial condition of each sample."""
         return self._file.words(ARRAYS["initial_condition"].path)
 
     @cached_property
+    @_reading
     def groups(self) -> Int[np.ndarray, " sample"]:
         """The parameter draw of each sample."""
         return self._file.numbers(ARRAYS["group"].path).read()
 
     @cached_property
+    @_reading
     def parameters(self) -> ParameterTable:
         """The physical parameters."""
         return ParameterTable(self.parameter_columns, self.numbers("params"))
 
     @cached_property
+    @_reading
     def parameter_columns(self) -> tuple[ParameterColumn, ...]:
         """What the columns of the physical parameters are."""
         path = ARRAYS["params"].path
@@ -146,6 +167,7 @@ class Dataset:
         return self._file.attribute_words(path, attribute) or ()
 
     @cached_property
+    @_reading
     def quality(self) -> Quality:
         """What screening found of each realization."""
         read = {name: self._file.numbers(ARRAYS[name].path).read() for name in Quality._fields}
@@ -161,6 +183,7 @@ class Dataset:
         """The numbers of an array, or of a part of it along the first axes."""
         return self.array(name).read(*selection)
 
+    @_reading
     def registry(self, family: str = FAMILY) -> FeatureRegistry:
         """The features of a family, as its attribute `feature_registry` has them.
 
@@ -182,6 +205,7 @@ class Dataset:
         """All rows of `view` in memory."""
         return in_memory(self.view(feature_path))
 
+    @_reading
     def view(self, feature_path: str = AGGREGATED) -> FileTable:
         """The features at a path, read block by block: ids are the samples' names, or their numbers; groups the parameter draws.
 
@@ -242,6 +266,7 @@ class Dataset:
         """Whether the states were kept."""
         return self._file.kind(ARRAYS["outputs"].path) == "dataset"
 
+    @_reading
     def states(self, sample: int) -> Float[Tensor, "realization time channel height width"]:
         """All states of a sample, its own channels only; NaN from where a realization diverged.
 
@@ -252,6 +277,7 @@ class Dataset:
             raise InputError(f"{self.path} holds features only; generate it with the states kept to read them.")
         return self._fields("outputs", sample)
 
+    @_reading
     def inputs(self, sample: int) -> Float[Tensor, "channel height width"]:
         """The initial condition of a sample, its own channels only."""
         return self._fields("inputs", sample)
@@ -269,12 +295,14 @@ class Dataset:
         """Saved times without any value that were cut off at each sample's ends; 0 where the file does not say."""
         return np.zeros(len(self), dtype=int) if self.file.kind(ARRAYS["cut"].path) is None else self.numbers("cut")
 
+    @_reading
     def extent_of(self, sample: int) -> tuple[int | None, ...]:
         """Realizations, times, channels, height and width of one sample; None where the whole axis is its own."""
         if self._file.kind(ARRAYS["extent"].path) is None:
             return (None, None, int(self.numbers("num_channels", slice(sample, sample + 1))[0]), None, None)
         return tuple(int(length) for length in self.numbers("extent", slice(sample, sample + 1))[0])
 
+    @_reading
     def rollout(self, sample: int) -> Rollout:
         """A sample whose states were kept, as it was simulated, without its step operator."""
         states, system = self.states(sample), self.systems[sample]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spinlock.core.errors import InputError, listed
+from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.store.checksums import CONTENT
 from spinlock.store.dataset import Dataset, content_sha256
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
@@ -45,10 +45,11 @@ def check_dataset(dataset: Dataset, *, contents: bool = False) -> list[str]:
     """
     problems: list[str] = []
     found = _shapes(dataset, problems)
-    problems += _axes_problems(found)
+    misfits = _axes_problems(found)
+    problems += misfits
     for check in (_metadata_problems, _name_problems, _link_problems):
         problems += _collected(lambda check=check: check(dataset))
-    if {name for name, spec in ARRAYS.items() if not spec.optional} <= set(found):
+    if not misfits and {name for name, spec in ARRAYS.items() if not spec.optional} <= set(found):
         problems += _collected(lambda: _value_problems(dataset))
         if contents and not problems:
             problems += _collected(lambda: _content_problems(dataset))
@@ -58,7 +59,8 @@ def check_dataset(dataset: Dataset, *, contents: bool = False) -> list[str]:
 def _collected(check: Callable[[], list[str]]) -> list[str]:
     """The problems that a check finds, or the one that stopped it."""
     try:
-        return check()
+        with reading_errors("what the checks look at"):
+            return check()
     except InputError as error:
         return [str(error)]
 

@@ -3,7 +3,8 @@
 HDF5 can read other files in a stranger's name (external links, external storage, virtual data sets), run filter plug-ins,
 and claim terabytes in a few kilobytes. Here every path is walked component by component over hard links only; a data set
 must be plain numbers or words, stored in this file, through filters that every HDF5 has; its size is checked against the
-bytes that are really there before anything is read.
+bytes that are really there before anything is read. All of it happens in a child process, unless the file is trusted
+(`store.guard`).
 """
 
 import math
@@ -18,8 +19,10 @@ import numpy as np
 from h5py.h5l import TYPE_HARD  # pyright: ignore[reportMissingImports]
 from jaxtyping import Int
 
-from spinlock.core.errors import InputError, SpinlockError, listed
+from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.store.atomic import AnyPath, human_size
+from spinlock.store.guard import Guarded, asked, guarded
+from spinlock.store.guard_child import allow, is_limited
 
 MAX_READ = 4 * 2**30
 """Most bytes that one read may bring into memory."""
@@ -30,6 +33,10 @@ SMALL = 64 * 2**20
 PIECE_BYTES = 32 * 2**20
 """Bytes that are in memory at a time where an array is gone through."""
 MAX_LINKS = 100_000
+UNPACKED = 2**30
+"""Bytes that one read may bring into memory, however little of them is stored."""
+MUCH_COMPRESSED = 64
+"""Times that a larger read may be larger than what is stored of it: no honest states shrink by more."""
 COMPRESSED = 1100
 """Times that an array may be larger than what is stored of it: deflate cannot shrink by more than 1032."""
 MAX_WORDS = 16_384
@@ -58,24 +65,6 @@ _CLASS_WORDS = {
     h5py.h5t.ENUM: "an enumeration",
     h5py.h5t.TIME: "times",
 }
-_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, NotImplementedError, OverflowError)
-
-
-@contextmanager
-def reading_errors(what: object) -> Iterator[None]:
-    """Turns whatever h5py or zarr raise while they read `what` into an `InputError` of one sentence."""
-    try:
-        yield
-    except SpinlockError:
-        raise
-    except _ERRORS as error:
-        reason = " ".join(str(error).split())
-        if "unable to lock file" in reason or "already open for write" in reason:
-            raise InputError(
-                f"{what} is being written by another process, or was left open by one that was killed: wait until it is closed, or "
-                "set HDF5_USE_FILE_LOCKING=FALSE to read what is there."
-            ) from error
-        raise InputError(f"{what} cannot be read; it is damaged or was cut short ({reason}).") from error
 
 
 def check_claim(
@@ -98,7 +87,7 @@ def check_claim(
         raise InputError(f"{place} has chunks of {human_size(num_bytes)}; at most {human_size(MAX_CHUNK)} are read.")
 
 
-class GuardedArray:
+class GuardedArray(Guarded):
     """A data set that passed the checks; nothing is in memory until `read`."""
 
     def __init__(self, name: str, dataset: h5py.Dataset) -> None:
@@ -106,6 +95,10 @@ class GuardedArray:
         self.shape: tuple[int, ...] = dataset.shape
         self.dtype: np.dtype = dataset.dtype
         self._dataset = dataset
+
+    def facts(self) -> dict[str, Any]:
+        """Name, shape and type."""
+        return {"name": self.name, "shape": self.shape, "dtype": self.dtype}
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 1
@@ -125,9 +118,34 @@ class GuardedArray:
             raise InputError(
                 f"{self.name} would take {human_size(num_bytes)} in one read; at most {human_size(MAX_READ)} are read at once."
             )
-        with reading_errors(self.name):
-            values = np.asarray(self._dataset[selection])
+        values = self._read(num_bytes, *selection)
         return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+    @asked
+    def _read(self, num_bytes: int, *selection: slice | int) -> np.ndarray:
+        with reading_errors(self.name):
+            stored = self._dataset.id.get_storage_size()
+            if num_bytes > UNPACKED and num_bytes > MUCH_COMPRESSED * stored and is_limited():
+                raise InputError(
+                    f"{self.name} would take {human_size(num_bytes)} in one read, of which {human_size(stored)} are stored; if "
+                    "you made it, --trusted (trusted=True) reads it all the same."
+                )
+            chunk_bytes = math.prod(self._dataset.chunks or ()) * self.dtype.itemsize
+            allow(2 * num_bytes + 4 * chunk_bytes, self._unpacked(selection))
+            return np.asarray(self._dataset[selection])
+
+    def _unpacked(self, selection: tuple[slice | int, ...]) -> int:
+        """Bytes of the chunks that a selection touches."""
+        if self._dataset.chunks is None:
+            return 0
+        cells = 1
+        for axis, (length, chunk) in enumerate(zip(self.shape, self._dataset.chunks, strict=True)):
+            part = selection[axis] if axis < len(selection) else slice(None)
+            taken = range(length)[part] if isinstance(part, slice) else range(part, part + 1)
+            if len(taken):
+                first, last = min(taken[0], taken[-1]), max(taken[0], taken[-1])
+                cells *= (last // chunk - first // chunk + 1) * chunk
+        return cells * self.dtype.itemsize
 
     def pieces(self) -> Iterator[np.ndarray]:
         """All rows in order, at most 32 MiB at a time."""
@@ -160,7 +178,7 @@ class GuardedArray:
         return max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
 
 
-class GuardedFile:
+class GuardedFile(Guarded):
     """A read-only view of an HDF5 file; made by `open_guarded`."""
 
     def __init__(self, path: Path, file: h5py.File) -> None:
@@ -168,6 +186,26 @@ class GuardedFile:
         self._file = file
         self._size = os.path.getsize(path)
 
+    @classmethod
+    def opened(cls, path: Path) -> "GuardedFile":
+        """The view of a file that begins like HDF5."""
+        with reading_errors(path):
+            return cls(path, h5py.File(path, "r", locking="best-effort"))
+
+    def facts(self) -> dict[str, Any]:
+        """Where the file is."""
+        return {"path": str(self.path)}
+
+    @classmethod
+    def standing_for(cls, remote: Any, facts: dict[str, Any]) -> "GuardedFile":
+        """The view in this process for one in the child."""
+        return super().standing_for(remote, {"path": Path(facts["path"])})
+
+    def close(self) -> None:
+        """Closes the file, where it was opened."""
+        self._file.close()
+
+    @asked
     def kind(self, name: str) -> Literal["group", "dataset"] | None:
         """What is at a path inside the file; None where nothing is.
 
@@ -177,6 +215,7 @@ class GuardedFile:
         node = self._walk(name)
         return None if node is None else "group" if isinstance(node, h5py.Group) else "dataset"
 
+    @asked
     def names(self, group: str = "/") -> tuple[str, ...]:
         """Names in a group, sorted; none where there is no such group."""
         node = self._walk(group)
@@ -187,11 +226,43 @@ class GuardedFile:
                 raise InputError(f"{self._place(group)} holds {len(node)} names; at most {MAX_LINKS} are read.")
             return tuple(sorted(node.keys()))
 
+    @asked
+    def array_paths(self, depth: int = 4, most: int = MAX_LINKS) -> tuple[str, ...]:
+        """Paths of the data sets, down to so many groups deep; a group that has several names is entered once.
+
+        Raises:
+            InputError: if there are more than `most` names on the way, in all groups together.
+        """
+        allow(unpacked=100_000_000)  # 100 000 names take seconds
+        found: list[str] = []
+        entered: set[Any] = set()
+        waiting = [("", 1)]
+        num_names = 0
+        for group, level in waiting:
+            names = self.names(group or "/")
+            num_names += len(names)
+            if num_names > most:
+                raise InputError(f"{self.path} holds more than {most} names; keep what belongs together in one array.")
+            for name in names:
+                path = f"{group}/{name}"
+                try:
+                    node = self._walk(path)
+                except InputError:  # a link that is not followed is no array of this file
+                    continue
+                if isinstance(node, h5py.Dataset):
+                    found.append(path)
+                elif node is not None and level < depth and node.id not in entered:
+                    entered.add(node.id)
+                    waiting.append((path, level + 1))
+        return tuple(sorted(found))
+
+    @asked
     def same_object(self, first: str, second: str) -> bool:
         """Whether two paths are two names of one object."""
         a, b = self._walk(first), self._walk(second)
         return a is not None and b is not None and bool(a.id == b.id)
 
+    @asked
     def numbers(self, name: str) -> GuardedArray:
         """A data set of integers, floats or booleans.
 
@@ -205,6 +276,11 @@ class GuardedFile:
 
     def words(self, name: str, *, most: int = 10_000_000) -> tuple[str, ...]:
         """A data set of words along one axis."""
+        found = self._words(name, most)
+        return found if isinstance(found, tuple) else self._decoded(found, name)
+
+    @asked
+    def _words(self, name: str, most: int) -> np.ndarray | tuple[str, ...]:
         dataset = self._dataset(name)
         self._check_type(dataset, name, (h5py.h5t.STRING,))
         self._check_storage(dataset, name)
@@ -214,14 +290,17 @@ class GuardedFile:
             )
         if dataset.id.get_type().is_variable_str() and dataset.shape[0] > MAX_WORDS:
             raise InputError(f"{self._place(name)} must hold words of fixed length: it has {dataset.shape[0]} of them.")
-        return self._decoded(GuardedArray(self._place(name), dataset).read(), name)
+        values = GuardedArray(self._place(name), dataset).read()
+        return self._decoded(values, name) if values.dtype.hasobject else values
 
+    @asked
     def holds_words(self, name: str) -> bool:
         """Whether a data set holds words instead of numbers."""
         dataset = self._dataset(name)
         with reading_errors(self._place(name)):
             return dataset.id.get_type().get_class() == h5py.h5t.STRING
 
+    @asked
     def dimension_names(self, name: str) -> tuple[str, ...]:
         """Name of every dimension of a data set: that of its scale (netCDF-4, HDF5's dimension scales), or its label.
 
@@ -237,6 +316,7 @@ class GuardedFile:
                 found.append(str(scale).rpartition("/")[2] if scale else str(axis.label))
         return tuple(found) if all(found) else ()
 
+    @asked
     def attribute_names(self, name: str) -> tuple[str, ...]:
         """Names of the attributes of a group or data set."""
         node = self._walk(name)
@@ -258,11 +338,13 @@ class GuardedFile:
             raise InputError(f"attribute '{attribute}' of {self._place(name)} must be one text; got {len(words)}.")
         return words[0]
 
+    @asked
     def attribute_words(self, name: str, attribute: str) -> tuple[str, ...] | None:
         """An attribute that is a list of words; None where there is none."""
         values = self._attribute(name, attribute, (h5py.h5t.STRING,))
         return None if values is None else self._decoded(values, f"{name}@{attribute}")
 
+    @asked
     def attribute_numbers(self, name: str, attribute: str) -> np.ndarray | None:
         """An attribute of numbers; None where there is none."""
         return self._attribute(name, attribute, _NUMBER_CLASSES)
@@ -388,12 +470,8 @@ def open_guarded(path: AnyPath, *, expected: str = "an HDF5 file") -> Iterator[G
     """
     path = Path(path)
     check_is_hdf5(path, expected=expected)
-    with reading_errors(path):
-        file = h5py.File(path, "r", locking="best-effort")
-    try:
-        yield GuardedFile(path, file)
-    finally:
-        file.close()
+    with guarded(GuardedFile, path) as file:
+        yield file
 
 
 def check_is_hdf5(path: Path, *, expected: str) -> None:

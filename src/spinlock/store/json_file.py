@@ -3,15 +3,21 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
 from spinlock.core.plain import to_plain
 from spinlock.store.atomic import AnyPath, human_size, write_text
 
 MAX_BYTES = 64 * 2**20
+MAX_VALUES = 16_000_000
+"""Most values of one JSON file: each takes some 60 bytes in memory, and one or two in the file."""
+_HALF = re.compile("[\ud800-\udfff]")
+MAX_LINE = 16 * 2**20
+"""Most characters of one line of a CSV file."""
 _MARK = "$float"
 
 
@@ -51,11 +57,12 @@ def read_text(path: AnyPath) -> str:
         InputError: if the file is missing, no plain file, too large, or not UTF-8.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path} does not exist.")
-    if not path.is_file():
-        raise InputError(f"{path} is not a plain file.")
-    size = os.path.getsize(path)
+    with reading_errors(path):
+        if not path.exists():
+            raise InputError(f"{path} does not exist.")
+        if not path.is_file():
+            raise InputError(f"{path} is not a plain file.")
+        size = os.path.getsize(path)
     if size > MAX_BYTES:
         raise InputError(
             f"{path} holds {human_size(size)}; a text file of spinlock has at most {human_size(MAX_BYTES)}."
@@ -70,6 +77,18 @@ def read_text(path: AnyPath) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
+def bounded_lines(file: TextIO, path: AnyPath) -> Iterator[str]:
+    """The lines of a text, none of which may be endless.
+
+    Raises:
+        InputError: if one has more than 16 Mi characters.
+    """
+    while line := file.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise InputError(f"{path} has a line of more than {MAX_LINE} characters, which no file of spinlock has.")
+        yield line
+
+
 def parse_json(text: str, *, path: AnyPath) -> Any:
     """Parses JSON that came from `path`.
 
@@ -80,8 +99,16 @@ def parse_json(text: str, *, path: AnyPath) -> Any:
     def refuse(constant: str) -> float:
         raise InputError(f"{path} is not JSON: it holds {constant}, which JSON has no word for.")
 
+    values = sum(map(text.count, ",[{"))
+    if values > MAX_VALUES:
+        raise InputError(f"{path} holds {values} values; a file of spinlock has at most {MAX_VALUES}.")
+    if not text.isascii() and _HALF.search(text):
+        raise InputError(f"{path} holds half of a character (a lone surrogate).")
     try:
-        return json.loads(text, parse_constant=refuse)
+        value = json.loads(text, parse_constant=refuse)
+        if "\\u" in text and _HALF.search(json.dumps(value, ensure_ascii=False)):
+            raise InputError(f"{path} holds half of a character (a lone surrogate).")
+        return value
     except InputError:
         raise
     except json.JSONDecodeError as error:

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import h5py
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
+from spinlock.core.spec import Stored
 from spinlock.store.atomic import AnyPath, remove_partial, sha256_of_bytes, sha256_of_file, write_bytes
 from spinlock.store.dataset_layout import DatasetBlock
 from spinlock.store.dataset_paths import ARRAYS
@@ -68,6 +70,13 @@ class Origin:
     num_samples: int
 
 
+class _OriginFile(Stored):
+    format: Literal["spinlock shards"]
+    configuration: dict[str, Any]
+    fingerprint: str
+    num_samples: int
+
+
 def write_origin(folder: AnyPath, origin: Origin) -> None:
     """States in a folder what its shards are parts of; the folder is made if needed.
 
@@ -90,16 +99,8 @@ def read_origin(folder: AnyPath) -> Origin:
     path = Path(folder) / ORIGIN
     if not path.is_file():
         raise InputError(f"{folder} has no {ORIGIN}, so it is no folder of shards of `spinlock generate`.")
-    content = read_json(path)
-    match content:
-        case {
-            "format": "spinlock shards",
-            "configuration": dict(made),
-            "fingerprint": str(word),
-            "num_samples": int(n),
-        }:
-            return Origin(configuration=made, fingerprint=word, num_samples=n)
-    raise InputError(f"{path} must state the configuration, fingerprint and num_samples of its data set.")
+    found = _OriginFile.read(read_json(path), where=path)
+    return Origin(configuration=found.configuration, fingerprint=found.fingerprint, num_samples=found.num_samples)
 
 
 def write_shard(folder: AnyPath, block: DatasetBlock, *, fingerprint: str = "") -> Shard:
@@ -219,8 +220,9 @@ def _verified(path: Path) -> Shard | None:
     first, last = int(named[1]), int(named[2])
     if not isinstance(entry, dict) or (entry.get("first"), entry.get("count")) != (first, last - first + 1):
         return None
-    if entry.get("sha256") != sha256_of_file(path):
-        return None
+    with reading_errors(path):
+        if entry.get("sha256") != sha256_of_file(path):
+            return None
     return Shard(
         path=path,
         first=first,

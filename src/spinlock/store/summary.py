@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from spinlock.core.errors import InputError, listed
+from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.store.atomic import AnyPath, human_size
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, family_path
-from spinlock.store.formats import array_shapes, open_parquet
+from spinlock.store.formats import ParquetRows, array_shapes
+from spinlock.store.guard import guarded
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
-from spinlock.store.json_file import parse_json, read_json, read_text
+from spinlock.store.json_file import bounded_lines, parse_json, read_json, read_text
 from spinlock.store.manifest import MANIFEST
 
 _CSV_SIZES = "# codebook_sizes: "
@@ -28,10 +29,17 @@ def summarize(path: AnyPath) -> dict[str, Any]:
         InputError: if it is none of these, or damaged.
     """
     path = Path(path)
+    with reading_errors(path):
+        return _summary(path)
+
+
+def _summary(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise InputError(f"{path} does not exist.")
     if path.is_dir():
         return _folder(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not a plain file.")
     about = {"path": str(path), "size": human_size(path.stat().st_size)}
     ending = path.suffix.lower()
     if ending == ".json":
@@ -168,17 +176,18 @@ def _category_map(path: Path) -> dict[str, Any]:
 
 def _csv_tokens(path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8", errors="replace") as file:
-        head = [file.readline(2**20) for _ in range(3)]
-        rows = sum(1 for _ in file)
+        lines = bounded_lines(file, path)
+        head = [next(lines, "") for _ in range(3)]
+        rows = sum(1 for _ in lines)
     if not head[1].startswith(_CSV_SIZES):
         raise InputError(f"{path} is no token file: its second line must begin with '{_CSV_SIZES}'.")
     return {"kind": "tokens", "rows": rows, "codebook_sizes": parse_json(head[1].removeprefix(_CSV_SIZES), path=path)}
 
 
 def _parquet_tokens(path: Path) -> dict[str, Any]:
-    metadata = open_parquet(path).metadata
-    sizes = (metadata.metadata or {}).get(b"codebook_sizes")
+    with guarded(ParquetRows, path) as file:
+        about = file.about()
+    sizes = about["texts"].get("codebook_sizes")
     if sizes is None:
         raise InputError(f"{path} is a Parquet file and no token file: it has no `codebook_sizes` in its metadata.")
-    sizes = parse_json(sizes.decode(errors="replace"), path=path)
-    return {"kind": "tokens", "rows": metadata.num_rows, "codebook_sizes": sizes}
+    return {"kind": "tokens", "rows": about["rows"], "codebook_sizes": parse_json(sizes, path=path)}

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
@@ -23,10 +22,8 @@ def tensors_from_bytes(data: bytes, *, path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: if the bytes are none.
     """
-    try:
+    with reading_errors(path):
         return safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"{path} is not a safetensors file: {' '.join(str(error).split())}.") from error
 
 
 def check_tensors(tensors: Mapping[str, Tensor]) -> None:

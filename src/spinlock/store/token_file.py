@@ -12,28 +12,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 import torch
 
-from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.core.errors import InputError, UsageError, listed, reading_errors
 from spinlock.core.tokens import TokenTable
 from spinlock.store.atomic import AnyPath, replacing
 from spinlock.store.checksums import CONTENT
-from spinlock.store.formats import open_parquet, pyarrow, read_parquet_rows
+from spinlock.store.formats import ParquetRows, pyarrow
+from spinlock.store.guard import guarded
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, word_dtype
-from spinlock.store.json_file import parse_json
+from spinlock.store.json_file import bounded_lines, parse_json
 from spinlock.store.outputs import Kind, check_output
 
 ROWS_AT_ONCE = 65_536
-MAX_LINE = 16 * 2**20
-"""Most characters of one line of a CSV file."""
 _CSV_SIZES = "# codebook_sizes: "
 _CSV_TITLE = "# spinlock tokens, format 1"
 _CSV_CHECKSUM = ", content_sha256 "
+_LIVE = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
+"""What a cell begins with that spreadsheets take for a formula, and the apostrophe that keeps them from it."""
 _CSV_RULE = "{} must have the columns id, group and one for each category and level in every row."
 _MEASURED = ["distance", "out_of_corpus"]
 """The last columns, where the distance of each row from the corpus was measured; older files have them after id and group."""
@@ -88,7 +89,8 @@ def load_tokens(path: AnyPath, *, codebook_sizes: Mapping[str, Sequence[int]] | 
             f"{path} {'is not a plain file' if path.exists() else 'does not exist'}; expected a token file."
         )
     try:
-        tokens, stated = read(path)
+        with reading_errors(path):
+            tokens, stated = read(path)
         if stated is not None and stated != tokens_sha256(tokens):
             raise InputError(
                 f"{path} does not have the checksum that it states ({CONTENT}), so tokens or names in it may be damaged; whoever "
@@ -105,7 +107,8 @@ def _is_token_file(path: Path) -> bool:
             with path.open("rb") as file:
                 return b"# spinlock tokens" in file.read(64)
         if path.suffix.lower() == ".parquet":
-            return b"codebook_sizes" in (open_parquet(path).schema_arrow.metadata or {})
+            with guarded(ParquetRows, path) as rows:
+                return "codebook_sizes" in rows.about()["texts"]
         with open_guarded(path, expected="a token file") as file:
             return file.text("/tokens", "codebook_sizes") is not None
     except (InputError, OSError):
@@ -286,6 +289,17 @@ def _from_hdf5(path: Path) -> _Read:
         return tokens, file.text("/tokens", CONTENT)
 
 
+def _text(word: str) -> str:
+    """A text as a cell: what a spreadsheet would take for a formula gets an apostrophe, which `_word` takes off again."""
+    if word[:1] in _LIVE and word and not re.fullmatch("-[0-9]+", word):
+        word = f"'{word}"
+    return _quoted(word)
+
+
+def _word(cell: str) -> str:
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in _LIVE and cell[1:] else cell
+
+
 def _quoted(word: str) -> str:
     return '"' + word.replace('"', '""') + '"' if set(word) & set(',"\r\n#') or word != word.strip() else word
 
@@ -293,12 +307,13 @@ def _quoted(word: str) -> str:
 def _to_csv(tokens: TokenTable, path: Path) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
         title = _CSV_TITLE + _CSV_CHECKSUM + tokens_sha256(tokens)
-        head = (title, _CSV_SIZES + _sizes_json(tokens), ",".join(map(_quoted, _columns(tokens))))
+        sizes = "".join(f"\\u{ord(letter):04x}" if letter in _LIVE else letter for letter in _sizes_json(tokens))
+        head = (title, _CSV_SIZES + sizes, ",".join(map(_text, _columns(tokens))))
         file.write(("\n".join(head) + "\n").encode())
         for block in _blocks(tokens):
             measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
             numbers = (map(str, column.tolist()) for column in (*block.codes.T, *measured))
-            words = ([_quoted(word) for word in column] for column in (block.ids, block.groups))
+            words = ([_text(word) for word in column] for column in (block.ids, block.groups))
             rows = zip(*words, *numbers, strict=True)
             file.write("".join(",".join(row) + "\n" for row in rows).encode())
 
@@ -306,7 +321,7 @@ def _to_csv(tokens: TokenTable, path: Path) -> None:
 def _from_csv(path: Path, codebook_sizes: Mapping[str, Sequence[int]] | None = None) -> _Read:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:  # a spreadsheet may put a byte-order mark in front
-            lines = _lines(file, path)
+            lines = bounded_lines(file, path)
             title, sizes = next(lines, ""), next(lines, "")
             if codebook_sizes is not None and title.startswith(("id,", '"id",')):
                 lines, title = chain((title, sizes), lines), _CSV_TITLE
@@ -319,6 +334,7 @@ def _from_csv(path: Path, codebook_sizes: Mapping[str, Sequence[int]] | None = N
                 )
             reader = csv.reader(lines, strict=True)
             header = next(reader, None)
+            header = None if header is None else list(map(_word, header))
             if header is None:
                 raise InputError(f"{path} is no token file: it has no line with the names of its columns.")
             if header[:2] != ["id", "group"]:
@@ -361,13 +377,6 @@ def _csv_checksum(title: str, path: Path) -> str | None:
     return stated
 
 
-def _lines(file: TextIO, path: Path) -> Iterator[str]:
-    while line := file.readline(MAX_LINE):
-        if len(line) == MAX_LINE:
-            raise InputError(f"{path} has a line of more than {MAX_LINE} characters, which no token file has.")
-        yield line
-
-
 def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -> Iterator[_Rows]:
     """The rows below a header."""
     places, beside = _places(header)
@@ -378,7 +387,12 @@ def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -
         codes = np.fromiter((int(code) for row in rows for code in row[part]), np.int64, len(rows) * len(places))
         distances, flags = ([row[column] for row in rows] for column in beside) if beside else ((), ())
         measured = (np.array([float(d) for d in distances]), np.array([_flag(f) for f in flags])) if beside else ()
-        yield _Rows([row[0] for row in rows], [row[1] for row in rows], measured, codes.reshape(len(rows), len(places)))
+        yield _Rows(
+            [_word(row[0]) for row in rows],
+            [_word(row[1]) for row in rows],
+            measured,
+            codes.reshape(len(rows), len(places)),
+        )
 
 
 def _flag(word: str) -> bool:
@@ -405,35 +419,26 @@ def _to_parquet(tokens: TokenTable, path: Path) -> None:
 
 
 def _from_parquet(path: Path) -> _Read:
-    arrow, file = pyarrow(), open_parquet(path)
-    schema = file.schema_arrow
-    sizes = (schema.metadata or {}).get(b"codebook_sizes")
-    if sizes is None or schema.names[:2] != ["id", "group"]:
-        raise InputError(f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group.")
-    places, measured = _places(schema.names)
-    if not all(map(arrow.types.is_string, schema.types[:2])) or not all(
-        arrow.types.is_integer(schema.types[column]) for column in places
-    ):
-        raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
-    tokens = _table(
-        _parquet_blocks(file, path=path),
-        sizes=sizes.decode(errors="replace"),
-        width=len(places),
-        measured=bool(measured),
-        path=path,
-    )
-    _check_columns(tokens, schema.names, path)
-    stated = schema.metadata.get(CONTENT.encode())
-    return tokens, None if stated is None else stated.decode(errors="replace")
+    with guarded(ParquetRows, path) as file:
+        about = file.about()
+        names, kinds = about["names"], about["kinds"]
+        sizes = about["texts"].get("codebook_sizes")
+        if sizes is None or names[:2] != ("id", "group"):
+            raise InputError(
+                f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group."
+            )
+        places, beside = _places(names)
+        wanted = dict.fromkeys(places, "whole") | dict.fromkeys(beside, "number")
+        if kinds[:2] != ("word", "word") or any(kinds[column] != kind for column, kind in wanted.items()):
+            raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
+        blocks = (_rows_of(columns, places=places, beside=beside) for columns in file.rows(ROWS_AT_ONCE))
+        tokens = _table(blocks, sizes=sizes, width=len(places), measured=bool(beside), path=path)
+        _check_columns(tokens, names, path)
+        return tokens, about["texts"].get(CONTENT)
 
 
-def _parquet_blocks(file: Any, *, path: Path) -> Iterator[_Rows]:
-    places, beside = _places(file.schema_arrow.names)
-    for batch in read_parquet_rows(file, ROWS_AT_ONCE, path=path):
-        if any(column.null_count for column in batch.columns):
-            raise InputError(f"{path} has rows with empty cells; an absent category has the token -1.")
-        words = [column.to_pylist() for column in batch.columns[:2]]
-        numbers = [column.to_numpy(zero_copy_only=False) for column in batch.columns[2:]]
-        codes = [numbers[column - 2] for column in places]
-        stacked = np.stack(codes, axis=1) if codes else np.empty((len(words[0]), 0))
-        yield _Rows(words[0], words[1], tuple(numbers[column - 2] for column in beside), stacked)
+def _rows_of(columns: tuple[Any, ...], *, places: range, beside: range) -> _Rows:
+    """Rows of a Parquet file, from their columns."""
+    codes = [columns[column] for column in places]
+    stacked = np.stack(codes, axis=1) if codes else np.empty((len(columns[0]), 0))
+    return _Rows(list(columns[0]), list(columns[1]), tuple(columns[column] for column in beside), stacked)

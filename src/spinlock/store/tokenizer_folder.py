@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import Field
 from torch import Tensor
 
 from spinlock.core.errors import InputError
+from spinlock.core.spec import Stored
 from spinlock.store.atomic import AnyPath, write_bytes, write_folder
 from spinlock.store.json_file import to_json
 from spinlock.store.manifest import MANIFEST, is_manifest_of, json_of, read_verified, with_manifest
@@ -16,6 +19,24 @@ from spinlock.store.outputs import Kind, check_output
 from spinlock.store.tensor_bytes import check_tensors, tensor_bytes, tensors_from_bytes
 
 log = logging.getLogger(__name__)
+
+
+class _Score(Stored):
+    backend: str
+    validation_mse: float
+
+
+class TrainingFile(Stored):
+    """What is read of training.json, wherever it is there."""
+
+    splits: dict[str, list[str]] = {}
+    dataset: dict[str, Any] = {}
+    seed: int = 0
+    comparison: list[_Score] = []
+    curves: dict[str, list[Annotated[tuple[float, float | None], Field(strict=False)]]] = {}
+    refit: bool | dict[str, Any] = False
+    software: dict[str, str] = {}
+    clustering: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -92,10 +113,12 @@ def load_tokenizer_folder(folder: AnyPath) -> TokenizerFolder:
         log.warning("%s was being replaced when its writer was stopped; the new tokenizer beside it is read.", folder)
     if "weights.safetensors" not in files:
         raise InputError(f"{folder} has no weights.safetensors.")
+    training = json_of(files, "training.json", folder=folder)
+    TrainingFile.read(training, where=folder / "training.json")
     return TokenizerFolder(
         tensors=tensors_from_bytes(files["weights.safetensors"], path=folder / "weights.safetensors"),
         tokenizer=json_of(files, "tokenizer.json", folder=folder),
-        training=json_of(files, "training.json", folder=folder),
+        training=training,
         report=json_of(files, "report.json", folder=folder) if "report.json" in files else None,
     )
 

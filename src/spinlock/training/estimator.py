@@ -18,7 +18,14 @@ from torch import Tensor
 from spinlock.categories.by_clustering import cluster_categories
 from spinlock.categories.spec import ClusterSpec
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
+from spinlock.core.errors import (
+    ConfigError,
+    InputError,
+    NotFittedError,
+    SpinlockError,
+    did_you_mean,
+    reading_errors,
+)
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.shown import html_of
 from spinlock.core.spec import Spec
@@ -262,12 +269,13 @@ class Tokenizer(BaseEstimator):
         """
         files = load_tokenizer_folder(Path(folder))
         try:
-            fitted = FittedTokenizer.restored(files.tensors, files.tokenizer)
-            made = fitted.provenance
-            settings = {**made["model"], **made["encoder"], **made["fit"]}
-            seed = settings.pop("seed")
-            tokenizer = cls(category_map=fitted.category_map, random_state=seed, **settings)
-        except (InputError, KeyError, TypeError) as error:
+            with reading_errors("the tokenizer"):
+                fitted = FittedTokenizer.restored(files.tensors, files.tokenizer)
+                made = fitted.provenance
+                settings = {**made["model"], **made["encoder"], **made["fit"]}
+                seed = settings.pop("seed")
+                tokenizer = cls(category_map=fitted.category_map, random_state=seed, **settings)
+        except SpinlockError as error:
             raise InputError(f"{folder}: {error}") from error
         tokenizer.tokenizer_ = fitted
         tokenizer.record_ = TrainingRecord(facts=files.training, report=files.report)

@@ -4,14 +4,17 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
 from spinlock.core.seeds import torch_stream
-from spinlock.store.checkpoint_folder import load_latest_checkpoint, save_checkpoint
+from spinlock.core.spec import Stored
+from spinlock.store.checkpoint_folder import Checkpoint, checkpoints, save_checkpoint
 from spinlock.training.checkpoint import optimizer_tensors, prefixed, restore_optimizer, weights_of
 from spinlock.training.data import TrainingData, reconstruction_mse
 from spinlock.training.history import History
@@ -26,6 +29,20 @@ from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 log = logging.getLogger(__name__)
 MAX_GRADIENT_NORM = 1.0
 OnProgress = Callable[[Mapping[str, float]], None]
+
+
+class Counters(Stored):
+    """How far a run is, as state.json has it."""
+
+    epoch: int
+    step: int
+    stale: int
+    best_mse: float
+    best_epoch: int
+
+
+class _Settings(Stored):
+    settings: Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class TrainingRun:
@@ -179,7 +196,7 @@ class TrainingRun:
         tensors = prefixed("model", self.model.state_dict()) | prefixed("best", self.best)
         tensors |= prefixed("optimizer", optimizer_tensors(self.optimizer))
         tensors["generator"] = self.generator.get_state()
-        state = {name: getattr(self, name) for name in _COUNTERS}
+        state = {name: getattr(self, name) for name in Counters.model_fields}
         state |= {
             "history": self.history.to_json(),
             "settings": self._settings(),
@@ -193,29 +210,49 @@ class TrainingRun:
         Raises:
             InputError: if the checkpoint is of a run with other settings.
         """
-        saved = load_latest_checkpoint(folder)
-        if saved is None:
-            return False
-        theirs, own = saved.state["settings"], self._settings()
-        differ = [key for key in own if own[key] != theirs.get(key)]
-        if differ:
-            raise InputError(
-                f"the checkpoint was made with another {differ[0]} ({theirs.get(differ[0])!r}) than this run ({own[differ[0]]!r})."
-            )
-        if saved.state["num_threads"] != torch.get_num_threads():
-            log.warning(
-                "the checkpoint was made with %s threads, this run has %s: the weights may differ in their last bits.",
-                saved.state["num_threads"],
-                torch.get_num_threads(),
-            )
-        self.model.load_state_dict(tensors_below(saved.tensors, "model"))
-        self.best = tensors_below(saved.tensors, "best")
-        restore_optimizer(self.optimizer, tensors_below(saved.tensors, "optimizer"))
+        for saved in checkpoints(folder):
+            try:
+                with reading_errors("its state"):
+                    theirs, own = _Settings.read(saved.state, where="state.json").settings, self._settings()
+                    differ = [key for key in own if own[key] != theirs.get(key)]
+                    if not differ:
+                        self._take(saved)
+            except InputError as error:
+                log.warning("checkpoint %s is passed over: %s", saved.path.name, error)
+                continue
+            if differ:
+                raise InputError(
+                    f"the checkpoint was made with another {differ[0]} ({theirs.get(differ[0])!r}) than this run ({own[differ[0]]!r})."
+                )
+            if saved.state["num_threads"] != torch.get_num_threads():
+                log.warning(
+                    "the checkpoint was made with %s threads, this run has %s: the weights may differ in their last bits.",
+                    saved.state["num_threads"],
+                    torch.get_num_threads(),
+                )
+            return True
+        return False
+
+    def _take(self, saved: Checkpoint) -> None:
+        """Take over a state as a whole; where it is unfit, nothing is changed."""
+        weights, best, moments = (tensors_below(saved.tensors, name) for name in ("model", "best", "optimizer"))
+        shapes = {name: tensor.shape for name, tensor in self.model.state_dict().items()}
+        for found in (weights, best):
+            if {name: tensor.shape for name, tensor in found.items()} != shapes:
+                raise InputError("its tensors are not those of this run's networks.")
+        trained = [list(parameter.shape) for group in self.optimizer.param_groups for parameter in group["params"]]
+        for name, moment in moments.items():
+            number, what = name.split(".", 1)
+            if list(moment.shape) != ([] if what == "step" else trained[int(number)]):
+                raise InputError(f"the optimiser's {name} is not of this run's networks.")
+        counters = Counters.read(saved.state, where="state.json")
+        history = History.from_json(saved.state["history"])
         self.generator.set_state(saved.tensors["generator"])
-        for name in _COUNTERS:
-            setattr(self, name, saved.state[name])
-        self.history = History.from_json(saved.state["history"])
-        return True
+        self.model.load_state_dict(weights)
+        self.best, self.history = best, history
+        restore_optimizer(self.optimizer, moments)
+        for name in Counters.model_fields:
+            setattr(self, name, getattr(counters, name))
 
     def _settings(self) -> dict[str, object]:
         """What the next step depends on besides the state, fit for JSON."""
@@ -223,7 +260,6 @@ class TrainingRun:
         return spec | self.model.spec.model_dump(mode="json") | self.encoder.model_dump(mode="json")
 
 
-_COUNTERS = ("epoch", "step", "stale", "best_mse", "best_epoch")
 _ELSEWHERE = ("checkpoint_dir", "resume_from", "category_mapping_file", "device", "refit")
 """Settings that may differ between a run and the one that goes on with it: files, the device, and what comes afterwards."""
 

@@ -1,0 +1,127 @@
+"""The child process that reads files of strangers: its limits, and what it answers."""
+
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from spinlock.core import errors
+from spinlock.core.errors import SpinlockError
+from spinlock.store.guard_wire import receive, send
+
+try:
+    import resource
+except ImportError:  # Windows knows no such limits: there a crash is caught, and nothing else
+    resource = None
+
+MEMORY = 256 * 2**20
+"""Bytes that one answer may take beside what was asked for."""
+SECONDS = 2
+"""Seconds of processor time that one answer may take, beside unpacking at 20 MB/s."""
+_BYTES_A_SECOND = 20_000_000
+_STATM = Path("/proc/self/statm")
+
+_is_child = False
+
+
+def is_limited() -> bool:
+    """Whether this process is the child."""
+    return _is_child
+
+
+def allow(num_bytes: int = 0, unpacked: int = 0) -> None:
+    """Inside the child: raise its limits for what the next answer needs; anywhere else nothing happens.
+
+    Args:
+        num_bytes: that will be in memory at once.
+        unpacked: bytes that must be unpacked to get them.
+    """
+    if not _is_child or resource is None:
+        return
+    seconds = SECONDS + (num_bytes + unpacked) / _BYTES_A_SECOND
+    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
+    if _STATM.exists():  # what is in use is known on Linux alone
+        in_use = int(_STATM.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+        _limit(resource.RLIMIT_DATA, in_use + MEMORY + num_bytes)
+
+
+def _limit(kind: int, soft: int) -> None:
+    assert resource is not None
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def serve() -> None:
+    """Answer requests from standard input until it ends; whatever libraries print is lost."""
+    global _is_child  # noqa: PLW0603  a process is a child for as long as it lives
+    _is_child = True
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+
+    def fill(buffer: memoryview) -> None:
+        if requests.readinto(buffer) != len(buffer):
+            raise EOFError
+
+    def write(data: bytes | memoryview) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(answers, rest) :]
+
+    files: dict[int, list[Any]] = {}
+    while True:
+        try:
+            request = receive(fill)
+        except EOFError:
+            os._exit(0)  # nothing here is worth closing
+        allow()
+        _answer(request, files, write)
+
+
+def _answer(request: dict[str, Any], files: dict[int, list[Any]], write: Callable[[bytes | memoryview], None]) -> None:
+    try:
+        number, place = request["object"]
+        if request["method"] == "open":
+            module, name, path = request["args"]
+            files[number] = []
+            allow(unpacked=3 * _BYTES_A_SECOND)  # a library may have to be imported first
+            value = getattr(import_module(module), name).opened(Path(path))
+        elif request["method"] == "close":
+            files.pop(number)[0].close()
+            value = None
+        else:
+            value = getattr(files[number][place], request["method"])(*request["args"], **request["named"])
+    except SpinlockError as error:
+        send(write, {"error": type(error).__name__, "text": str(error)})
+        return
+    except MemoryError:
+        send(write, {"error": "MemoryError", "text": ""})
+        return
+    except Exception as error:  # noqa: BLE001  whatever a library raises on a file is about the file
+        send(write, {"error": "foreign", "text": f"{type(error).__name__}: {' '.join(str(error).split())}"[:400]})
+        return
+
+    def kept(found: Any) -> Any:
+        files[number].append(found)
+        return [type(found).__module__, type(found).__name__, len(files[number]) - 1, found.facts()]
+
+    send(write, {"value": value}, of_object=kept)
+
+
+def error_named(name: str, text: str) -> SpinlockError:
+    """An error of spinlock by the name of its class."""
+    found = getattr(errors, name, errors.InputError)
+    return found(text)
+
+
+if __name__ == "__main__":
+    sys.exit(serve())
