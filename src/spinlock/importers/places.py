@@ -156,31 +156,34 @@ class Hdf5Place(ArrayPlace):
 
     @cached_property
     def _is_netcdf(self) -> bool:
-        return "_NCProperties" in self.file.attribute_names("/") or any(
-            "_Netcdf4Dimid" in self.file.attribute_names(name) for name in self._all[:32]
+        return "_NCProperties" in self._root or any(
+            "_Netcdf4Dimid" in self.file.attribute_names(name) for name in self._all[:32] if len(self._all) > 1
         )
+
+    @cached_property
+    def _root(self) -> dict[str, Any]:
+        return self.file.attributes("/")
 
     def _is_bare_dimension(self, name: str) -> bool:
         """Whether a data set stands for a dimension that has no coordinates, as netCDF-4 marks it."""
-        if "NAME" not in self.file.attribute_names(name):
-            return False
-        words = self.file.attribute_words(name, "NAME") or ("",)
-        return words[0].startswith("This is a netCDF dimension but not a netCDF variable")
+        words = self.file.described(name)["attributes"].get("NAME", "")
+        return str(words).startswith("This is a netCDF dimension but not a netCDF variable")
 
     def array(self, name: str) -> LabelledArray:
         """A data set, its axes as whoever wrote it counted them: MATLAB's are stored reversed."""
-        if self.file.holds_words(name):
+        about = self.file.described(name)
+        if about["is_text"]:
             words = self.file.words(name)
             return _words(f"{self.name}: {name}", np.array(words, dtype=object), key=name)
         array = self.file.numbers(name)
-        attributes = self._attributes(name)
+        attributes = {key: value for key, value in about["attributes"].items() if key not in _STRUCTURE}
         if self._is_netcdf and "_FillValue" not in attributes and array.dtype.str[1:] in NETCDF_FILL:
             attributes["_FillValue"] = np.array(NETCDF_FILL[array.dtype.str[1:]])
         found = LabelledArray(
             name=array.name,
             key=name,
             shape=array.shape,
-            dims=self.file.dimension_names(name),
+            dims=about["dims"],
             attributes=attributes,
             read_piece=lambda selection: array.read(*selection),
         )
@@ -188,22 +191,8 @@ class Hdf5Place(ArrayPlace):
 
     def attributes(self, group: str = "") -> Attributes:
         """Those of a group and of the file, its own first."""
-        return self._attributes("/") | (self._attributes(group) if group.strip("/") else {})
-
-    def _attributes(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for attribute in self.file.attribute_names(name)[:1000]:
-            if attribute in _STRUCTURE:
-                continue
-            try:
-                found[attribute] = self.file.attribute_numbers(name, attribute)
-            except InputError:
-                try:
-                    words = self.file.attribute_words(name, attribute) or ("",)
-                    found[attribute] = words[0] if len(words) == 1 else words
-                except InputError:  # neither numbers nor words: nothing that is used here
-                    continue
-        return found
+        found = self._root | (self.file.attributes(group) if group.strip("/") else {})
+        return {name: value for name, value in found.items() if name not in _STRUCTURE}
 
 
 def array_names(file: GuardedFile) -> list[str]:

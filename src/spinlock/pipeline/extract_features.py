@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -118,7 +118,8 @@ def extract_features(
             process writes it.
     """
     check_output(output, DATASET)
-    files, rollouts, fingerprint = source.files(), source.open(), source.fingerprint()
+    files, fingerprint = source.files(), source.fingerprint()
+    rollouts = _opened_once(_Input(fingerprint, source))
     if not len(rollouts):
         raise InputError(f"{rollouts.path} holds no rollout.")
     folder = output.with_name(output.name + ".shards")
@@ -185,7 +186,7 @@ class WriteExtracted:
 
     def __call__(self, samples: Sequence[int]) -> Shard:
         """Read, describe and store some samples."""
-        with trusting(self.is_trusting), _opened_once(self.source).opened() as read:
+        with trusting(self.is_trusting), _opened_once(_Input(self.fingerprint, self.source)).opened() as read:
             block = block_of(
                 (
                     in_channel_units(_screened(_named(read(sample), sample)), self.source.channel_units)
@@ -209,10 +210,18 @@ def _screened(rollout: Rollout) -> Rollout:
     return replace(rollout, dead_at=found.dead_at, frozen_at=found.frozen_at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """A source in the state that a fingerprint stands for."""
+
+    fingerprint: str
+    source: Source = field(compare=False)
+
+
 @lru_cache(maxsize=1)
-def _opened_once(source: Source) -> RolloutSource:
-    """The layout of many files is looked at once a worker, not once a shard."""
-    return source.open()
+def _opened_once(given: _Input) -> RolloutSource:
+    """The layout of many files is looked at once a process, not once a shard."""
+    return given.source.open()
 
 
 def _first_samples(rollouts: RolloutSource, *, channel_units: ChannelUnits) -> list[Rollout]:

@@ -33,6 +33,7 @@ SMALL = 64 * 2**20
 PIECE_BYTES = 32 * 2**20
 """Bytes that are in memory at a time where an array is gone through."""
 MAX_LINKS = 100_000
+MAX_ATTRIBUTES = 1000
 UNPACKED = 2**30
 """Bytes that one read may bring into memory, however little of them is stored."""
 MUCH_COMPRESSED = 64
@@ -294,11 +295,27 @@ class GuardedFile(Guarded):
         return self._decoded(values, name) if values.dtype.hasobject else values
 
     @asked
-    def holds_words(self, name: str) -> bool:
-        """Whether a data set holds words instead of numbers."""
+    def described(self, name: str) -> dict[str, Any]:
+        """What a data set says of itself, in one answer: whether it holds words ("is_text"), its dimensions ("dims"), its attributes."""
         dataset = self._dataset(name)
         with reading_errors(self._place(name)):
-            return dataset.id.get_type().get_class() == h5py.h5t.STRING
+            is_text = dataset.id.get_type().get_class() == h5py.h5t.STRING
+        return {"is_text": is_text, "dims": self.dimension_names(name), "attributes": self.attributes(name)}
+
+    @asked
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Those attributes of a group or data set that are numbers or words; one word is a text."""
+        found: dict[str, Any] = {}
+        for attribute in self.attribute_names(name)[:MAX_ATTRIBUTES]:
+            try:
+                found[attribute] = self.attribute_numbers(name, attribute)
+            except InputError:
+                try:
+                    words = self.attribute_words(name, attribute) or ("",)
+                    found[attribute] = words[0] if len(words) == 1 else words
+                except InputError:  # neither numbers nor words
+                    continue
+        return found
 
     @asked
     def dimension_names(self, name: str) -> tuple[str, ...]:
