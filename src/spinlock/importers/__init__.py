@@ -84,7 +84,7 @@ def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-feat
         periodic: whether the domain wraps around; what the file says when not given, True for arrays.
         depth: what is taken of a third direction of space, the axis d or z: "middle", the default, is the plane in the
             middle, "mean" the mean over all planes, a number that plane.
-        fill_masked: put the mean of a channel's other cells into cells that have no value from the first state on; without it
+        fill_masked: put the mean of a channel's other cells into cells that have no value at some time, for the whole run; without it
             such files are refused.
         join: "time" makes one run of the files of a folder, or of the arrays that a pattern names, numbers in their order.
         system: what made the states, for tables and tokens; "imported" when not given.
