@@ -17,15 +17,14 @@ MANY = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MANY)
-def test_many_mistakes_are_told_by_the_first_few_and_their_number(tmp_path, kind):
+def test_a_list_or_mapping_without_end_is_refused_at_once(tmp_path, kind):
     (tmp_path / "x.yaml").write_text(MANY[kind])
     before = time.process_time()
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "x.yaml", GenerateConfig)
-    assert time.process_time() - before < 15
-    lines = str(caught.value).split("\n")
-    assert len(lines) <= 21
-    assert any("entries; a configuration has at most 1000" in line for line in lines)
+    assert time.process_time() - before < 5
+    assert "is one entry more than the 1000 that a configuration has in one place" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_twenty_mistakes_are_shown_and_the_rest_is_counted(tmp_path):

@@ -271,3 +271,10 @@ def test_a_word_that_all_others_point_at_costs_no_memory(tmp_path):
         file.create_dataset("w", data=["x" * 2**20] * 3000, dtype=h5py.string_dtype())
     with open_guarded(tmp_path / "x.h5") as file, pytest.raises(InputError, match="x.h5"):
         file.words("w")
+
+
+def test_words_that_are_not_utf8_are_refused_where_they_are_read(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.attrs.create("word", b"a\xff", dtype=h5py.string_dtype())
+    with open_guarded(tmp_path / "x.h5") as file, pytest.raises(InputError, match="words that are not UTF-8"):
+        file.text("/", "word")

@@ -12,9 +12,6 @@ from spinlock.config.problem import Problem, refuse
 from spinlock.core.plain import printable
 from spinlock.core.spec import Location
 
-MOST_ENTRIES = 1000
-"""Entries of one list or mapping; more are no configuration."""
-
 NamedOptions = Mapping[str, tuple[str, object]]
 """Option → the dotted key that it sets, and its value: `{"--seed": ("training.seed", 3)}`."""
 
@@ -58,11 +55,6 @@ class Document:
         """The value of a node; its places and problems are kept. Of a key that came twice the last value counts."""
         if isinstance(node, yaml.ScalarNode):
             return self._text(scalar(node), location, source.place(node.start_mark))
-        if len(node.value) > MOST_ENTRIES:
-            message = f"holds {len(node.value)} entries; a configuration has at most {MOST_ENTRIES} in one place"
-            place = source.place(node.start_mark)
-            self.problems.append(Problem(place=place, key=dotted(location), message=message))
-            del node.value[MOST_ENTRIES:]
         if isinstance(node, yaml.SequenceNode):
             for position, item in enumerate(node.value):
                 place = source.place(item.start_mark)

@@ -14,6 +14,8 @@ from spinlock.core.errors import ConfigError
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 32
+MAX_ENTRIES = 1000
+"""Of one list or mapping."""
 
 Scalar = bool | int | float | str | None
 
@@ -52,6 +54,8 @@ class _Loader(yaml.SafeLoader):
             message = f"anchors (&{event.anchor}) are not allowed; write the value out"
         elif event.tag is not None:
             message = f"tags ({event.tag}) are not allowed; write the plain value"
+        elif isinstance(parent, yaml.CollectionNode) and len(parent.value) >= MAX_ENTRIES:
+            message = f"is one entry more than the {MAX_ENTRIES} that a configuration has in one place"
         elif self.depth == MAX_DEPTH and isinstance(event, yaml.CollectionStartEvent):
             message = f"nests deeper than {MAX_DEPTH} levels"
         if message:

@@ -347,7 +347,8 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
             raise InputError(
                 f"{path} has format version {version}; this spinlock reads versions up to {FORMAT_VERSION}, update it."
             )
-        check_description(file, DESCRIBED, stated_at=METADATA)
+        with reading_errors(path):
+            check_description(file, DESCRIBED, stated_at=METADATA)
         yield dataset
 
 

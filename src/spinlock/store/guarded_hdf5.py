@@ -385,8 +385,10 @@ class GuardedFile(Guarded):
     def _decoded(self, values: np.ndarray, name: str) -> tuple[str, ...]:
         try:
             flat = values.reshape(-1).tolist()
-            return tuple(entry.decode() if isinstance(entry, bytes) else str(entry) for entry in flat)
-        except UnicodeDecodeError:
+            words = tuple(entry.decode() if isinstance(entry, bytes) else str(entry) for entry in flat)
+            "".join(words).encode()  # h5py hands out what is not UTF-8 as halves of characters
+            return words
+        except UnicodeError:
             raise InputError(f"{self._place(name)} holds words that are not UTF-8.") from None
 
     def _walk(self, name: str) -> h5py.Group | h5py.Dataset | None:
