@@ -32,7 +32,7 @@ from spinlock.store.token_file import load_tokens, save_tokens, tokens_sha256
 
 TINY = Path(__file__).parents[1] / "configs" / "generate" / "tiny.yaml"
 SECONDS = 10
-OUTCOMES = ("found", "harmless", "silent", "crash", "hang")
+OUTCOMES = ("found", "harmless", "silent", "traceback", "crash", "hang")
 
 
 def read_dataset(path: Path) -> str:
@@ -110,7 +110,7 @@ def main() -> int:
                 print(f"{path.name:16}", *(f"{name} {count}" for name, count in found[path.name].items()), flush=True)
     if asked.json:
         print(json.dumps(found, indent=1))
-    return int(any(counts[name] for counts in found.values() for name in ("silent", "crash", "hang")))
+    return int(any(counts[name] for counts in found.values() for name in ("silent", "traceback", "crash", "hang")))
 
 
 if __name__ == "__main__":

@@ -136,3 +136,11 @@ def test_tokens_have_one_checksum_in_every_format_and_files_without_one_are_read
         assert tokens_sha256(load_tokens(path)) == tokens_sha256(tokens)
         path.write_text(f"{first},,,\n{rest}")  # as a spreadsheet does
         assert tokens_sha256(load_tokens(path)) == tokens_sha256(tokens)
+
+
+def test_a_word_that_is_no_longer_utf8_is_found(data_set, tmp_path):
+    damaged = data_set.read_bytes().replace(b'"decay_rate"', b'"decay\xe5rate"')
+    assert damaged != data_set.read_bytes()
+    (tmp_path / "x.h5").write_bytes(damaged)
+    with pytest.raises(InputError, match=r"do not have the checksum|not UTF-8"), open_dataset(tmp_path / "x.h5"):
+        pass

@@ -45,13 +45,18 @@ def description_sha256(attributes: Mapping[tuple[str, str], Attribute]) -> str:
     """
     digest = hashlib.sha256()
     for (path, name), value in sorted(attributes.items(), key=lambda entry: entry[0]):
-        digest.update(_attribute_line(f"{path}@{name}", value).encode())
+        digest.update(_encoded(_attribute_line(f"{path}@{name}", value)))
     return digest.hexdigest()
+
+
+def _encoded(words: str) -> bytes:
+    """UTF-8; bytes of a damaged word that are none stay what they are."""
+    return words.encode(errors="surrogateescape")
 
 
 def _attribute_line(place: str, value: Attribute) -> str:
     if not isinstance(value, np.ndarray):
-        words = "".join(f"{word}\0" for word in value).encode()
+        words = _encoded("".join(f"{word}\0" for word in value))
         return f"{place} words {len(value)} {hashlib.sha256(words).hexdigest()}\n" if value else f"{place} empty\n"
     return array_line(place, value.shape, value.dtype, [value]) if value.size else f"{place} empty\n"
 
