@@ -90,7 +90,7 @@ def test_a_contradiction_is_refused_with_the_remedy(tmp_path, keys, words):
         ("training.learning_rate=0", "training.learning_rate: must be greater than 0 [got 0]"),
         (
             "training.category_assignment=meaning",
-            "training.category_assignment: must be one of 'auto', 'semantic' [got 'meaning']",
+            "training.category_assignment: must be one of 'auto' or 'semantic' [got 'meaning']",
         ),
         ("training.input_noise=.inf", "training.input_noise: must be finite"),
     ],

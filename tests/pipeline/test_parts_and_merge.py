@@ -109,7 +109,7 @@ def test_parts_that_do_not_belong_together_are_refused_and_nothing_is_written(pa
         with pytest.raises(InputError, match="was made by another version of spinlock; merge it with that version"):
             merge([other], target)
     (other / "origin.json").write_text("{}")
-    with pytest.raises(InputError, match="must state the configuration, fingerprint and num_samples"):
+    with pytest.raises(InputError, match="is not what it should be: `format` is required"):
         merge([other], target)
     assert not target.exists()
 

@@ -74,8 +74,11 @@ def attributes_of(file: GuardedFile, paths: Iterable[str]) -> dict[tuple[str, st
 def _attribute(file: GuardedFile, path: str, name: str) -> Attribute:
     try:
         value = file.attribute_words(path, name)
-    except InputError:
-        value = file.attribute_numbers(path, name)
+    except InputError as no_words:
+        try:
+            value = file.attribute_numbers(path, name)
+        except InputError:
+            raise no_words from None
     assert value is not None
     return value
 

@@ -106,8 +106,7 @@ class FitSpec(ClusterSpec):
     """Share of the parameter draws that choose the model."""
 
     category_assignment: Literal["auto", "semantic"] | None = None
-    """"auto" groups columns by clustering, which is also what happens without a mapping file and a checkpoint; "semantic" by the
-    categories that their registry names."""
+    """"auto" groups columns by clustering (so does a file without mapping and checkpoint), "semantic" by what they mean."""
 
     device: Annotated[str, AfterValidator(_device)] = "cpu"
     """Where codebooks and networks are fitted: cpu, cuda or cuda:<number>; searches need float64, which mps lacks."""
