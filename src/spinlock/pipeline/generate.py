@@ -193,6 +193,7 @@ def check_target(
             raise InputError(f"{target} exists and was made from {source}; remove it or choose another --output.")
         try:
             damage = "" if content_sha256(dataset) == dataset.metadata.get(CONTENT) else "its checksum differs"
+            damage = damage or ("its attributes do not have their checksum" if dataset.description_problem else "")
         except InputError as error:
             damage = str(error)
     if damage:

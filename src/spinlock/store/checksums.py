@@ -83,20 +83,21 @@ def _attribute(file: GuardedFile, path: str, name: str) -> Attribute:
     return value
 
 
-def check_description(file: GuardedFile, paths: Iterable[str], *, stated_at: str) -> None:
-    """Refuses a file whose attributes do not have the checksum that it states; one that states none is taken as it is.
+def description_problem(file: GuardedFile, paths: Iterable[str], *, stated_at: str) -> str:
+    """What is wrong with the attributes of a file, in a sentence; "" where they have the checksum that it states, or it states none.
 
     Args:
         file: open.
         paths: of the objects whose attributes count.
         stated_at: the object that has the checksum.
-
-    Raises:
-        InputError: with what to do where somebody changed an attribute on purpose.
     """
-    stated = file.text(stated_at, DESCRIPTION)
-    if stated is not None and description_sha256(attributes_of(file, paths)) != stated:
-        raise InputError(
-            f"{file.path}: its attributes do not have the checksum that {stated_at} states ({DESCRIPTION}), so names, units or "
-            f"settings may be damaged; whoever changed an attribute on purpose deletes the attribute {DESCRIPTION}."
-        )
+    try:
+        stated = file.text(stated_at, DESCRIPTION)
+        if stated is None or description_sha256(attributes_of(file, paths)) == stated:
+            return ""
+    except InputError as error:
+        return str(error)
+    return (
+        f"{file.path}: its attributes do not have the checksum that {stated_at} states ({DESCRIPTION}), so names, units or "
+        f"settings may be damaged; whoever changed an attribute on purpose deletes the attribute {DESCRIPTION}."
+    )

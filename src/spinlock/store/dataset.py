@@ -1,6 +1,7 @@
 """A data-set file, read lazily and checked as it is read."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, wraps
@@ -17,7 +18,7 @@ from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
 from spinlock.core.views import in_memory
 from spinlock.store.atomic import AnyPath
-from spinlock.store.checksums import array_line, check_description
+from spinlock.store.checksums import array_line, description_problem
 from spinlock.store.dataset_layout import ParameterColumn
 from spinlock.store.dataset_paths import (
     AGGREGATED,
@@ -33,6 +34,8 @@ from spinlock.store.file_table import FileTable
 from spinlock.store.guarded_hdf5 import GuardedArray, GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
 from spinlock.store.registry_reader import read_registry, registry_of_columns
+
+log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -109,6 +112,12 @@ class Dataset:
                     raise InputError(f"{self.path}: attribute {name!r} of /metadata must be one number.")
                 found[name] = int(values.reshape(-1)[0])
         return found
+
+    @cached_property
+    @_reading
+    def description_problem(self) -> str:
+        """What is wrong with the attributes, by their checksum, in a sentence; "" for nothing."""
+        return description_problem(self._file, DESCRIBED, stated_at=METADATA)
 
     @cached_property
     @_reading
@@ -338,7 +347,8 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
     """Opens a data-set file; its arrays are read when they are asked for.
 
     Raises:
-        InputError: if it is no HDF5 file, one of a later format, or one whose attributes are damaged.
+        InputError: if it is no HDF5 file, or one of a later format. Attributes that do not have their checksum, as where somebody
+            edited them, are a warning here and a failure of `validate`.
     """
     with open_guarded(path, expected="a data set (HDF5)") as file:
         dataset = Dataset(file)
@@ -347,8 +357,8 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
             raise InputError(
                 f"{path} has format version {version}; this spinlock reads versions up to {FORMAT_VERSION}, update it."
             )
-        with reading_errors(path):
-            check_description(file, DESCRIBED, stated_at=METADATA)
+        if dataset.description_problem:
+            log.warning("%s", dataset.description_problem)
         yield dataset
 
 

@@ -104,6 +104,10 @@ def _axes_problems(shapes: Shapes) -> list[str]:
 
 
 def _metadata_problems(dataset: Dataset) -> list[str]:
+    return _format_problems(dataset) + ([dataset.description_problem] if dataset.description_problem else [])
+
+
+def _format_problems(dataset: Dataset) -> list[str]:
     about = dataset.metadata
     if about.get("format") != FORMAT:
         return [f"/metadata must have the attribute format = '{FORMAT}'; it is {about.get('format')!r}."]

@@ -22,6 +22,7 @@ from spinlock.store.checksums import CONTENT, DESCRIPTION, Attribute, array_line
 from spinlock.store.dataset import content_sha256, open_dataset
 from spinlock.store.dataset_layout import DatasetDescription
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, METADATA, family_path
+from spinlock.store.guard import trusting
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, rows_per_chunk
 from spinlock.store.outputs import Kind, check_output
@@ -86,8 +87,10 @@ def write_dataset(
         content = ""
 
         def verify(path: Path) -> bool:
-            with open_dataset(path) as dataset:  # which compares the attributes
-                return dataset.metadata.get(CONTENT) == content == content_sha256(dataset)
+            with trusting(), open_dataset(path) as dataset:  # written by this process
+                return not dataset.description_problem and dataset.metadata.get(CONTENT) == content == content_sha256(
+                    dataset
+                )
 
         with hdf5_on_disk(target, file_size(plans.values()), verify=verify) as (file, check):
             content = _write(file, opened, plans, description, compressed=compress_outputs, check=check)
