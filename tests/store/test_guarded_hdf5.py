@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from spinlock.core.errors import InputError
+from spinlock.store.guard import trusting
 from spinlock.store.guarded_hdf5 import open_guarded
 from spinlock.store.hdf5_image import hdf5_image
 
@@ -245,8 +246,11 @@ def test_filters_that_every_hdf5_has_are_run_and_others_are_named(tmp_path):
         plan.set_chunk((100,))
         plan.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, ())
         h5py.h5d.create(file.id, b"y", h5py.h5t.py_create(np.dtype("i4")), h5py.h5s.create_simple((100,)), plan)
-    with open_guarded(tmp_path / "x.h5") as file:
+    with trusting(), open_guarded(tmp_path / "x.h5") as file:
         np.testing.assert_array_equal(file.numbers("/x").read(), values)
+    with open_guarded(tmp_path / "x.h5") as file:
+        with pytest.raises(InputError, match="filter scale-offset, which .* unless the file is trusted"):
+            file.numbers("/x")
         with pytest.raises(InputError, match="through the HDF5 filter zstd, .* write it anew, h5repack -f GZIP=4"):
             file.numbers("/y")
 

@@ -21,6 +21,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 RESUME = {"generate": "", "extract-features": "", "demo": "", "train-vqvae": " --resume"}
 """Command that can go on where it was stopped → what is added to its command line."""
 
+LONGEST_LINE = 2000
+"""Characters of a message that are printed."""
+
 
 def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> int:
     """Say on standard error what went wrong, and return the exit code.
@@ -40,7 +43,7 @@ def report_failure(error: BaseException, *, arguments: Sequence[str] = ()) -> in
         click.echo(printable("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False)
     code, text = _code_and_text(error, arguments)
     for line in text.split("\n") if isinstance(error, ConfigError) else [text]:
-        click.echo(f"spinlock: {printable(line)}", err=True)
+        click.echo(f"spinlock: {printable(_shortened(line))}", err=True)
     return code
 
 
@@ -107,3 +110,8 @@ def _origin(error: BaseException) -> str:
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split()).rstrip(".")
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _shortened(line: str) -> str:
+    """A line without the middle of what is too long to be read, such as a key of half a million letters."""
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 400]} … {line[-300:]}"

@@ -21,7 +21,7 @@ from jaxtyping import Int
 
 from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.store.atomic import AnyPath, human_size
-from spinlock.store.guard import Guarded, asked, guarded
+from spinlock.store.guard import Guarded, asked, guarded, is_trusting
 from spinlock.store.guard_child import allow, is_limited
 
 MAX_READ = 4 * 2**30
@@ -51,6 +51,8 @@ _KNOWN_FILTERS = {
     32026: "blosc2",
 }  # fmt: skip
 """Filters of others, from the HDF Group's register of filter plug-ins."""
+_RARE = {4, 5, 6}
+"""Filters that are run for trusted files alone: few honest files have them, and few have looked for faults in them."""
 _PACKING = {1, 4, 5, 6, 32000}
 """Filters that make an array smaller."""
 _GAP_BYTES = 2**20  # what is cheaper to read through than to jump over: the size of a chunk
@@ -453,12 +455,15 @@ class GuardedFile(Guarded):
             if layout != h5py.h5d.COMPACT and plan.get_external_count() > 0:
                 raise InputError(f"{place} is stored outside its file; spinlock reads nothing from there.")
             codes = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-            unknown = [code for code in codes if code not in _FILTERS or not h5py.h5z.filter_avail(code)]
+            runs = {code for code in _FILTERS if (is_trusting() or code not in _RARE) and h5py.h5z.filter_avail(code)}
+            unknown = [code for code in codes if code not in runs]
             if unknown:
+                rare = set(unknown) <= _RARE and not is_trusting()
+                trust = " unless the file is trusted (--trusted, trusted=True)" if rare else ""
                 names = listed(_FILTERS.get(code) or _KNOWN_FILTERS.get(code) or f"number {code}" for code in unknown)
                 raise InputError(
                     f"{place} was written through the HDF5 filter {names}, which spinlock does not run (it runs "
-                    f"{listed(_FILTERS.values(), most=9)}): write it anew, h5repack -f GZIP=4 in.h5 out.h5, or nccopy -F none in.nc "
+                    f"{listed((_FILTERS[code] for code in sorted(runs)), most=9)}){trust}: write it anew, h5repack -f GZIP=4 in.h5 out.h5, or nccopy -F none in.nc "
                     "out.nc."
                 )
             stored = dataset.id.get_storage_size()
