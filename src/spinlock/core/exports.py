@@ -51,7 +51,16 @@ def arrow_stream(columns: Columns, requested_schema: object) -> object:
     return arrow.table(dict(columns)).__arrow_c_stream__(requested_schema)
 
 
-def to_xarray(values: np.ndarray, dims: Sequence[str], coords: Mapping[str, Any], *, name: str) -> Any:
-    """A DataArray."""
+def to_xarray(values: np.ndarray, dims: Sequence[str], *, beside: Columns, coords: Mapping[str, Any], name: str) -> Any:
+    """A DataArray.
+
+    Args:
+        values: sample first.
+        dims: names of its axes.
+        beside: one entry a sample, each a coordinate of its own.
+        coords: of the other axes.
+        name: of the array.
+    """
     xarray = library("xarray", what="to_xarray()")
-    return xarray.DataArray(values, dims=dims, coords=coords, name=name)
+    of_samples = {name: ("sample", np.asarray(entries)) for name, entries in beside.items()}
+    return xarray.DataArray(values, dims=dims, coords={**of_samples, **coords}, name=name)

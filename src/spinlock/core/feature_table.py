@@ -341,12 +341,13 @@ class FeatureTable:
             UsageError: if xarray is not installed.
         """
         beside = {"id": self.ids, "group": self.groups, **self.facts}
-        coords: dict[str, Any] = {name: ("sample", np.asarray(entries)) for name, entries in beside.items()}
-        coords |= {
+        coords = {
             "feature": list(self.names),
             "category": ("feature", [spec.category for spec in self.registry.specs]),
         }
-        return exports.to_xarray(self.values.cpu().numpy(), ("sample", "feature"), coords, name="features")
+        return exports.to_xarray(
+            self.values.cpu().numpy(), ("sample", "feature"), beside=beside, coords=coords, name="features"
+        )
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The same columns for everything that reads Arrow's capsule: `pyarrow.table(table)`, `polars.DataFrame(table)`."""

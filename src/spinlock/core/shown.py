@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +55,18 @@ def html_of(value: Any) -> str:
         for row, cell in zip(head, ["th", *["td"] * len(head)], strict=False)
     )
     return f"<b>{escape(type(value).__name__)}</b><table>{rows}</table>" + (f"<table>{lines}</table>" if lines else "")
+
+
+class ShownInShort:
+    """Base of an estimator whose place in a notebook scikit-learn's diagram would take, 45 000 characters of it."""
+
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        return partial(html_of, self)
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
+        del options
+        return {"text/plain": repr(self), "text/html": html_of(self)}
 
 
 def _entry(value: object) -> str:

@@ -102,9 +102,9 @@ class TokenTable:
             UsageError: if xarray is not installed.
         """
         beside = {"id": self.ids, "group": self.groups, **self.facts}
-        coords: dict[str, Any] = {name: ("sample", np.asarray(entries)) for name, entries in beside.items()}
-        coords["category"] = list(self.category_names)
-        return exports.to_xarray(self.codes.cpu().numpy(), ("sample", "category", "level"), coords, name="tokens")
+        coords = {"category": list(self.category_names)}
+        dims = ("sample", "category", "level")
+        return exports.to_xarray(self.codes.cpu().numpy(), dims, beside=beside, coords=coords, name="tokens")
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The same columns for everything that reads Arrow's capsule: `pyarrow.table(tokens)`, `polars.DataFrame(tokens)`."""

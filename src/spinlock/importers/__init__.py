@@ -15,7 +15,7 @@ signatures             formats that stay outside, each with the line that conver
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from spinlock.core.errors import InputError, UsageError, listed, reading_errors
 from spinlock.importers.arrays import rollouts_of
 from spinlock.importers.blocks import look_at
 from spinlock.importers.joined import joined
-from spinlock.importers.memory import open_memory
+from spinlock.importers.memory import place_of
 from spinlock.importers.options import OF_ARRAYS, OF_STATES, Format, GroupBy, Join, ReadOptions
 from spinlock.importers.parameters import parameter_rows, with_parameters
 from spinlock.importers.paths import rollout_files
 from spinlock.importers.pdebench import is_pdebench, open_pdebench
-from spinlock.importers.places import array_names, open_place
+from spinlock.importers.places import open_place
 from spinlock.importers.plugins import importer_for, importer_named
 from spinlock.importers.source import Reader, RolloutSource, kept_guarded
 from spinlock.importers.volume import Depth
@@ -111,18 +111,19 @@ def open_rollouts(  # noqa: PLR0913  each is an option of `spinlock extract-feat
         system=system,
         parameters=parameters,
     )
-    if is_path(source) or (isinstance(source, Sequence) and source and all(map(is_path, source))):
+    if names_files(source):
         with trusting(trusted):
             return open_files(rollout_files(source), options)
     if format not in ("auto", "array"):
         raise UsageError(f"`format` = '{format}' belongs to files; an object in memory is an array.")
-    found = look_at(partial(open_memory, source, axes), options, stem="")
+    found = look_at(partial(nullcontext, place_of(source, axes)), options, stem="")
     return _described(rollouts_of([found], options, path=Path(".")), options)
 
 
-def is_path(value: object) -> bool:
-    """Whether something names a file."""
-    return isinstance(value, str | os.PathLike)
+def names_files(source: object) -> bool:
+    """Whether something is a path or a list of paths."""
+    paths = [source] if isinstance(source, str | os.PathLike) or not isinstance(source, Sequence) else source
+    return bool(paths) and all(isinstance(path, str | os.PathLike) for path in paths)
 
 
 def open_files(files: Sequence[Path], options: ReadOptions) -> RolloutSource:
@@ -200,7 +201,7 @@ def _layout_of(file: GuardedFile) -> Format:
         return "well"
     if is_pdebench(file):
         return "pdebench"
-    names = array_names(file)
+    names = file.array_paths()
     if len(names) == 1 or any(file.dimension_names(name) for name in names):
         return "array"
     found = listed(names or file.names(), most=12) or "nothing"

@@ -12,12 +12,10 @@ from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.importers.blocks import Arrays, Block
 from spinlock.importers.dimensions import time_step
-from spinlock.importers.facts import (
-    Fact,
-)
+from spinlock.importers.facts import Fact
 from spinlock.importers.labelled import ArrayPlace, LabelledArray
 from spinlock.importers.options import ReadOptions
-from spinlock.importers.source import Reader, RolloutSource, SampleFacts, rollout_of
+from spinlock.importers.source import Reader, RolloutSource, SampleFacts, one_or_several, rollout_of
 from spinlock.importers.volume import Depth, planes, without_depth
 
 
@@ -168,9 +166,9 @@ def _in_time(arrays: Sequence[Arrays]) -> tuple[tuple[tuple[Arrays, Block], ...]
 def _joined_step(run: Sequence[tuple[Arrays, Block]], options: ReadOptions) -> Fact:
     if options.join != "time" or options.dt is not None:
         return run[0][1].dt
-    times = [block.times for _, block in run]
-    if all(part is not None for part in times):
-        every = np.concatenate([part for part in times if part is not None])
+    times = [block.times.values for _, block in run if block.times is not None]
+    if len(times) == len(run):
+        every = np.concatenate(times)
         if len(every) > 1:
             return Fact(
                 time_step(every, where=f"the times of {run[0][0].name} and what follows"),
@@ -187,14 +185,9 @@ def _stated(
     periodic = "as given" if options.periodic is not None else "assumed"
     joined = f", joined along time from {len(runs[0])} parts" if len(runs[0]) > 1 else ""
     return {
-        "axes": _one_or_several([f"{block.axes}, {origin}{joined}" for block in blocks]),
-        "channels": _one_or_several([", ".join(block.channel_names) for block in blocks]),
-        "dt": _one_or_several([str(step) for step in steps]),
-        "dx": _one_or_several([str(block.dx) for block in blocks]),
+        "axes": one_or_several([f"{block.axes}, {origin}{joined}" for block in blocks], elsewhere="elsewhere"),
+        "channels": one_or_several([", ".join(block.channel_names) for block in blocks], elsewhere="elsewhere"),
+        "dt": one_or_several([str(step) for step in steps], elsewhere="elsewhere"),
+        "dx": one_or_several([str(block.dx) for block in blocks], elsewhere="elsewhere"),
         "periodic": f"{'no' if options.periodic is False else 'yes'}, {periodic}",
     }
-
-
-def _one_or_several(words: Sequence[str]) -> str:
-    different = list(dict.fromkeys(words))
-    return different[0] if len(different) == 1 else f"{different[0]}; elsewhere {'; '.join(different[1:3])}"

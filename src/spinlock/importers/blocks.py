@@ -10,6 +10,7 @@ from spinlock.core.errors import InputError, UsageError
 from spinlock.importers.dimensions import AXES, NAMES, axes_of, meaning
 from spinlock.importers.facts import (
     Fact,
+    Times,
     channel_names_of,
     grid_step_of,
     groups_of,
@@ -51,7 +52,7 @@ class Block:
     channel_names: tuple[str, ...]
     sample_names: tuple[str, ...]
     parameters: Mapping[str, float | Sequence[float]] = field(default_factory=dict)
-    times: np.ndarray | None = None
+    times: Times | None = None
 
     @property
     def num_samples(self) -> int:
@@ -154,14 +155,14 @@ def _block(place: ArrayPlace, keys: tuple[str, ...], options: ReadOptions, *, st
                 f"{first.name} has the shape {first.shape} and {array.name} {array.shape}; channels must agree."
             )
     axes = axes_of(first, place, options.axes)
-    _check_axes(axes, first, needs_time=options.join != "time")
+    _check_axes(axes, first)
     times = times_of(first, axes, place)
     return Block(
         keys=keys,
         axes=axes,
         shape=first.shape,
         times=times,
-        dt=time_step_of(first, axes, place, options, times),
+        dt=time_step_of(first, place, options, times),
         dx=grid_step_of(first, axes, place, options),
         channel_names=channel_names_of(arrays, axes, place, options),
         sample_names=sample_names_of(first, axes, place, stem=stem),
@@ -182,10 +183,8 @@ def _check_letters(axes: str, *, needs_time: bool) -> None:
         )
 
 
-def _check_axes(axes: str, array: LabelledArray, *, needs_time: bool) -> None:
+def _check_axes(axes: str, array: LabelledArray) -> None:
     if len(axes) != len(array.shape):
         raise InputError(f"`axes` = '{axes}' names {len(axes)} axes; {array.name} has the shape {array.shape}.")
-    if needs_time and "t" not in axes:
-        raise InputError(f"`axes` must name the time, t; got '{axes}' for the shape {array.shape} of {array.name}.")
     if 0 in array.shape:
         raise InputError(f"{array.name} is empty: it has the shape {array.shape}.")

@@ -12,7 +12,7 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.channel_units import ChannelUnits
 from spinlock.features.extract import features_of
-from spinlock.importers import is_path, open_rollouts
+from spinlock.importers import names_files, open_rollouts
 from spinlock.importers.memory import is_xarray
 from spinlock.importers.source import RolloutSource
 
@@ -61,7 +61,7 @@ def extract_features(
     """
     rollouts = _rollouts(states)
     if rollouts is None:
-        if "axes" not in reading and _has_no_names(states):
+        if "axes" not in reading and not is_xarray(states) and not names_files(states):
             reading["axes"] = DEFAULT_AXES
         source = open_rollouts(states, **reading)
         operator = _on_its_device(step, states)
@@ -80,21 +80,13 @@ def _rollouts(states: Any) -> Iterable[Rollout] | None:
         return states
     if isinstance(states, Rollout):
         return (states,)
-    if isinstance(states, Sequence) and not is_path(states):
+    if isinstance(states, Sequence):
         return states if states and isinstance(states[0], Rollout) else None
     if isinstance(states, Iterator):
         first = next(states, None)
         if isinstance(first, Rollout):
             return chain((first,), states)
     return None
-
-
-def _has_no_names(states: Any) -> bool:
-    return (
-        not is_xarray(states)
-        and not is_path(states)
-        and not (isinstance(states, Sequence) and states and is_path(states[0]))
-    )
 
 
 def _on_its_device(step: StepOperator | None, states: Any) -> StepOperator | None:

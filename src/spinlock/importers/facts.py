@@ -36,33 +36,43 @@ def numbers_or_none(place: ArrayPlace, name: str) -> LabelledArray | None:
     return None if array.is_text else array
 
 
-def times_of(array: LabelledArray, axes: str, place: ArrayPlace) -> np.ndarray | None:
+class Times(NamedTuple):
+    """Times of the saved states.
+
+    Attributes:
+        values: one a state.
+        where: they come from, for messages.
+        said: the same for people, with their unit.
+    """
+
+    values: np.ndarray
+    where: str
+    said: str
+
+
+def times_of(array: LabelledArray, axes: str, place: ArrayPlace) -> Times | None:
     """Times of the saved states; of a single state that which stands beside it."""
     if "t" in axes:
         found = coordinates_of("t", axes, array, place)
-        return None if found is None or found.is_text else found.read()
+        if found is None or found.is_text:
+            return None
+        unit = str(found.attributes.get("units", "")).partition(" since ")[0]
+        return Times(found.read(), found.name, f"'{found.key.strip('/')}'{f' in {unit}' if unit else ''}")
     for name in ("time", "t"):
         found = place.find(array, name)
         value = found.read() if found is not None and found.shape in ((), (1,)) else array.attributes.get(name)
         value = place.attributes(_group_of(array)).get(name) if value is None else value
         if value is not None and np.size(value) == 1 and np.asarray(value).dtype.kind in "fiumM":
-            return np.asarray(value).reshape(1)
+            return Times(np.asarray(value).reshape(1), array.name, f"'{name}'")
     return None
 
 
-def time_step_of(
-    array: LabelledArray, axes: str, place: ArrayPlace, options: ReadOptions, times: np.ndarray | None
-) -> Fact:
+def time_step_of(array: LabelledArray, place: ArrayPlace, options: ReadOptions, times: Times | None) -> Fact:
     """The time between saved states: as given, by coordinates, by an attribute, else 1."""
     if options.dt is not None:
         return Fact(options.dt, "as given")
-    if times is not None and len(times) > 1 and options.join != "time":
-        found = coordinates_of("t", axes, array, place)
-        units = str(found.attributes.get("units", "")) if found is not None else ""
-        unit = units.partition(" since ")[0] or ("seconds" if times.dtype.kind in "mMO" else "")
-        own = found.key.strip("/") if found is not None else "time"
-        step = time_step(times, where=found.name if found is not None else array.name)
-        return Fact(step, f"from the coordinates '{own}'{f' in {unit}' if unit else ''}")
+    if times is not None and len(times.values) > 1 and options.join != "time":
+        return Fact(time_step(times.values, where=times.where), f"from the coordinates {times.said}")
     return _attribute(array, place, "dt") or Fact(
         1.0, "assumed, since nothing says what the time between saved states is"
     )

@@ -9,7 +9,7 @@ from itertools import accumulate
 from spinlock.core.errors import InputError
 from spinlock.core.rollout import Rollout
 from spinlock.importers.options import GroupBy
-from spinlock.importers.source import Reader, RolloutSource
+from spinlock.importers.source import Reader, RolloutSource, one_or_several
 
 _FILE_BITS = 32
 """A file's number stands above this bit of a group's number."""
@@ -75,8 +75,8 @@ def _stated(sources: Sequence[RolloutSource]) -> dict[str, str]:
     """What was stated of every file: once where all agree."""
     found: dict[str, str] = {}
     for fact in dict.fromkeys(name for source in sources for name in source.stated):
-        words = list(dict.fromkeys(source.stated.get(fact, "not stated") for source in sources))
-        found[fact] = words[0] if len(words) == 1 else f"{words[0]}; in other files {'; '.join(words[1:3])}"
+        words = [source.stated.get(fact, "not stated") for source in sources]
+        found[fact] = one_or_several(words, elsewhere="in other files")
     return found
 
 

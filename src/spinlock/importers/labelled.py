@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,39 @@ class LabelledArray:
         )
 
 
+def labelled(
+    array: Any, name: str, *, key: str = "", dims: Sequence[str] = (), attributes: Attributes | None = None
+) -> LabelledArray:
+    """Anything with numpy's manners (`shape`, `dtype`, slices) that holds real numbers of a width that every machine has, or words.
+
+    Raises:
+        InputError: if it holds something else.
+    """
+    dtype = np.dtype(array.dtype)
+    if dtype.kind in "SU":
+        return text(name, np.asarray(array[tuple(map(slice, array.shape))]), key=key)
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+        hint = "; give real and imaginary part as two channels" if dtype.kind == "c" else ""
+        raise InputError(f"{name} must hold real numbers of at most 8 bytes; it holds {dtype}{hint}.")
+    return LabelledArray(
+        name=name,
+        key=key,
+        shape=tuple(int(length) for length in array.shape),
+        dims=tuple(str(dim) for dim in dims),
+        attributes=attributes or {},
+        read_piece=lambda selection: np.asanyarray(array[selection]),
+    )
+
+
+def text(name: str, array: np.ndarray, *, key: str) -> LabelledArray:
+    """Words that are in memory; bytes are UTF-8."""
+    words = np.array(
+        [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in array.reshape(-1)],
+        object,
+    ).reshape(array.shape)
+    return LabelledArray(name=name, key=key, shape=words.shape, read_piece=lambda piece: words[piece], is_text=True)
+
+
 class ArrayPlace(ABC):
     """A file, a folder or an object in memory that holds arrays.
 
@@ -106,10 +140,13 @@ class ArrayPlace(ABC):
         """What is said of everything in a group; nothing where the format has no room for it."""
         return {}
 
+    @cached_property
+    def _by_plain_name(self) -> dict[str, str]:
+        return {name.strip("/"): name for name in self.names()}
+
     def find(self, array: LabelledArray, name: str) -> LabelledArray | None:
         """An array of some name in the group of another one, or in the groups above it; None where there is none."""
-        group = array.key.strip("/")
-        known = {entry.strip("/"): entry for entry in self.names()}
+        group, known = array.key.strip("/"), self._by_plain_name
         while group:
             group = group.rpartition("/")[0]
             place = f"{group}/{name}" if group else name

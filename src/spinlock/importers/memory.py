@@ -4,15 +4,13 @@ xarray is known by its objects' attributes and never imported.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from spinlock.core.errors import InputError
-from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray
-from spinlock.importers.places import labelled
+from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray, labelled
 
 
 def is_xarray(value: object) -> bool:
@@ -20,8 +18,7 @@ def is_xarray(value: object) -> bool:
     return type(value).__module__.partition(".")[0] == "xarray" and hasattr(value, "dims") and hasattr(value, "coords")
 
 
-@contextmanager
-def open_memory(states: Any, axes: str | None) -> Iterator[ArrayPlace]:
+def place_of(states: Any, axes: str | None) -> ArrayPlace:
     """The arrays of an object in memory.
 
     Args:
@@ -32,11 +29,6 @@ def open_memory(states: Any, axes: str | None) -> Iterator[ArrayPlace]:
     Raises:
         InputError: if it is nothing of this.
     """
-    yield place_of(states, axes)
-
-
-def place_of(states: Any, axes: str | None) -> ArrayPlace:
-    """The same without a context."""
     if is_xarray(states):
         return XarrayPlace(states)
     if isinstance(states, Tensor):

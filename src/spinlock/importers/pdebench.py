@@ -24,7 +24,15 @@ import numpy as np
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.importers.options import ReadOptions
-from spinlock.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+from spinlock.importers.source import (
+    Reader,
+    RolloutSource,
+    SampleFacts,
+    common_spacing,
+    rollout_of,
+    spacing,
+    stated_of_layout,
+)
 from spinlock.importers.volume import Depth, check_depth, planes, without_depth
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 
@@ -92,6 +100,7 @@ def open_pdebench(path: Path, options: ReadOptions) -> RolloutSource:
         parameters = _constants(file)
         plane = check_depth(options.depth, is_needed=layout.num_directions == 3, where=str(path))
         walls = len(layout.parts) > 1 or _seeds(file) or "velocity" in file.names() or "trans" in path.name.lower()
+    periodic = not walls if options.periodic is None else options.periodic
 
     @contextmanager
     def opened() -> Iterator[Reader]:
@@ -106,27 +115,26 @@ def open_pdebench(path: Path, options: ReadOptions) -> RolloutSource:
                     channel_names=layout.channel_names,
                     system=options.system or "pdebench",
                     parameters=parameters,
-                    periodic=not walls if options.periodic is None else options.periodic,
+                    periodic=periodic,
                     where=f"{path}, sample {sample}",
                 )
                 return rollout_of(_states(file, layout, sample, plane), facts, options)
 
             yield read
 
-    said = "as given" if options.periodic is not None else "as these sets were made; the file does not say"
-    wraps = not walls if options.periodic is None else options.periodic
     return RolloutSource(
         path=path,
         format="pdebench",
         num_samples=layout.num_samples,
         opened=opened,
-        stated={
-            "axes": "those of PDEBench",
-            "channels": ", ".join(layout.channel_names),
-            "dt": "from the file" if options.dt is None else f"{options.dt:.6g}, as given",
-            "dx": "from the file" if options.dx is None else f"{options.dx:.6g}, as given",
-            "periodic": f"{'yes' if wraps else 'no'}, {said}",
-        },
+        stated=stated_of_layout(
+            options,
+            axes="those of PDEBench",
+            channel_names=layout.channel_names,
+            dx="from the file",
+            periodic=periodic,
+            why="as these sets were made; the file does not say",
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinlock.core.errors import InputError, did_you_mean, listed
-from spinlock.importers.labelled import NETCDF_FILL, ArrayPlace, Attributes, LabelledArray
+from spinlock.importers.labelled import NETCDF_FILL, ArrayPlace, Attributes, LabelledArray, labelled, text
 from spinlock.importers.signatures import refuse_foreign
 from spinlock.importers.zarr_store import ZarrPlace, is_zarr
 from spinlock.store.atomic import human_size
@@ -144,7 +144,7 @@ class Hdf5Place(ArrayPlace):
 
     @cached_property
     def _all(self) -> list[str]:
-        return array_names(self.file)
+        return list(self.file.array_paths())
 
     @cached_property
     def _names(self) -> list[str]:
@@ -174,7 +174,7 @@ class Hdf5Place(ArrayPlace):
         about = self.file.described(name)
         if about["is_text"]:
             words = self.file.words(name)
-            return _words(f"{self.name}: {name}", np.array(words, dtype=object), key=name)
+            return text(f"{self.name}: {name}", np.array(words, dtype=object), key=name)
         array = self.file.numbers(name)
         attributes = {key: value for key, value in about["attributes"].items() if key not in _STRUCTURE}
         if self._is_netcdf and "_FillValue" not in attributes and array.dtype.str[1:] in NETCDF_FILL:
@@ -193,11 +193,6 @@ class Hdf5Place(ArrayPlace):
         """Those of a group and of the file, its own first."""
         found = self._root | (self.file.attributes(group) if group.strip("/") else {})
         return {name: value for name, value in found.items() if name not in _STRUCTURE}
-
-
-def array_names(file: GuardedFile) -> list[str]:
-    """Paths of the data sets in a file, down to a few groups deep."""
-    return list(file.array_paths())
 
 
 class NpyPlace(ArrayPlace):
@@ -330,41 +325,6 @@ class _Lazy:
 
     def __getitem__(self, selection: tuple[slice, ...]) -> np.ndarray:
         return self._file.read(self._name, selection)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self[tuple(map(slice, self.shape))], dtype=dtype, copy=copy)
-
-
-def labelled(
-    array: Any, name: str, *, key: str = "", dims: Sequence[str] = (), attributes: Attributes | None = None
-) -> LabelledArray:
-    """Anything with numpy's manners (`shape`, `dtype`, slices) that holds real numbers of a width that every machine has, or words.
-
-    Raises:
-        InputError: if it holds something else.
-    """
-    dtype = np.dtype(array.dtype)
-    if dtype.kind in "SU":
-        return _words(name, np.asarray(array), key=key)
-    if dtype.kind not in "fiub" or dtype.itemsize > 8:
-        hint = "; give real and imaginary part as two channels" if dtype.kind == "c" else ""
-        raise InputError(f"{name} must hold real numbers of at most 8 bytes; it holds {dtype}{hint}.")
-    return LabelledArray(
-        name=name,
-        key=key,
-        shape=tuple(int(length) for length in array.shape),
-        dims=tuple(str(dim) for dim in dims),
-        attributes=attributes or {},
-        read_piece=lambda selection: np.asanyarray(array[selection]),
-    )
-
-
-def _words(name: str, array: np.ndarray, *, key: str) -> LabelledArray:
-    words = np.array(
-        [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in array.reshape(-1)],
-        object,
-    ).reshape(array.shape)
-    return LabelledArray(name=name, key=key, shape=words.shape, read_piece=lambda piece: words[piece], is_text=True)
 
 
 def _check_file(path: Path) -> None:

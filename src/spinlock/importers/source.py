@@ -1,6 +1,6 @@
 """Rollouts of a file, read one sample at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -73,6 +73,34 @@ def kept_guarded(source: RolloutSource) -> RolloutSource:
             yield read_sample
 
     return replace(source, opened=opened)
+
+
+def stated_of_layout(
+    options: ReadOptions, *, axes: str, channel_names: Iterable[str], dx: str, periodic: bool, why: str
+) -> dict[str, str]:
+    """What is stated of a file in a layout that says everything, where options do not say otherwise.
+
+    Args:
+        options: that were given.
+        axes: whose they are.
+        channel_names: one a channel.
+        dx: the grid spacing and where it comes from.
+        periodic: whether the domain wraps around, as it is taken.
+        why: where that comes from.
+    """
+    return {
+        "axes": axes,
+        "channels": ", ".join(channel_names),
+        "dt": "from the file" if options.dt is None else f"{options.dt:.6g}, as given",
+        "dx": dx if options.dx is None else f"{options.dx:.6g}, as given",
+        "periodic": f"{'yes' if periodic else 'no'}, {why if options.periodic is None else 'as given'}",
+    }
+
+
+def one_or_several(words: Sequence[str], *, elsewhere: str) -> str:
+    """What is the same everywhere, or the first of it and two others."""
+    first, *others = dict.fromkeys(words)
+    return f"{first}; {elsewhere} {'; '.join(others[:2])}" if others else first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,15 @@ import numpy as np
 from spinlock.core.errors import InputError, listed
 from spinlock.core.rollout import Rollout
 from spinlock.importers.options import ReadOptions
-from spinlock.importers.source import Reader, RolloutSource, SampleFacts, common_spacing, rollout_of, spacing
+from spinlock.importers.source import (
+    Reader,
+    RolloutSource,
+    SampleFacts,
+    common_spacing,
+    rollout_of,
+    spacing,
+    stated_of_layout,
+)
 from spinlock.importers.volume import Depth, check_depth, planes, without_depth
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 
@@ -70,6 +78,8 @@ def open_well(path: Path, options: ReadOptions) -> RolloutSource:
     with open_guarded(path, expected="a file of The Well") as file:
         layout = _layout(file, options.depth)
         step = common_spacing(_steps(file), where=f"{path}") if options.dx is None else options.dx
+    channel_names = tuple(itertools.chain(*(field.channel_names for field in layout.fields)))
+    periodic = layout.periodic if options.periodic is None else options.periodic
 
     @contextmanager
     def opened() -> Iterator[Reader]:
@@ -80,30 +90,29 @@ def open_well(path: Path, options: ReadOptions) -> RolloutSource:
                     dt=_time_step(file, sample) if options.dt is None else options.dt,
                     dx=step,
                     group=sample,
-                    channel_names=tuple(itertools.chain(*(field.channel_names for field in layout.fields))),
+                    channel_names=channel_names,
                     system=options.system or layout.system,
                     parameters=_parameters(file, sample),
-                    periodic=layout.periodic if options.periodic is None else options.periodic,
+                    periodic=periodic,
                     where=f"{path}, trajectory {sample}",
                 )
                 return rollout_of(_states(file, layout, sample), facts, options)
 
             yield read
 
-    said = "by the boundary conditions in the file" if options.periodic is None else "as given"
-    wraps = layout.periodic if options.periodic is None else options.periodic
     return RolloutSource(
         path=path,
         format="well",
         num_samples=layout.num_samples,
         opened=opened,
-        stated={
-            "axes": "those of The Well",
-            "channels": ", ".join(name for field in layout.fields for name in field.channel_names),
-            "dt": "from the file" if options.dt is None else f"{options.dt:.6g}, as given",
-            "dx": f"{step:.6g}, {'from the file' if options.dx is None else 'as given'}",
-            "periodic": f"{'yes' if wraps else 'no'}, {said}",
-        },
+        stated=stated_of_layout(
+            options,
+            axes="those of The Well",
+            channel_names=channel_names,
+            dx=f"{step:.6g}, from the file",
+            periodic=periodic,
+            why="by the boundary conditions in the file",
+        ),
     )
 
 

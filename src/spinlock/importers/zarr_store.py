@@ -12,10 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spinlock.core.errors import InputError, listed, reading_errors
-from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray
+from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray, labelled
 from spinlock.store.atomic import human_size
 from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim
 from spinlock.store.guarded_zarr import GuardedZarr
@@ -77,33 +75,18 @@ class ZarrPlace(ArrayPlace):
         with reading_errors(place):
             _check_description(about, place)
         array = self._chunks.array(name)
-        shape, dtype = array.shape, array.dtype
-        if dtype.kind not in "fiubSU" or (dtype.kind in "fiub" and dtype.itemsize > 8):
-            hint = "; give real and imaginary part as two channels" if dtype.kind == "c" else ""
-            raise InputError(f"{place} must hold real numbers of at most 8 bytes; it holds {dtype}{hint}.")
         stored = self._sizes[name]  # chunks that were never written take no room
         words = f"{human_size(stored)} are stored"
-        check_claim(place, shape, array.chunk, dtype, most=COMPRESSED * stored, stored=words)
+        check_claim(place, array.shape, array.chunk, array.dtype, most=COMPRESSED * stored, stored=words)
         attributes = _attributes(folder, about, is_second=is_second)
         dims = attributes.pop("_ARRAY_DIMENSIONS", None) or about.get("dimension_names") or ()
-
-        if dtype.kind in "SU":
-            words_read = np.array([_text(word) for word in array[tuple(map(slice, shape))].reshape(-1)], object)
-            return LabelledArray(
-                name=place,
-                key=name,
-                shape=shape,
-                read_piece=lambda piece: words_read.reshape(shape)[piece],
-                is_text=True,
-            )
-        is_named = isinstance(dims, list | tuple) and len(dims) == len(shape)
-        return LabelledArray(
-            name=place,
+        is_named = isinstance(dims, list | tuple) and len(dims) == len(array.shape)
+        return labelled(
+            array,
+            place,
             key="" if name == "." else name,
-            shape=shape,
-            dims=tuple(str(dim or "") for dim in dims) if is_named else (),
+            dims=[dim or "" for dim in dims] if is_named else (),
             attributes=attributes,
-            read_piece=array.__getitem__,
         )
 
     def attributes(self, group: str = "") -> Attributes:
@@ -142,10 +125,6 @@ def _attributes(folder: Path, about: Mapping[str, Any], *, is_second: bool) -> d
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _text(word: Any) -> str:
-    return word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
 
 
 def _is_array(folder: Path, files: list[str]) -> bool:

@@ -18,8 +18,7 @@ from spinlock.pipeline.recipe import Recipe, data_configuration, description_of,
 from spinlock.pipeline.sample_block import consecutive_runs, write_block
 from spinlock.pipeline.workload import relative_work, share_done
 from spinlock.store.atomic import check_free_space
-from spinlock.store.checksums import CONTENT
-from spinlock.store.dataset import content_sha256, open_dataset
+from spinlock.store.dataset import damage_of, open_dataset
 from spinlock.store.guard import trusting
 from spinlock.store.merge import DATASET, write_dataset
 from spinlock.store.outputs import check_output, claim_output, locked
@@ -191,11 +190,7 @@ def check_target(
         made_from = dataset.metadata.get("extra", {}).get("fingerprint")
         if made_from != fingerprint:
             raise InputError(f"{target} exists and was made from {source}; remove it or choose another --output.")
-        try:
-            damage = "" if content_sha256(dataset) == dataset.metadata.get(CONTENT) else "its checksum differs"
-            damage = damage or ("its attributes do not have their checksum" if dataset.description_problem else "")
-        except InputError as error:
-            damage = str(error)
+        damage = damage_of(dataset)
     if damage:
         raise InputError(f"{target} is damaged ({damage.rstrip('.')}); remove it and run again.")
 

@@ -28,7 +28,11 @@ def array_line(path: str, shape: tuple[int, ...], dtype: np.dtype, pieces: Itera
             if hashed is not None:
                 hashed.result()
             hashed = beside.submit(digest.update, _bytes_of(piece))
-    return f"{path} {np.dtype(dtype).newbyteorder('<').str} {'x'.join(map(str, shape))} {digest.hexdigest()}\n"
+    return _line(path, shape, dtype, digest.hexdigest())
+
+
+def _line(path: str, shape: tuple[int, ...], dtype: np.dtype, sha256: str) -> str:
+    return f"{path} {np.dtype(dtype).newbyteorder('<').str} {'x'.join(map(str, shape))} {sha256}\n"
 
 
 def _bytes_of(values: np.ndarray) -> memoryview:
@@ -58,29 +62,19 @@ def _attribute_line(place: str, value: Attribute) -> str:
     if not isinstance(value, np.ndarray):
         words = _encoded("".join(f"{word}\0" for word in value))
         return f"{place} words {len(value)} {hashlib.sha256(words).hexdigest()}\n" if value else f"{place} empty\n"
-    return array_line(place, value.shape, value.dtype, [value]) if value.size else f"{place} empty\n"
+    if not value.size:
+        return f"{place} empty\n"
+    return _line(place, value.shape, value.dtype, hashlib.sha256(_bytes_of(value)).hexdigest())
 
 
 def attributes_of(file: GuardedFile, paths: Iterable[str]) -> dict[tuple[str, str], Attribute]:
     """All attributes of some objects of a file but the checksum itself; (path, name) → value."""
     return {
-        (path, name): _attribute(file, path, name)
+        (path, name): (value,) if isinstance(value, str) else value
         for path in paths
-        for name in file.attribute_names(path)
+        for name, value in file.attributes(path).items()
         if name != DESCRIPTION
     }
-
-
-def _attribute(file: GuardedFile, path: str, name: str) -> Attribute:
-    try:
-        value = file.attribute_words(path, name)
-    except InputError as no_words:
-        try:
-            value = file.attribute_numbers(path, name)
-        except InputError:
-            raise no_words from None
-    assert value is not None
-    return value
 
 
 def description_problem(file: GuardedFile, paths: Iterable[str], *, stated_at: str) -> str:

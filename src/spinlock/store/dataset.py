@@ -18,7 +18,7 @@ from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.rollout import Rollout
 from spinlock.core.views import in_memory
 from spinlock.store.atomic import AnyPath
-from spinlock.store.checksums import array_line, description_problem
+from spinlock.store.checksums import CONTENT, array_line, description_problem
 from spinlock.store.dataset_layout import ParameterColumn
 from spinlock.store.dataset_paths import (
     AGGREGATED,
@@ -360,6 +360,16 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
         if dataset.description_problem:
             log.warning("%s", dataset.description_problem)
         yield dataset
+
+
+def damage_of(dataset: Dataset) -> str:
+    """What is wrong with a data set by its checksums, for which all of it is read; "" where nothing is."""
+    try:
+        if content_sha256(dataset) != dataset.metadata.get(CONTENT):
+            return "its checksum differs"
+    except InputError as error:
+        return str(error)
+    return "its attributes do not have their checksum" if dataset.description_problem else ""
 
 
 def content_sha256(dataset: Dataset) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import AnyPath
 from spinlock.store.checksums import CONTENT, DESCRIPTION, Attribute, array_line, description_sha256
-from spinlock.store.dataset import content_sha256, open_dataset
+from spinlock.store.dataset import damage_of, open_dataset
 from spinlock.store.dataset_layout import DatasetDescription
 from spinlock.store.dataset_paths import ARRAYS, FAMILY_LINK, FORMAT, FORMAT_VERSION, METADATA, family_path
 from spinlock.store.guard import trusting
@@ -88,9 +88,7 @@ def write_dataset(
 
         def verify(path: Path) -> bool:
             with trusting(), open_dataset(path) as dataset:  # written by this process
-                return not dataset.description_problem and dataset.metadata.get(CONTENT) == content == content_sha256(
-                    dataset
-                )
+                return dataset.metadata.get(CONTENT) == content and not damage_of(dataset)
 
         with hdf5_on_disk(target, file_size(plans.values()), verify=verify) as (file, check):
             content = _write(file, opened, plans, description, compressed=compress_outputs, check=check)

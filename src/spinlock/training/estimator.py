@@ -27,7 +27,7 @@ from spinlock.core.errors import (
     reading_errors,
 )
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
-from spinlock.core.shown import html_of
+from spinlock.core.shown import ShownInShort
 from spinlock.core.spec import Spec
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
@@ -64,7 +64,7 @@ SETTINGS: dict[str, Any] = {
 S = TypeVar("S", bound=Spec)
 
 
-class Tokenizer(BaseEstimator):
+class Tokenizer(ShownInShort, BaseEstimator):
     """Columns of features → discrete tokens, by the habits of scikit-learn.
 
         tokenizer = Tokenizer().fit(table)
@@ -283,14 +283,6 @@ class Tokenizer(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "tokenizer_" in vars(self)
-
-    @property
-    def _repr_html_(self) -> Callable[[], str]:
-        return partial(html_of, self)  # scikit-learn's diagram takes 45 000 characters
-
-    def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
-        del options
-        return {"text/plain": repr(self), "text/html": html_of(self)}
 
     def _facts(self) -> dict[str, object]:
         changed = {name: getattr(self, name) for name, default in SETTINGS.items() if getattr(self, name) != default}

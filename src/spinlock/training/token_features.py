@@ -1,7 +1,5 @@
 """Tokens as numbers for scikit-learn: one column a token, or the vectors that tokens stand for."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import cast
 
 import numpy as np
@@ -10,14 +8,14 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from spinlock.core.errors import ConfigError, InputError, NotFittedError, did_you_mean
-from spinlock.core.shown import html_of
+from spinlock.core.shown import ShownInShort
 from spinlock.core.tokens import TokenTable
 from spinlock.training.estimator import Table, Tokenizer
 
 OUTPUTS = ("one_hot", "codes", "embedding", "decoded")
 
 
-class TokenFeatures(TransformerMixin, BaseEstimator):
+class TokenFeatures(ShownInShort, TransformerMixin, BaseEstimator):
     """A step of a scikit-learn pipeline that puts a sample's tokens in the place of its columns.
 
         pipeline = make_pipeline(TokenFeatures(Tokenizer(levels=[(16, 16)])), LogisticRegression())
@@ -108,14 +106,6 @@ class TokenFeatures(TransformerMixin, BaseEstimator):
                 flat = [size for row in sizes for size in row]
                 found = [f"{name}__token{k}" for name, size in zip(found, flat, strict=True) for k in range(size)]
         return np.array(found, dtype=object)
-
-    @property
-    def _repr_html_(self) -> Callable[[], str]:
-        return partial(html_of, self)  # scikit-learn's diagram takes 45 000 characters
-
-    def _repr_mimebundle_(self, **options: object) -> dict[str, str]:
-        del options
-        return {"text/plain": repr(self), "text/html": html_of(self)}
 
     def _facts(self) -> dict[str, object]:
         return {**self.get_params(deep=False), "fitted": self.__sklearn_is_fitted__()}
