@@ -12,6 +12,7 @@ import torch
 import spinlock
 from spinlock.core.errors import InputError
 from spinlock.importers import open_rollouts
+from spinlock.importers.labelled import decoded
 
 xr = pytest.importorskip("xarray")
 netCDF4 = pytest.importorskip("netCDF4")
@@ -106,6 +107,14 @@ def test_every_way_to_say_that_there_is_no_value(tmp_path):
     for name in ("default", "several", "range", "packed", "unpacked", "unsigned"):
         with pytest.raises(InputError, match="20.0% of the cells"):
             open_rollouts(tmp_path / "a.nc", dataset_key=name)[0]
+
+
+def test_single_numbers_are_decoded_as_arrays_are():
+    about = {"scale_factor": 0.5, "add_offset": 1.0, "_FillValue": np.int16(9), "valid_max": np.int16(7)}
+    found = [decoded(np.array(value, "i2"), about) for value in (4, 9, 8)]
+    assert [value.shape for value in found] == [(), (), ()]
+    np.testing.assert_array_equal(found, [3.0, np.nan, np.nan])
+    np.testing.assert_array_equal(decoded(np.array(2.0), {"valid_min": 3.0}), np.nan)
 
 
 def test_infinity_is_never_a_mask(tmp_path):
@@ -217,6 +226,13 @@ def test_states_saved_one_by_one_are_joined_along_time(tmp_path):
     (tmp_path / "nc").mkdir()
     for time in range(6):
         dataset(u=U).isel(time=[time]).to_netcdf(tmp_path / "nc" / f"part{time}.nc")
+    source = open_rollouts(tmp_path / "nc", join="time")
+    same(source)
+    assert "from the times of what was joined" in source.stated["dt"]
+    for time in range(6):
+        dataset(u=U).isel(time=time).to_netcdf(
+            tmp_path / "nc" / f"part{time}.nc"
+        )  # no dimension of time, its value beside
     source = open_rollouts(tmp_path / "nc", join="time")
     same(source)
     assert "from the times of what was joined" in source.stated["dt"]

@@ -154,7 +154,7 @@ def _block(place: ArrayPlace, keys: tuple[str, ...], options: ReadOptions, *, st
             raise InputError(
                 f"{first.name} has the shape {first.shape} and {array.name} {array.shape}; channels must agree."
             )
-    axes = axes_of(first, place, options.axes)
+    axes = axes_of(first, place, options.axes, needs_time=options.join != "time")
     _check_axes(axes, first)
     times = times_of(first, axes, place)
     return Block(

@@ -41,11 +41,17 @@ def meaning(dim: str, about: Mapping[str, object]) -> str:
     return next((letter for letter, names in NAMES.items() if plain in names), "")
 
 
-def axes_of(array: LabelledArray, place: ArrayPlace, given: str | None) -> str:
+def axes_of(array: LabelledArray, place: ArrayPlace, given: str | None, *, needs_time: bool = True) -> str:
     """A letter for each axis of an array: those that were given, if nothing contradicts them, else what its names mean.
 
     Directions of space keep the array's order: the last is the width, the one before it the height. Of three of them, z is
     the depth, or the first where no name says z. One dimension whose name means nothing is the sample.
+
+    Args:
+        array: whose axes they are.
+        place: that holds it, and its coordinates.
+        given: letters, if any.
+        needs_time: False where states that were saved one by one are joined.
 
     Raises:
         InputError: if the names contradict what was given, or do not say what the axes are.
@@ -78,8 +84,9 @@ def axes_of(array: LabelledArray, place: ArrayPlace, given: str | None) -> str:
     for axis, letter in zip(reversed(space), "wh", strict=False):
         letters[axis] = letter
     axes = "".join(letters)
-    if len(set(axes)) != len(axes) or "t" not in axes:
-        problem = "no time" if "t" not in axes else "two dimensions of one meaning"
+    lacks_time = needs_time and "t" not in axes
+    if len(set(axes)) != len(axes) or lacks_time:
+        problem = "no time" if lacks_time else "two dimensions of one meaning"
         raise InputError(f"{array.name} has the dimensions {listed(dims)}, {problem} among them; {remedy}.")
     return axes
 

@@ -189,11 +189,12 @@ def decoded(values: np.ndarray, attributes: Attributes) -> np.ndarray:
     is_packed = (scale, offset) != (None, None)
     meant = values
     if is_packed:
-        meant = values.astype(np.float64) * (1.0 if scale is None else scale) + (0.0 if offset is None else offset)
+        unpacked = values.astype(np.float64) * (1.0 if scale is None else scale) + (0.0 if offset is None else offset)
+        meant = np.asarray(unpacked)  # of a single number it is none
     missing |= _out_of_range(values, meant, attributes, is_packed=is_packed)
     if not missing.any():
         return meant
-    meant = meant.astype(np.float64) if meant.dtype.kind != "f" else np.array(meant)
+    meant = np.array(meant, dtype=None if meant.dtype.kind == "f" else np.float64)
     meant[missing] = np.nan
     return meant
 
@@ -211,7 +212,7 @@ def _out_of_range(stored: np.ndarray, meant: np.ndarray, attributes: Attributes,
         is_unpacked = is_packed and np.asarray(bound).dtype.kind == "f" and stored.dtype.kind != "f"
         values = meant if is_unpacked else stored
         outside |= (values < number) if is_low else (values > number)  # False for NaN
-    return outside & ~np.isinf(meant) if stored.dtype.kind == "f" else outside
+    return np.asarray(outside & ~np.isinf(meant)) if stored.dtype.kind == "f" else outside
 
 
 def _numbers(value: Any, *, of: np.dtype) -> list[Any]:
