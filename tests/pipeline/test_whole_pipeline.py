@@ -284,7 +284,10 @@ def test_both_doors_make_the_same_tokenizer(dataset, tokenizer, categories):
     rows = {name: table.rows([place[one] for one in ids]) for name, ids in record.splits.items()}
     config = train_config(dataset, tokenizer)
     settings = {**dict(config.model), **dict(config.families["summary"]), "num_epochs": 10}
-    python = Tokenizer(category_map=categories, **settings).fit(rows["train"], validation=rows["validation"])
+    halves = load_halves(dataset, table)
+    python = Tokenizer(category_map=categories, **settings).fit(
+        rows["train"], validation=rows["validation"], runs=halves and halves.runs(rows["train"].ids)
+    )
     ours, theirs = python.tokenizer_.state_dict(), fitted(tokenizer).state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert python.record_.facts["comparison"] == record.facts["comparison"]

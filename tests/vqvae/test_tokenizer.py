@@ -37,6 +37,7 @@ def tokenizer():
         registry=table.registry,
         coder=ClassicalCoder.fit(batch, sizes=torch.tensor([SIZES] * 3)),
         boundary=None,
+        embedding=None,
         level_weights=(0.75, 0.25),
         provenance={"seed": 0},
     )
@@ -226,7 +227,7 @@ def test_state_and_settings_bring_the_tokenizer_back(whole):
     assert torch.equal(found.codes, tokens.codes)
     assert_same_bits(found.distances, tokens.distances)
     assert_same_bits(again.reconstruct(table).values, whole.reconstruct(table).values)
-    assert torch.equal(again.embed(tokens), whole.embed(tokens))
+    assert torch.equal(again.token_vectors(tokens), whole.token_vectors(tokens))
     assert again.settings() == whole.settings()
     assert again.provenance == {"seed": 0}
     assert again.level_weights == (0.75, 0.25)
@@ -285,4 +286,4 @@ def test_a_tokenizer_on_a_gpu_gives_the_same_tokens_on_the_cpu(whole):
     torch.testing.assert_close(found.distances, tokens.distances, atol=1e-4, rtol=1e-4, equal_nan=True)
     back, expected = moved.decode(found), whole.decode(tokens)
     torch.testing.assert_close(back.values, expected.values, atol=1e-4, rtol=1e-4, equal_nan=True)
-    assert not moved.embed(found).is_cuda
+    assert not moved.token_vectors(found).is_cuda

@@ -71,7 +71,7 @@ def judge(
                 train_tokens=found["train"].tokens,
                 category_map=tokenizer.category_map,
                 model=ModelFigures(
-                    orthogonality=float(orthogonality(tokenizer.embed(split.tokens))),
+                    orthogonality=float(orthogonality(tokenizer.token_vectors(split.tokens))),
                     round_trip=split.survived,
                     agreements=token_agreements(*split.described) if split.described else (),
                 ),

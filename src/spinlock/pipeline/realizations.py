@@ -1,4 +1,4 @@
-"""Two independent descriptions of every sample of a data set, each from half of its realizations."""
+"""Single realizations of the samples of a data set, and two independent descriptions of each, by half of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,21 @@ class Halves:
             for values in zip(*parts, strict=True)
         )
         return first, second
+
+    def runs(self, ids: tuple[str, ...]) -> FeatureTable:
+        """Every valid realization of some samples as a row, `<sample>/<realization>`, in the sample's group; std and cv are missing."""
+        place = {name: row for row, name in enumerate(self.view.ids)}
+        rows = np.array([place[name] for name in ids])
+        with open_dataset(self.path) as dataset:
+            values = torch.from_numpy(dataset.array("per_trajectory").take(rows))
+        table = torch.stack([values, *[torch.full_like(values, torch.nan)] * 2], dim=-1).flatten(2)
+        num_runs = table.shape[1]
+        names = [f"{name}/{run}" for name in ids for run in range(num_runs)]
+        groups = [self.view.groups[row] for row in rows.tolist() for _ in range(num_runs)]
+        found = FeatureTable(
+            values=table.flatten(0, 1), registry=self.view.registry, ids=tuple(names), groups=tuple(groups)
+        )
+        return found.rows(found.mask.any(1))
 
 
 def load_halves(path: Path, table: View) -> Halves | None:

@@ -13,12 +13,14 @@ from spinlock.core.report import Report
 from spinlock.core.threads import one_thread
 from spinlock.core.views import FIT_ROWS, Selection, View, thinned
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
 from spinlock.pipeline.verdict import verdict
 from spinlock.store.outputs import claim_output
 from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
+from spinlock.training.fit import MOST_RUNS
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 
@@ -61,9 +63,12 @@ def _train(config: TrainConfig, *, resume: bool, progress: Progress) -> Trained:
     def tell(figures: Mapping[str, float]) -> None:
         progress("train", int(figures["step"]), int(figures["num_steps"]))
 
+    halves = load_halves(loaded.path, loaded.table)
+    seen = thinned(views["train"], MOST_RUNS // 2, config.training.seed)
     tokenizer = estimator(config).fit(
         views["train"],
         validation=views["validation"],
+        runs=halves and halves.runs(tuple(seen.ids)),
         checkpoints=_checkpoint_folder(config),
         resume=resume or config.training.resume_from is not None,
         on_progress=tell,

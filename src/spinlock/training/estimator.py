@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 Table = Any
 """A view, such as a `FeatureTable`; an array (sample, feature); or a DataFrame."""
 LevelLike = Level | Sequence[SupportsIndex] | Mapping[str, SupportsIndex]
-DISTANCES = ("decoded", "levels", "hamming")
+DISTANCES = ("behaviour", "decoded", "levels", "hamming")
 CHECKPOINTS, MAPPING = "checkpoints", "category_mapping.json"
 """Names inside a tokenizer's folder, beside its own files."""
 
@@ -116,6 +116,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
         y: object = None,
         *,
         validation: Table | None = None,
+        runs: Table | None = None,
         checkpoints: str | Path | None = None,
         resume: bool = False,
         on_progress: OnProgress | None = None,
@@ -127,6 +128,9 @@ class Tokenizer(ShownInShort, BaseEstimator):
                 become one (`FeatureTable.from_array`).
             y: not used; there for pipelines.
             validation: rows that choose; `validation_fraction` of the draws in `table` when not given.
+            runs: single realizations of the same draws, told by `groups`, with the columns of `table` (those that describe the
+                spread over realizations missing); they tell noise from behaviour where the rows of `table` do not, because
+                each draw has one. Those of other draws than the training rows' are not looked at.
             checkpoints: folder for the state of the training and its categories; nowhere when not given.
             resume: go on from the newest checkpoint in that folder, if there is one; the categories are then its own.
             on_progress: called with the figures of every epoch: "epoch", "step", "num_steps", the losses and, when due,
@@ -161,6 +165,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
             model=model,
             encoder=encoder,
             fit=fit,
+            runs=None if runs is None else _of_draws(_as_view(runs, like=train.registry), train),
             checkpoints=folder and folder / CHECKPOINTS,
             resume=resumed is not None,
             on_progress=on_progress,
@@ -189,19 +194,31 @@ class Tokenizer(ShownInShort, BaseEstimator):
         """The columns that tokens stand for, in their own units; from the first `num_levels` levels."""
         return self._fitted("decode").decode(tokens, num_levels)
 
-    def embed(self, table: TokenTable | Table) -> Float[Tensor, "sample category latent"]:
-        """The vector that each category's tokens stand for; 0 for an absent category."""
-        return self._fitted("embed").embed(self._tokens(table))
+    def embed(self, table: TokenTable | Table) -> Float[Tensor, "sample axis"]:
+        """Where rows lie among behaviours: at most 48 numbers each, float32, in units of what noise does to them.
+
+        Euclidean distances between them are what `distances` calls "behaviour". Tokens are decoded first. NaN where a row has
+        no column of a single run.
+
+        Raises:
+            NotFittedError: before `fit`.
+            InputError: if it was fitted by a version that had no embedding.
+        """
+        fitted = self._fitted("embed")
+        return fitted.embed(
+            fitted.decode(table) if isinstance(table, TokenTable) else _as_view(table, like=fitted.registry)
+        )
 
     def distances(
-        self, queries: TokenTable | Table, samples: TokenTable | Table | None = None, *, kind: str = "decoded"
+        self, queries: TokenTable | Table, samples: TokenTable | Table | None = None, *, kind: str = "behaviour"
     ) -> Float[Tensor, "query sample"]:
         """How far each query is from each sample.
 
         Args:
-            queries: tokens, or a table that is encoded.
+            queries: a table, or tokens.
             samples: likewise; the queries themselves when not given.
-            kind: "decoded": root mean square difference of the standardised columns that the tokens stand for; "levels":
+            kind: "behaviour": Euclidean distance of the embeddings (see `embed`), which finds what behaves alike best; "decoded":
+                root mean square difference of the standardised columns that the tokens stand for; "levels":
                 share of differing tokens, a level weighing as much as the error that it takes off, and a fine token
                 counting as equal only below equal coarse ones; "hamming": share of differing tokens, all alike. With
                 several levels "hamming" finds neighbours worse than either.
@@ -219,7 +236,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
         samples: TokenTable | Table,
         *,
         num_neighbors: int = 5,
-        kind: str = "decoded",
+        kind: str = "behaviour",
     ) -> Neighbors:
         """The nearest samples of each query, nearest first: their row numbers and distances; see `distances`.
 
@@ -237,6 +254,9 @@ class Tokenizer(ShownInShort, BaseEstimator):
         fitted = self._fitted("distances")
         if kind not in DISTANCES:
             raise ConfigError(f"unknown distance '{kind}'. {did_you_mean(kind, DISTANCES)}")
+        if kind == "behaviour":
+            embedded = self.embed(queries)
+            return embedded, embedded if samples is None else self.embed(samples), torch.cdist
         first = self._tokens(queries)
         second = first if samples is None else self._tokens(samples)
         if kind == "decoded":
@@ -364,6 +384,19 @@ def _as_view(table: Table, *, like: FeatureRegistry | None = None) -> View:
     if like is None or not isinstance(found, FeatureTable) or found.names == like.names:
         return found
     return found.columns(like.names) if set(found.names) == set(like.names) else found
+
+
+def _of_draws(runs: View, rows: View) -> View:
+    """The runs whose draw is among the rows'.
+
+    Raises:
+        InputError: if there is none.
+    """
+    draws = set(rows.groups)
+    index = [place for place, group in enumerate(runs.groups) if group in draws]
+    if not index:
+        raise InputError("`runs` has no run of a draw of the training rows; give both the same `groups`.")
+    return Selection(runs, torch.tensor(index))
 
 
 def _seed_of(random_state: object) -> int:

@@ -21,6 +21,7 @@ from spinlock.training.joint_fit import fit_joint
 from spinlock.training.run import OnProgress, TrainingRun
 from spinlock.training.sizes import Sizes, choose_sizes
 from spinlock.training.spec import FitSpec
+from spinlock.vqvae.behaviour import BehaviourEmbedding
 from spinlock.vqvae.coder import Coder
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
@@ -32,6 +33,8 @@ from spinlock.vqvae.tokenizer import FittedTokenizer
 
 log = logging.getLogger(__name__)
 
+MOST_RUNS = 20_000
+"""Rows that the embedding is fitted to, at most: whole draws by a seeded choice."""
 LATENT_DIMS = (32, 16, 8)
 """Look-up dimensions of the levels of the learned backend where sizes are left to the data; 8 beyond the third."""
 
@@ -102,6 +105,7 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     model: ModelSpec | None = None,
     encoder: EncoderSpec | None = None,
     fit: FitSpec | None = None,
+    runs: View | None = None,
     checkpoints: Path | None = None,
     resume: bool = False,
     on_progress: OnProgress | None = None,
@@ -118,6 +122,8 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
         model: the shape of the tokenizer; the defaults when not given, as of the next two.
         encoder: what encodes the columns.
         fit: how to fit and train.
+        runs: single realizations of the training draws, by `groups`, which tell noise from behaviour for the embedding; the
+            training rows when not given.
         checkpoints: folder for the state of the training; nowhere when not given.
         resume: go on from the newest checkpoint, where there is one.
         on_progress: called with the figures of every epoch: "epoch", the losses and, when due, "validation_mse".
@@ -154,6 +160,7 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
         registry=train.registry,
         coder=kept.coder,
         boundary=None,
+        embedding=BehaviourEmbedding.fit(in_memory(thinned(seen[0] if runs is None else runs, MOST_RUNS, fit.seed))),
         provenance={
             "model": asked.model_dump(mode="json"),
             "encoder": encoder.model_dump(mode="json"),

@@ -85,7 +85,7 @@ class TokenFeatures(ShownInShort, TransformerMixin, BaseEstimator):
             return tokens.codes[:, :, : self.num_levels].flatten(1).numpy()
         fitted = self._fitted().tokenizer_
         if self.output == "embedding":
-            return fitted.embed(tokens).flatten(1).numpy()
+            return fitted.token_vectors(tokens).flatten(1).numpy()
         return np.nan_to_num(fitted.decode_normalized(tokens, num_levels=self.num_levels).numpy(), nan=0.0)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:

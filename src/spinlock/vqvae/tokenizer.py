@@ -13,6 +13,7 @@ from spinlock.core.errors import InputError
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import View
+from spinlock.vqvae.behaviour import BehaviourEmbedding
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
@@ -22,7 +23,8 @@ from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.part import Part, tensors_below
 
 PARTS: Mapping[str, type[Part]] = {
-    part.__name__: part for part in (ClassicalCoder, JointCoder, LearnedCoder, TableNormalizer, CorpusBoundary)
+    part.__name__: part
+    for part in (ClassicalCoder, JointCoder, LearnedCoder, TableNormalizer, CorpusBoundary, BehaviourEmbedding)
 }
 
 
@@ -38,6 +40,7 @@ class FittedTokenizer(Part):
         registry: the columns it was made for, by name.
         coder: the quantiser.
         boundary: from which distance on a row is called out of the corpus; None where nobody measured.
+        embedding: where a row lies among behaviours, for search; None in folders of versions that had none.
         level_weights: share of the validation rows' error that each level takes off; weights of token distances.
         provenance: where it comes from: seeds, rows, versions; fit for JSON.
     """
@@ -47,6 +50,7 @@ class FittedTokenizer(Part):
     registry: FeatureRegistry
     coder: ClassicalCoder | JointCoder | LearnedCoder
     boundary: CorpusBoundary | None
+    embedding: BehaviourEmbedding | None
     level_weights: tuple[float, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -147,7 +151,22 @@ class FittedTokenizer(Part):
         """What is left of a table after encoding and decoding."""
         return self.decode(self.encode(table), num_levels)
 
-    def embed(self, tokens: TokenTable) -> Float[Tensor, "sample category latent"]:
+    def embed(self, view: View) -> Float[Tensor, "sample axis"]:
+        """Where rows lie among behaviours, block by block: see `BehaviourEmbedding`.
+
+        Raises:
+            InputError: if the tokenizer has no embedding.
+            NamesDifferError: if the table has other columns than the tokenizer was made for.
+        """
+        if self.embedding is None:
+            raise InputError(
+                "this tokenizer was fitted by a version without an embedding of behaviours; fit it again, or compare by "
+                'kind="decoded".'
+            )
+        self.registry.check_same_names(view.registry.names, whose="the table")
+        return torch.cat([self.embedding(block).cpu() for block in view.blocks()])
+
+    def token_vectors(self, tokens: TokenTable) -> Float[Tensor, "sample category latent"]:
         """The vector that each category's tokens stand for."""
         self._check_tokens(tokens)
         return self.coder.embed(tokens.codes.to(self.normalizer.packing.columns.device)).cpu()
@@ -172,6 +191,7 @@ class FittedTokenizer(Part):
             "normalizer": self.normalizer.settings(),
             "coder": self.coder.settings(),
             "boundary": None if self.boundary is None else self.boundary.settings(),
+            "embedding": None if self.embedding is None else self.embedding.settings(),
             "category_map": self.category_map.to_plain(),
             "registry": self.registry.to_plain(),
             "level_weights": list(self.level_weights),
@@ -186,13 +206,14 @@ class FittedTokenizer(Part):
             InputError: if a part is missing or is not what it should be.
         """
         try:
-            names = ("normalizer", "coder") if settings["boundary"] is None else ("normalizer", "coder", "boundary")
+            known = {"boundary": settings["boundary"], "embedding": settings.get("embedding")}
+            names = ["normalizer", "coder", *(name for name, one in known.items() if one is not None)]
             parts = {
                 name: PARTS[settings[name]["part"]].restored(tensors_below(state, name), settings[name])
                 for name in names
             }
             return cls(
-                **{"boundary": None, **parts},  # pyright: ignore[reportArgumentType] each of the kind that its name says
+                **{"boundary": None, "embedding": None, **parts},  # pyright: ignore[reportArgumentType] each of the kind that its name says
                 category_map=CategoryMap.from_plain(settings["category_map"]),
                 registry=FeatureRegistry.from_plain(settings["registry"]),
                 level_weights=tuple(map(float, settings["level_weights"])),
