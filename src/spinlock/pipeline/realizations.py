@@ -30,8 +30,7 @@ class Halves:
 
         Each has mean, std and cv; std and cv are missing where the half is one realization.
         """
-        place = {name: row for row, name in enumerate(self.view.ids)}
-        rows = np.array([place[name] for name in ids])
+        rows, groups = self._places(ids)
         parts = []
         with open_dataset(self.path) as dataset:
             array = dataset.array("per_trajectory")
@@ -39,7 +38,6 @@ class Halves:
             for start in range(0, len(rows), BLOCK_ROWS):
                 runs = torch.from_numpy(array.take(rows[start : start + BLOCK_ROWS]))
                 parts.append((aggregate(runs[:, :half]), aggregate(runs[:, -half:])))
-        groups = tuple(self.view.groups[row] for row in rows.tolist())
         first, second = (
             FeatureTable(values=torch.cat(values), registry=self.view.registry, ids=ids, groups=groups)
             for values in zip(*parts, strict=True)
@@ -48,18 +46,25 @@ class Halves:
 
     def runs(self, ids: tuple[str, ...]) -> FeatureTable:
         """Every valid realization of some samples as a row, `<sample>/<realization>`, in the sample's group; std and cv are missing."""
-        place = {name: row for row, name in enumerate(self.view.ids)}
-        rows = np.array([place[name] for name in ids])
+        rows, groups = self._places(ids)
         with open_dataset(self.path) as dataset:
             values = torch.from_numpy(dataset.array("per_trajectory").take(rows))
         table = torch.stack([values, *[torch.full_like(values, torch.nan)] * 2], dim=-1).flatten(2)
         num_runs = table.shape[1]
         names = [f"{name}/{run}" for name in ids for run in range(num_runs)]
-        groups = [self.view.groups[row] for row in rows.tolist() for _ in range(num_runs)]
         found = FeatureTable(
-            values=table.flatten(0, 1), registry=self.view.registry, ids=tuple(names), groups=tuple(groups)
+            values=table.flatten(0, 1),
+            registry=self.view.registry,
+            ids=tuple(names),
+            groups=tuple(group for group in groups for _ in range(num_runs)),
         )
         return found.rows(found.mask.any(1))
+
+    def _places(self, ids: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Rows of samples in the file, and their groups."""
+        place = {name: row for row, name in enumerate(self.view.ids)}
+        rows = [place[name] for name in ids]
+        return np.array(rows), tuple(self.view.groups[row] for row in rows)
 
 
 def load_halves(path: Path, table: View) -> Halves | None:

@@ -64,11 +64,10 @@ def _train(config: TrainConfig, *, resume: bool, progress: Progress) -> Trained:
         progress("train", int(figures["step"]), int(figures["num_steps"]))
 
     halves = load_halves(loaded.path, loaded.table)
-    seen = thinned(views["train"], MOST_RUNS // 2, config.training.seed)
     tokenizer = estimator(config).fit(
         views["train"],
         validation=views["validation"],
-        runs=halves and halves.runs(tuple(seen.ids)),
+        runs=halves and halves.runs(tuple(thinned(views["train"], MOST_RUNS // 2, config.training.seed).ids)),
         checkpoints=_checkpoint_folder(config),
         resume=resume or config.training.resume_from is not None,
         on_progress=tell,

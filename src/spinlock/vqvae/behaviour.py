@@ -1,15 +1,15 @@
 """Where a run lies among behaviours: joint coordinates in which what changes from run to run of one draw counts little."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.feature_table import FeatureTable
 from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.imputation import fill_absent
+from spinlock.vqvae.imputation import fill_absent, positive_part
 from spinlock.vqvae.part import Part
 
 SHRINKAGE = 0.05
@@ -58,16 +58,15 @@ class BehaviourEmbedding(Part):
         """
         aggregations = [spec.aggregation for spec in table.registry.specs]
         of_runs = [place for place, kind in enumerate(aggregations) if kind in ("none", "mean")]
-        columns = torch.tensor(of_runs or range(len(aggregations)))
+        columns = torch.tensor(of_runs, dtype=torch.long)
+        if not table.mask[:, columns].any():
+            columns = torch.arange(len(aggregations))
         values, present = table.values[:, columns], table.mask[:, columns]
-        if not present.any():
-            columns, values, present = torch.arange(len(aggregations)), table.values, table.mask
         transform = ColumnTransform.fit(values, present, warp="rank_gauss")
         z, mask = (part.double() for part in transform(values, present))
         z = z.clamp(-CLIP, CLIP)
-        together = (z.mT @ z) / (mask.mT @ mask).clamp(min=1)
-        covariance = _positive(together)
-        within = _within(z, mask, _numbers(table.groups))
+        covariance = positive_part((z.mT @ z) / (mask.mT @ mask).clamp(min=1))
+        within = _within(z, mask, torch.from_numpy(np.unique(table.groups, return_inverse=True)[1]))
         spread = covariance.diagonal().clamp(min=1e-6)
         noise = torch.diag(spread) if within is None else (1 - shrinkage) * within + shrinkage * torch.diag(spread)
         # S v = μ M v by the Cholesky factor of M = L Lᵀ: v = L⁻ᵀ u, with u the eigenvectors of L⁻¹ S L⁻ᵀ.
@@ -93,11 +92,6 @@ class BehaviourEmbedding(Part):
         return torch.where(mask.any(1, keepdim=True), found, torch.nan).float()
 
 
-def _numbers(groups: Sequence[str]) -> Int[Tensor, " row"]:
-    place = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    return torch.tensor([place[group] for group in groups])
-
-
 def _within(
     z: Float[Tensor, "row column"], mask: Float[Tensor, "row column"], groups: Int[Tensor, " row"]
 ) -> Float[Tensor, "column column"] | None:
@@ -110,10 +104,4 @@ def _within(
     # A group of n rows has n - 1 of them to spare: what is left of the number of rows after one mean a group.
     spare = mask * ((present - 1).clamp(min=0) / present.clamp(min=1))[groups]
     weight = spare.sqrt()
-    return _positive((away.mT @ away) / (weight.mT @ weight).clamp(min=1))
-
-
-def _positive(covariance: Float[Tensor, "column column"]) -> Float[Tensor, "column column"]:
-    """Pairwise covariances need not be positive: their negative part is removed."""
-    values, vectors = torch.linalg.eigh((covariance + covariance.mT) / 2)
-    return (vectors * values.clamp(min=0.0)) @ vectors.mT
+    return positive_part((away.mT @ away) / (weight.mT @ weight).clamp(min=1))

@@ -40,10 +40,7 @@ class CategoryImputer(Part):
         products = torch.einsum("scv,scw->cvw", values, values)
         counts = torch.einsum("scv,scw->cvw", present, present)
         covariance = products / counts.clamp(min=1.0)
-        # Pairwise covariances need not be positive: their negative part is removed.
-        eigenvalues, vectors = torch.linalg.eigh(covariance)
-        covariance = (vectors * eigenvalues.clamp(min=0.0)[:, None, :]) @ vectors.mT
-        return cls(packing=packing, covariance=covariance)
+        return cls(packing=packing, covariance=positive_part(covariance))
 
     def forward(
         self, x: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
@@ -64,6 +61,12 @@ class CategoryImputer(Part):
                     terms = x[part[:, None], given].double()[:, None, :] * slopes
                     filled[part[:, None], missing] = terms.sum(dim=2).to(x.dtype)
         return filled
+
+
+def positive_part(covariance: Float[Tensor, "*group column column"]) -> Float[Tensor, "*group column column"]:
+    """Covariances without their negative part: those of pairs of columns, each over other rows, may have one."""
+    eigenvalues, vectors = torch.linalg.eigh(covariance)
+    return (vectors * eigenvalues.clamp(min=0.0)[..., None, :]) @ vectors.mT
 
 
 def fill_absent(
