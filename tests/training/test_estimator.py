@@ -239,6 +239,13 @@ def test_a_sample_is_its_own_nearest_neighbour(fitted, kind):
     assert torch.equal(fitted.distances(tokens, kind=kind), fitted.distances(table, table, kind=kind))
 
 
+def test_by_behaviour_a_sample_is_at_0_from_itself_and_from_nothing_else(fitted):
+    table = sample_table(rows=100, seed=3)
+    assert torch.equal(fitted.distances(table) == 0, torch.eye(100, dtype=torch.bool))
+    found = fitted.neighbors(table, table, num_neighbors=1)
+    assert torch.equal(found.rows[:, 0], torch.arange(100))
+
+
 def test_weighted_and_decoded_neighbours_are_closer_in_the_columns_than_hamming_ones(fitted):
     corpus, queries = sample_table(rows=300), sample_table(rows=100, seed=3)
     x = [fitted.tokenizer_.normalize(table).x for table in (queries, corpus)]

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from training_samples import CATEGORIES, FIT, MODEL, changed, quick_fit, sample_table, sample_values
@@ -233,9 +235,21 @@ def test_a_second_fit_takes_validation_rows_in_and_judges_no_better_than_it_shou
     before, after = result.chosen, result.tokenizer
     assert same(before.normalizer.state_dict(), after.normalizer.state_dict())
     assert not same(before.coder.state_dict(), after.coder.state_dict())
+    assert same(before.boundary.state_dict(), after.boundary.state_dict())
+    assert same(before.embedding.state_dict(), after.embedding.state_dict())
     assert after.boundary.threshold == before.boundary.threshold
     assert torch.equal(after.codebook_sizes, before.codebook_sizes)
     assert validation_error(after) < validation_error(before)
+
+
+def test_the_boundary_is_of_training_rows_and_its_threshold_of_validation_rows():
+    validation = sample_table(rows=60, seed=7)
+    tokenizer = quick_fit(validation=validation, backend="classical", corpus_quantile=0.9).tokenizer
+    found = tokenizer.boundary
+    assert torch.equal(found.reference, tokenizer.embed(sample_table()).unique(dim=0))
+    assert (found.num_rows, found.quantile) == (60, 0.9)
+    distances = tokenizer.encode(validation).distances
+    assert found.threshold == float(distances.sort().values[math.ceil(61 * 0.9) - 1])
 
 
 def test_a_second_fit_leaves_trained_networks_as_they_are():

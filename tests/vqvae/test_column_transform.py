@@ -45,7 +45,6 @@ def test_an_outlier_is_worth_no_more_than_the_quantile(warp):
     z, _ = transform(wild, everywhere(wild))
     at_quantile, _ = transform(transform.high[None].float(), everywhere(wild))
     torch.testing.assert_close(z, at_quantile)
-    assert (transform.excess(wild, everywhere(wild)) > 3).all()
 
 
 @pytest.mark.parametrize("warp", CHOICES)

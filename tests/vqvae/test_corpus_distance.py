@@ -1,96 +1,139 @@
+"""The boundary of the corpus: ratios of distances known in closed form, their laws, and the promise of the threshold."""
+
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import KDTree
 
 from spinlock.core.errors import InputError
-from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.corpus_distance import CorpusBoundary, category_errors, corpus_distance, usual_errors
+from spinlock.core.seeds import torch_stream
+from spinlock.vqvae.corpus_distance import CorpusBoundary
 
-USUAL = torch.ones(1, 2)
-
-
-def everywhere(errors):
-    return torch.ones(errors.shape, dtype=torch.bool)
+LINE = torch.arange(101.0)[:, None]
+"""Rows at distance 1 from each other; the 5 nearest others of one inside are at 1, 1, 2, 2 and 3, on average 9 / 5."""
 
 
-def test_a_categorys_error_is_the_mean_square_of_its_columns():
-    errors = torch.tensor([[[1.0, -2.0, 2.0], [0.0, 0.0, 1.0]]])
-    assert category_errors(errors, everywhere(errors)).tolist() == [pytest.approx([3.0, 1 / 3])]
+def normal(rows, seed, axes=4):
+    return torch.randn((rows, axes), generator=torch_stream(seed, "rows"))
 
 
-def test_a_single_wild_column_counts_as_three_standard_deviations():
-    errors = torch.zeros(1, 1, 100)
-    errors[0, 0, 7] = 1e30
-    assert float(category_errors(errors, everywhere(errors))) == pytest.approx(0.09)
+def boundary(train, validation=None, quantile=0.95):
+    return CorpusBoundary.fit(train, train if validation is None else validation, quantile=quantile)
 
 
-def test_missing_columns_and_categories_neither_raise_nor_lower_the_distance():
-    errors = torch.tensor([[[1.0, 5.0], [2.0, 0.0]], [[torch.nan, 1.0], [1.0, 1.0]]])
-    mask = torch.tensor([[[True, False], [False, False]], [[False, True], [True, True]]])
-    found = category_errors(errors, mask)
-    assert found[:, 0].tolist() == [1.0, 1.0]
-    assert torch.isnan(found[0, 1])
-    coarse = torch.tensor([[0, -1], [0, 0]])
-    assert corpus_distance(found, coarse, torch.full((2, 1), 4.0)).tolist() == [0.5, 0.5]
+def test_on_a_line_the_ratio_is_that_of_the_mean_distances():
+    found = boundary(LINE)
+    assert found.spacing[10:90].tolist() == [pytest.approx(9 / 5)] * 80
+    # Half-way between two rows: .5, .5, 1.5, 1.5, 2.5. On a row: 0, 1, 1, 2, 2.
+    assert found(torch.tensor([[50.5], [50.0]])).tolist() == pytest.approx([1.3 / 1.8, 1.2 / 1.8])
+    # 100 off the end: 100, 101, …, 104 over the spacings of the last five rows: 3, 11 / 5, 9 / 5, 9 / 5, 9 / 5.
+    assert float(found(torch.tensor([[200.0]]))) == pytest.approx(102 / ((3 + 2.2 + 3 * 1.8) / 5))
 
 
-def test_an_error_counts_by_what_is_usual_for_its_coarse_code():
-    errors = torch.tensor([[4.0], [4.0]], dtype=torch.float64)
-    distances = corpus_distance(errors, torch.tensor([[0], [1]]), torch.tensor([[4.0, 0.25]], dtype=torch.float64))
-    assert distances.tolist() == [1.0, 4.0]
+def test_distances_are_those_of_a_search_by_a_tree():
+    train, rows = normal(400, 0), 2 * normal(60, 1)
+    tree = KDTree(train.double().numpy())
+    spacing = tree.query(train.double().numpy(), 6)[0][:, 1:].mean(1)
+    near, which = tree.query(rows.double().numpy(), 5)
+    expected = near.mean(1) / spacing[which].mean(1)
+    np.testing.assert_allclose(boundary(train)(rows).numpy(), expected, rtol=1e-6)
 
 
-def test_what_is_usual_is_the_mean_of_a_codes_rows_drawn_to_the_categorys_mean():
-    errors = torch.tensor([[1.0], [3.0], [8.0], [torch.nan]], dtype=torch.float64)
-    usual = usual_errors(errors, torch.tensor([[0], [0], [1], [-1]]), num_tokens=3)
-    assert usual[0].tolist() == pytest.approx([(4 + 5 * 4) / 7, (8 + 5 * 4) / 6, 4.0])
+def test_neither_the_unit_nor_the_axes_of_the_embedding_count():
+    train, rows = normal(200, 0).double(), 3 * normal(50, 1).double()
+    turn = torch.linalg.qr(normal(4, 2).double()).Q
+    moved = boundary(40 * train @ turn + 7)(40 * rows @ turn + 7)
+    torch.testing.assert_close(moved, boundary(train)(rows), rtol=1e-5, atol=0)
+
+
+def test_thin_and_crowded_parts_of_the_corpus_are_measured_by_their_own_spacing():
+    """The same distance is much beside the crowd and nothing in the thin part."""
+    train = torch.cat([normal(300, 0), 50 * normal(300, 1) + 1000])
+    found = boundary(train)
+    beside, within = found(torch.cat([normal(40, 2) + 20, 50 * normal(40, 3) + 1000])).split(40)
+    assert float(beside.min()) > 5 * float(within.median())
+    assert float(within.median()) == pytest.approx(1, abs=0.2)
+
+
+def test_rows_far_away_are_outside_and_rows_of_the_corpus_are_not():
+    found = boundary(normal(500, 0), normal(500, 1))
+    assert found.is_outside(found(normal(300, 2))).double().mean() < 0.1
+    assert found.is_outside(found(normal(300, 3) + torch.tensor([9.0, 0, 0, 0]))).all()
+
+
+def test_rows_that_are_the_same_count_once():
+    train, rows = normal(100, 0), normal(30, 1)
+    once, often = boundary(train), boundary(torch.cat([train] + [train[:20]] * 9))
+    assert torch.equal(often.reference, once.reference)
+    assert torch.equal(often(rows), once(rows))
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_fewer_distinct_rows_than_neighbours_are_no_obstacle(count):
+    train = torch.arange(float(count))[:, None].repeat(10, 1)
+    found = boundary(train)
+    distances = found(torch.tensor([[0.0], [1e6]]))
+    assert distances.isfinite().all()
+    assert found.is_outside(distances).tolist() == [False, True]
+
+
+def test_a_row_has_the_same_distance_alone_among_others_and_in_another_order():
+    found, rows = boundary(normal(500, 0)), torch.cat([normal(700, 1), normal(500, 0)[:30]])
+    together = found(rows)
+    for index in (*torch.arange(0, 730, 61).split(1), torch.arange(5, 400), torch.arange(729, -1, -3)):
+        assert torch.equal(found(rows[index]), together[index])
+    assert found(rows[:0]).shape == (0,)
+
+
+def test_a_row_without_coordinates_has_no_distance_and_is_not_outside():
+    train = normal(50, 0)
+    with_gaps = train.clone()
+    with_gaps[7] = torch.nan
+    found = boundary(with_gaps, torch.cat([normal(20, 1), with_gaps[7:8]]))
+    assert (len(found.reference), found.num_rows) == (49, 20)
+    distances = found(torch.stack([with_gaps[7], 100 + train[0]]))
+    assert distances.isnan().tolist() == [True, False]
+    assert found.is_outside(distances).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.9])
 def test_rows_of_the_same_corpus_are_flagged_no_more_often_than_promised(quantile):
     flagged = []
-    for seed in range(400):
-        values = torch.from_numpy(np.random.default_rng(seed).standard_exponential(60))
-        boundary = CorpusBoundary.fit(USUAL, values[:40], quantile=quantile)
-        flagged.append(float(boundary.is_outside(values[40:]).double().mean()))
+    for seed in range(300):
+        rows = normal(160, seed, axes=2)
+        found = boundary(rows[:100], rows[100:140], quantile)
+        flagged.append(float(found.is_outside(found(rows[140:])).double().mean()))
     rank = math.ceil(41 * quantile)
-    assert np.mean(flagged) == pytest.approx(1 - rank / 41, abs=0.012)  # exact for exchangeable rows
+    assert np.mean(flagged) == pytest.approx(1 - rank / 41, abs=0.02)  # exact for exchangeable rows
     assert 1 - rank / 41 <= 1 - quantile
 
 
 def test_too_few_rows_give_the_largest_distance():
-    boundary = CorpusBoundary.fit(USUAL, torch.tensor([3.0, 1.0, torch.nan]), quantile=0.99)
-    assert (boundary.threshold, boundary.num_rows) == (3.0, 2)
+    rows = torch.tensor([[50.5], [200.0], [torch.nan]])
+    found = boundary(LINE, rows, 0.99)
+    assert (found.threshold, found.num_rows) == (float(found(rows)[1]), 2)
 
 
-def test_a_row_without_a_distance_is_not_flagged():
-    boundary = CorpusBoundary.fit(USUAL, torch.tensor([1.0]), quantile=1.0)
-    assert boundary.is_outside(torch.tensor([torch.nan, 2.0])).tolist() == [False, True]
-    again = CorpusBoundary.restored(boundary.state_dict(), boundary.settings())
-    assert (again.threshold, again.quantile, again.num_rows) == (1.0, 1.0, 1)
-    assert torch.equal(again.usual, USUAL)
+def test_tensors_and_settings_bring_the_boundary_back():
+    found, rows = boundary(normal(80, 0)), normal(40, 1)
+    again = CorpusBoundary.restored(found.state_dict(), json.loads(json.dumps(found.settings())))
+    assert torch.equal(again(rows), found(rows))
+    assert again.settings() == found.settings()
+    assert (again.quantile, again.num_rows, again.threshold) == (0.95, 80, found.threshold)
 
 
 @pytest.mark.parametrize("quantile", [0.0, 1.5])
 def test_a_quantile_out_of_range_is_refused(quantile):
     with pytest.raises(InputError, match=f"above 0 and at most 1; got {quantile}"):
-        CorpusBoundary.fit(USUAL, torch.ones(3), quantile=quantile)
+        boundary(LINE, quantile=quantile)
 
 
-def test_no_known_distance_is_refused():
+def test_a_corpus_without_a_value_is_refused():
+    nothing = torch.full((2, 1), torch.nan)
     with pytest.raises(InputError, match="at least one validation row"):
-        CorpusBoundary.fit(USUAL, torch.full((2,), torch.nan), quantile=0.9)
-
-
-def test_what_winsorising_cuts_off_is_counted_in_spreads_and_constants_in_their_own_size():
-    values = torch.linspace(-1, 1, 401)[:, None].repeat(1, 3)
-    values[:, 1] = 5.0
-    values[:, 2] = torch.nan
-    transform = ColumnTransform.fit(values)
-    rows = torch.tensor([[0.5, 5.0, 1.0], [100.0, 6.0, torch.nan]])
-    found = transform.excess(rows, torch.ones(2, 3, dtype=torch.bool))
-    assert found[0].tolist() == [0.0, 0.0, 0.0]
-    expected = (100.0 - float(transform.high[0])) / float(transform.scale[0])
-    assert found[1].tolist() == pytest.approx([expected, 0.2, 0.0])
+        boundary(LINE, nothing)
+    with pytest.raises(InputError, match="at least one training row"):
+        boundary(nothing)

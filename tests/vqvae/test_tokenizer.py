@@ -17,8 +17,9 @@ from spinlock.core.errors import InputError, NamesDifferError
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureTable
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import Selection
+from spinlock.vqvae.behaviour import BehaviourEmbedding
 from spinlock.vqvae.coders.classical import ClassicalCoder
-from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance, usual_errors
+from spinlock.vqvae.corpus_distance import CorpusBoundary
 from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
@@ -46,11 +47,9 @@ def tokenizer():
 def bounded(tokenizer):
     """The tokenizer with the boundary of the corpus that it was fitted to."""
     train, validation = correlated_table(), correlated_table(seed=2)
-    codes = [tokenizer.encode(table).codes for table in (train, validation)]
-    left = [tokenizer.leftovers(*pair) for pair in zip((train, validation), codes, strict=True)]
-    usual = usual_errors(left[0], codes[0][:, :, 0], num_tokens=SIZES[0])
-    distances = corpus_distance(left[1], codes[1][:, :, 0], usual)
-    return replace(tokenizer, boundary=CorpusBoundary.fit(usual, distances, quantile=0.9))
+    embedding = BehaviourEmbedding.fit(train)
+    boundary = CorpusBoundary.fit(embedding(train), embedding(validation), quantile=0.9)
+    return replace(tokenizer, boundary=boundary, embedding=embedding)
 
 
 @pytest.fixture(scope="module", params=["classical", "joint on classical", "joint on learned"])
@@ -215,7 +214,7 @@ def test_without_a_boundary_no_distance_is_measured(tokenizer):
 
 def test_a_tokenizer_is_a_module_and_its_state_that_of_its_parts(whole):
     names = {name.split(".")[0] for name in whole.state_dict()}
-    assert names == {"normalizer", "coder", "boundary"}
+    assert names == {"normalizer", "coder", "boundary", "embedding"}
     moved = copy.deepcopy(whole).double()
     assert {tensor.dtype for tensor in moved.state_dict().values() if tensor.is_floating_point()} == {torch.float64}
 
@@ -237,6 +236,32 @@ def test_a_tokenizer_without_a_boundary_comes_back_without_one(tokenizer):
     again = FittedTokenizer.restored(tokenizer.state_dict(), json.loads(json.dumps(tokenizer.settings())))
     assert again.boundary is None
     assert torch.equal(again.encode(correlated_table()).codes, tokenizer.encode(correlated_table()).codes)
+
+
+def test_a_row_without_a_value_to_go_by_has_no_distance_and_is_not_flagged(whole):
+    values = correlated_table(rows=3).values.clone()
+    values[1] = torch.nan
+    tokens = whole.encode(FeatureTable(values=values, registry=whole.registry))
+    assert tokens.distances.isnan().tolist() == [False, True, False]
+    assert not tokens.out_of_corpus[1]
+
+
+def test_a_boundary_needs_the_embedding_that_it_is_measured_in(whole):
+    with pytest.raises(InputError, match="a boundary of the corpus is one in an embedding of behaviours; give both"):
+        replace(whole, embedding=None)
+
+
+def test_a_boundary_by_what_tokens_leave_over_is_left_out_and_that_is_said(whole, caplog):
+    """Folders of versions that measured it so hold these tensors and settings."""
+    old = {"part": "CorpusBoundary", "threshold": 1.5, "quantile": 0.95, "num_rows": 40}
+    state = {name: tensor for name, tensor in whole.state_dict().items() if not name.startswith("boundary.")}
+    again = FittedTokenizer.restored(state | {"boundary.usual": torch.ones(3, 8)}, whole.settings() | {"boundary": old})
+    assert "boundary of the corpus is of an older version" in caplog.text
+    assert "fit it again" in caplog.text
+    tokens = again.encode(correlated_table(rows=3))
+    assert (tokens.distances, tokens.out_of_corpus) == (None, None)
+    assert torch.equal(tokens.codes, whole.encode(correlated_table(rows=3)).codes)
+    assert not [name for name in again.state_dict() if name.startswith("boundary")]
 
 
 @pytest.mark.parametrize("part", ["normalizer", "coder", "boundary", "category_map", "registry", "level_weights"])

@@ -46,7 +46,7 @@ SPLIT = (
     Figure("entropy_bits", "entropy_bits", "Bits if each token cost its own frequency", note="too low where rows are few"),
     Figure("collisions", "collisions", "Distinct samples that share all their tokens", "percent", "they cannot be told apart"),
     Figure("round_trip", "round_trip", "Tokens that survive decoding and encoding again", "percent", "100 % where decoded columns stand for the tokens they came from"),
-    Figure("out_of_corpus", "out_of_corpus", "Samples unlike the corpus", "percent", "further from the codebooks than all but a stated share of validation rows"),
+    Figure("out_of_corpus", "out_of_corpus", "Samples unlike the corpus", "percent", "further from the training rows next to them, by how close these are to each other, than all but a stated share of validation rows"),
 )  # fmt: skip
 """Of `SplitFigures`."""
 

@@ -28,8 +28,9 @@ class TokenTable:
         codebook_sizes: one a category and level.
         ids: one a row.
         groups: the parameter draw of each row.
-        distances: how much the tokens leave over of each row, about 1 for training rows; None where nobody measured.
-        out_of_corpus: True for a row that is further from the codebooks than rows of the corpus are; None likewise.
+        distances: how far each row is from rows of the corpus, over how far these are from each other: 1 where it lies as densely as
+            its neighbours, more where it is alone; None where nobody measured.
+        out_of_corpus: True for a row at a larger distance than a stated share of validation rows; None likewise.
         facts: what else is known of the rows, for example their `system` and parameters: name → one entry a row.
     """
 

@@ -24,7 +24,7 @@ class Tokenized:
         levels: tokens a category.
         bits: nominal bits a sample.
         absent: category tokens that are -1, as a share of all.
-        out_of_corpus: samples that are unlike those the tokenizer was fitted to.
+        out_of_corpus: samples that are unlike those the tokenizer was fitted to; None where it has no boundary of its corpus.
     """
 
     output: Path
@@ -34,7 +34,7 @@ class Tokenized:
     levels: int
     bits: float
     absent: float
-    out_of_corpus: int
+    out_of_corpus: int | None
 
 
 @one_thread()
@@ -64,5 +64,5 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
         levels=tokens.codes.shape[2],
         bits=tokens.bits,
         absent=float((tokens.codes == MISSING).double().mean()),
-        out_of_corpus=0 if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
+        out_of_corpus=None if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
     )

@@ -256,7 +256,9 @@ class Tokenizer(ShownInShort, BaseEstimator):
             raise ConfigError(f"unknown distance '{kind}'. {did_you_mean(kind, DISTANCES)}")
         if kind == "behaviour":
             embedded = self.embed(queries)
-            return embedded, embedded if samples is None else self.embed(samples), torch.cdist
+            # By differences: a matrix product loses what is small beside the coordinates, and a row would not be at 0 from itself.
+            exact = partial(torch.cdist, compute_mode="donot_use_mm_for_euclid_dist")
+            return embedded, embedded if samples is None else self.embed(samples), exact
         first = self._tokens(queries)
         second = first if samples is None else self._tokens(samples)
         if kind == "decoded":

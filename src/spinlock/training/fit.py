@@ -26,7 +26,7 @@ from spinlock.vqvae.coder import Coder
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
-from spinlock.vqvae.corpus_distance import CorpusBoundary, corpus_distance, usual_errors
+from spinlock.vqvae.corpus_distance import MOST_REFERENCE, CorpusBoundary
 from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
@@ -172,8 +172,8 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
             "codebook_sizes": {"tokens": sizes.tokens.tolist(), "reason": sizes.reason},
         },
     )
-    chosen = _with_boundary(chosen, *seen, quantile=fit.corpus_quantile)
-    final = _refitted(chosen, kept, data, sizes, seen) if fit.refit else chosen
+    chosen = _with_boundary(chosen, *seen, spec=fit)
+    final = _refitted(chosen, kept, data, sizes) if fit.refit else chosen
     return FitResult(tokenizer=final.cpu(), chosen=chosen.cpu(), model=model, history=history, comparison=comparison)
 
 
@@ -243,51 +243,33 @@ def fit_classical(data: TrainingData, *, sizes: Sizes, rounds: int | None = None
     return coder, spec.refit_rounds if rounds is None else rounds
 
 
-def _refitted(
-    chosen: FittedTokenizer, kept: _Candidate, data: TrainingData, sizes: Sizes, seen: list[FeatureTable]
-) -> FittedTokenizer:
+def _refitted(chosen: FittedTokenizer, kept: _Candidate, data: TrainingData, sizes: Sizes) -> FittedTokenizer:
     """Codebooks and decoders fitted once more, to training and validation rows, by all that was chosen before.
 
-    Trained networks stay as they are: their epochs were chosen by validation rows. The distance from which on a row is
-    called out of the corpus stays too, since no rows are left that nothing was fitted to.
+    Trained networks stay as they are: their epochs were chosen by validation rows. The embedding and the boundary of the corpus
+    stay too, since no rows are left that nothing was fitted to.
     """
     everything = data.together()
     own = kept.coder.own if isinstance(kept.coder, JointCoder) else kept.coder
     if isinstance(own, ClassicalCoder):
         own, _ = fit_classical(everything, sizes=sizes, rounds=kept.rounds)
     coder = own if kept.penalties is None else fit_joint(own, everything, choices=kept.penalties).coder
-    tokenizer = replace(chosen, coder=coder)
-    if chosen.boundary is None:
-        return tokenizer
-    return replace(tokenizer, boundary=replace(chosen.boundary, usual=_usual(tokenizer, seen)))
+    return replace(chosen, coder=coder)
 
 
 def _with_boundary(
-    tokenizer: FittedTokenizer, train: FeatureTable, validation: FeatureTable, *, quantile: float
+    tokenizer: FittedTokenizer, train: FeatureTable, validation: FeatureTable, *, spec: FitSpec
 ) -> FittedTokenizer:
     """The tokenizer with the weights of its levels and the boundary of its corpus, both by validation rows."""
-    usual = _usual(tokenizer, [train])
+    reference = tokenizer.embed(thinned(train, MOST_REFERENCE, spec.seed))
     tokens = tokenizer.encode(validation)
-    codes = tokens.codes.to(usual.device)
-    distances = corpus_distance(tokenizer.leftovers(validation, codes), codes[:, :, 0], usual)
     x, mask = (part.cpu() for part in tokenizer.normalize(validation))
     prefixes = [tokenizer.decode_normalized(tokens, num_levels=level + 1) for level in range(tokens.codes.shape[2])]
     return replace(
         tokenizer,
-        boundary=CorpusBoundary.fit(usual, distances, quantile=quantile),
+        boundary=CorpusBoundary.fit(reference, tokenizer.embed(validation), quantile=spec.corpus_quantile),
         level_weights=level_weights(prefix_mse(x, prefixes, mask).tolist()),
     )
-
-
-def _usual(tokenizer: FittedTokenizer, tables: list[FeatureTable]) -> torch.Tensor:
-    """What rows that were fitted to leave over, for every coarse code: (category, token)."""
-    errors, coarse = [], []
-    for block in (block for table in tables for block in table.blocks()):
-        codes = tokenizer.coder.encode(tokenizer.normalizer.packing.batch(tokenizer.normalize(block)))
-        errors.append(tokenizer.leftovers(block, codes))
-        coarse.append(codes[:, :, 0])
-    num_tokens = int(tokenizer.codebook_sizes[:, 0].max())
-    return usual_errors(torch.cat(errors), torch.cat(coarse), num_tokens=num_tokens)
 
 
 def _with_sizes(model: ModelSpec, sizes: Sizes, category_names: tuple[str, ...]) -> ModelSpec:

@@ -88,18 +88,6 @@ class ColumnTransform(Part):
         z = (self.warp(self._winsorised(values.double())) - self.center) / self.scale
         return torch.where(mask, z, 0.0).to(values.dtype), mask
 
-    def excess(
-        self, values: Float[Tensor, "sample column"], mask: Bool[Tensor, "sample column"]
-    ) -> Float[Tensor, "sample column"]:
-        """How far a value lies beyond what the training rows winsorise to, in units of the warped column's spread; 0 inside.
-
-        A column that was constant in the training rows has its own magnitude as the unit. 0 where missing.
-        """
-        x = values.double()
-        beyond = self.warp(x) - self.warp(self._winsorised(x))
-        unit = torch.where(self.is_constant, self.low.abs().clamp(min=torch.finfo(torch.float32).tiny), self.scale)
-        return torch.where(mask & self.observed & ~torch.isnan(values), beyond / unit, 0.0)
-
     def invert(self, z: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         """Columns in their own units, within the training rows' quantiles; NaN where training saw no value."""
         low, high = (self.warp(edge[None]) for edge in (self.low, self.high))

@@ -1,73 +1,49 @@
 """How far a row lies from what a tokenizer was fitted to, and from where on it is called foreign."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from spinlock.core.errors import InputError
-from spinlock.core.tokens import MISSING
 from spinlock.vqvae.part import Part
 
-MOST = 3.0
-"""Standard deviations at which the error of one column stops to count more: a foreign row is wrong in many columns."""
-PRIOR_ROWS = 5.0
-"""Rows of the category's mean error that every coarse code is given on top of its own."""
-
-
-def category_errors(
-    errors: Float[Tensor, "sample category width"], mask: Bool[Tensor, "sample category width"]
-) -> Float[Tensor, "sample category"]:
-    """Mean over a category's present columns of min(error², 9); NaN where none is present.
-
-    The truncation keeps a single wild column from making a row foreign.
-
-    Args:
-        errors: row minus decoded row, in standard deviations of each column, with what winsorising cut off.
-        mask: True where a value is present.
-
-    Source: Hinich & Talwar 1975, J. Am. Stat. Assoc. 70, 113 (truncated quadratic).
-    """
-    squares = torch.where(mask, errors.double(), 0.0).square().clamp(max=MOST**2)
-    return squares.sum(dim=2) / mask.sum(dim=2)
-
-
-def usual_errors(
-    errors: Float[Tensor, "sample category"], coarse: Int[Tensor, "sample category"], *, num_tokens: int
-) -> Float[Tensor, "category token"]:
-    """What the training rows of each coarse code leave over on average, drawn towards the category's mean by 5 rows."""
-    known = (coarse != MISSING) & ~torch.isnan(errors)
-    place = coarse.clamp(min=0).T
-    totals = errors.new_zeros((coarse.shape[1], num_tokens))
-    sums = totals.scatter_add(1, place, torch.where(known, errors, 0.0).T)
-    counts = totals.scatter_add(1, place, known.T.to(errors))
-    mean = sums.sum(dim=1, keepdim=True) / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    usual = (sums + PRIOR_ROWS * mean) / (counts + PRIOR_ROWS)
-    # A category that is reproduced exactly has an error of 0; any error is then much.
-    return usual.clamp(min=1e-6)
+NUM_NEIGHBORS = 5
+MOST_REFERENCE = 10_000
+"""Training rows that are kept to be compared with, at most."""
+ROWS_AT_ONCE = 256
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CorpusBoundary(Part):
-    """What rows of the corpus leave over, and from which distance on a row is called foreign.
+    """Rows of the corpus, how close they lie to each other, and from which distance on another row is called foreign.
+
+    The distance of a row is the mean of those to its 5 nearest reference rows, in an embedding, over the mean spacing of these
+    five: of their own mean distance to their 5 nearest others. It is 1 where a row lies as densely as its neighbours do, in
+    crowded and in thinly settled parts of the corpus alike, and does not depend on the unit and the axes of the embedding.
+    Rows that are the same count once, so that no spacing is 0.
 
     Attributes:
-        usual: mean squared error of the training rows of every coarse code.
+        reference: coordinates of training rows, no two the same.
+        spacing: of each reference row.
         threshold: the distance that is exceeded.
         quantile: share of rows of the same corpus that is to stay below.
         num_rows: validation rows that the threshold comes from.
+
+    Source: Breunig, Kriegel, Ng & Sander 2000, Proc. ACM SIGMOD, 93 (LOF, whose distances are not made reachabilities here).
     """
 
-    usual: Float[Tensor, "category token"]
+    reference: Float[Tensor, "reference axis"]
+    spacing: Float[Tensor, " reference"]
     threshold: float
     quantile: float
     num_rows: int
 
     @classmethod
     def fit(
-        cls, usual: Float[Tensor, "category token"], distances: Float[Tensor, " sample"], *, quantile: float
+        cls, train: Float[Tensor, "row axis"], validation: Float[Tensor, "sample axis"], *, quantile: float
     ) -> "CorpusBoundary":
         """The threshold is the ⌈(n + 1) q⌉-th smallest of n distances of rows that nothing was fitted to.
 
@@ -75,42 +51,52 @@ class CorpusBoundary(Part):
         prediction). With fewer than q / (1 - q) rows no such distance exists; then it is the largest, without that promise.
 
         Args:
-            usual: of `usual_errors`.
-            distances: of validation rows.
+            train: embedded rows to compare with; those that are NaN are left out.
+            validation: embedded validation rows.
             quantile: q, in (0, 1].
 
         Raises:
-            InputError: if `quantile` is out of range or no distance is known.
+            InputError: if `quantile` is out of range, or no training or no validation row has a value.
 
         Source: Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World, section 4.2.
         """
         if not 0 < quantile <= 1:
             raise InputError(f"`quantile` must be above 0 and at most 1; got {quantile}.")
-        known = distances[~torch.isnan(distances)].double().sort().values
+        reference = train[~train.isnan().any(dim=1)].unique(dim=0)
+        if not len(reference):
+            raise InputError("the boundary of a corpus needs at least one training row with a value; got none.")
+        # Each row's nearest is itself, at 0. A row without others has no spacing; any distance is then much.
+        others = min(NUM_NEIGHBORS, len(reference) - 1)
+        around = torch.cat([_nearest(part, reference, others + 1)[0] for part in reference.split(ROWS_AT_ONCE)])
+        spacing = (around.sum(dim=1) / max(1, others)).clamp(min=1e-6).float()
+        boundary = cls(reference=reference, spacing=spacing, threshold=math.nan, quantile=quantile, num_rows=0)
+        distances = boundary(validation)
+        known = distances[~distances.isnan()].double().sort().values
         if not len(known):
             raise InputError("the boundary of a corpus needs at least one validation row with a value; got none.")
         rank = min(math.ceil((len(known) + 1) * quantile), len(known))
-        return cls(usual=usual, threshold=float(known[rank - 1]), quantile=quantile, num_rows=len(known))
+        return replace(boundary, threshold=float(known[rank - 1]), num_rows=len(known))
+
+    def forward(self, rows: Float[Tensor, "sample axis"]) -> Float[Tensor, " sample"]:
+        """Distances of embedded rows, float32; NaN where a row is."""
+        found = []
+        for part in rows.to(self.reference.device).split(ROWS_AT_ONCE):
+            near, which = _nearest(part, self.reference, min(NUM_NEIGHBORS, len(self.reference)))
+            found.append(near.mean(dim=1) / self.spacing.double()[which].mean(dim=1))
+        return torch.cat([rows.new_empty(0, dtype=torch.float64, device=self.reference.device), *found]).float()
 
     def is_outside(self, distances: Float[Tensor, " sample"]) -> Bool[Tensor, " sample"]:
         """True where a distance exceeds the threshold; False where it is not known."""
         return distances > self.threshold
 
 
-def corpus_distance(
-    errors: Float[Tensor, "sample category"],
-    coarse: Int[Tensor, "sample category"],
-    usual: Float[Tensor, "category token"],
-) -> Float[Tensor, " sample"]:
-    """√(mean over present categories of error / usual error of the coarse code); NaN where none is present.
-
-    About 1 for training rows. What is usual differs from code to code, so the same error may be much for a code of calm
-    systems and little for one of turbulent ones.
-
-    Args:
-        errors: of `category_errors`.
-        coarse: the first level's codes.
-        usual: of `usual_errors`.
-    """
-    expected = usual.gather(1, coarse.clamp(min=0).T).T
-    return (errors / expected).nanmean(dim=1).sqrt()
+def _nearest(
+    rows: Float[Tensor, "sample axis"], reference: Float[Tensor, "reference axis"], count: int
+) -> tuple[Float[Tensor, "sample neighbor"], Int[Tensor, "sample neighbor"]]:
+    """Distances to the nearest reference rows, float64, and which these are."""
+    one, other = rows.double(), reference.double()
+    # |b|²/2 - a·b orders the rows b as |a - b| does. The distance itself is taken from the difference: it is then exactly 0
+    # between equal rows, and the same alone and among others, which a matrix product is not.
+    order = other.square().sum(dim=1) / 2 - one @ other.mT
+    which = order.topk(count, dim=1, largest=False).indices
+    return (one[:, None] - other[which]).norm(dim=2), which

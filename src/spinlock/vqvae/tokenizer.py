@@ -1,5 +1,6 @@
 """A fitted tokenizer: from a table of raw columns to tokens, and back."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,10 +18,12 @@ from spinlock.vqvae.behaviour import BehaviourEmbedding
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
-from spinlock.vqvae.corpus_distance import CorpusBoundary, category_errors, corpus_distance
+from spinlock.vqvae.corpus_distance import CorpusBoundary
 from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.part import Part, tensors_below
+
+log = logging.getLogger(__name__)
 
 PARTS: Mapping[str, type[Part]] = {
     part.__name__: part
@@ -39,7 +42,7 @@ class FittedTokenizer(Part):
         category_map: which columns are quantised together.
         registry: the columns it was made for, by name.
         coder: the quantiser.
-        boundary: from which distance on a row is called out of the corpus; None where nobody measured.
+        boundary: from which distance on a row is called out of the corpus, in the embedding; None where nobody measured.
         embedding: where a row lies among behaviours, for search; None in folders of versions that had none.
         level_weights: share of the validation rows' error that each level takes off; weights of token distances.
         provenance: where it comes from: seeds, rows, versions; fit for JSON.
@@ -56,6 +59,10 @@ class FittedTokenizer(Part):
 
     def __post_init__(self) -> None:
         self.category_map.check_names(self.registry.names, whose="the tokenizer's category map")
+        if self.boundary is not None and self.embedding is None:
+            raise InputError(
+                "a boundary of the corpus is one in an embedding of behaviours; give both, or no boundary."
+            )
 
     @property
     def codebook_sizes(self) -> Tensor:
@@ -83,12 +90,9 @@ class FittedTokenizer(Part):
         codes, distances, told = [], [], told or _silent
         for block in view.blocks():
             told(sum(map(len, codes)))
-            rows = self.normalize(block)
-            found = self.coder.encode(self.normalizer.packing.batch(rows))
-            codes.append(found.cpu())
-            if self.boundary is not None:
-                left = self.leftovers(block, found, rows=rows)
-                distances.append(corpus_distance(left, found[:, :, 0], self.boundary.usual).float().cpu())
+            codes.append(self.coder.encode(self.normalizer.packing.batch(self.normalize(block))).cpu())
+            if self.boundary is not None and self.embedding is not None:
+                distances.append(self.boundary(self.embedding(block)).cpu())
         told(len(view))
         tokens = TokenTable(
             codes=torch.cat(codes),
@@ -101,24 +105,6 @@ class FittedTokenizer(Part):
             return tokens
         measured = torch.cat(distances)
         return replace(tokens, distances=measured, out_of_corpus=self.boundary.is_outside(measured))
-
-    def leftovers(
-        self, table: FeatureTable, codes: Tensor, *, rows: Rows | None = None
-    ) -> Float[Tensor, "sample category"]:
-        """What codes leave over of the rows that they were made of: `category_errors`.
-
-        What lies beyond the training rows' quantiles counts too, although encoding does not see it.
-
-        Args:
-            table: the rows.
-            codes: of these rows, (sample, category, level).
-            rows: the same rows standardised, where that was done already.
-        """
-        x, mask = self.normalizer(table) if rows is None else rows
-        transform, pack = self.normalizer.transform, self.normalizer.packing.pack
-        missed = pack(x) - self.coder.decode(codes, is_settled=False)
-        missed = missed + pack(transform.excess(table.values.to(x.device), mask))
-        return category_errors(torch.where(pack(mask), missed, 0.0), pack(mask))
 
     def decode(self, tokens: TokenTable, num_levels: int | None = None) -> FeatureTable:
         """The columns that tokens stand for, in their own units; missing where a category is absent.
@@ -206,7 +192,14 @@ class FittedTokenizer(Part):
             InputError: if a part is missing or is not what it should be.
         """
         try:
-            known = {"boundary": settings["boundary"], "embedding": settings.get("embedding")}
+            boundary = settings["boundary"]
+            if "boundary.usual" in state:
+                log.warning(
+                    "this tokenizer's boundary of the corpus is of an older version, by what tokens leave over, and is not used: "
+                    "tokens come without distances; fit it again to have them."
+                )
+                boundary = None
+            known = {"boundary": boundary, "embedding": settings.get("embedding")}
             names = ["normalizer", "coder", *(name for name, one in known.items() if one is not None)]
             parts = {
                 name: PARTS[settings[name]["part"]].restored(tensors_below(state, name), settings[name])
