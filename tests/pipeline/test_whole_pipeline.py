@@ -1,6 +1,7 @@
 """One tiny run of everything, from files."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -228,6 +229,28 @@ def test_tokens_agree_between_disjoint_realizations_more_often_than_between_samp
     found = validate(tokenizer, dataset)["agreement_between_realizations"]
     assert [entry["level"] for entry in found] == [0, 1] * (len(found) // 2)
     assert sum(entry["same_sample"] for entry in found) > sum(entry["other_samples"] for entry in found)
+
+
+def test_the_verdict_begins_with_what_a_token_is_good_for(dataset, tokenizer):
+    found = validate(tokenizer, dataset)
+    assert next(iter(found)) == "good_for"
+    assert found["good_for"].startswith("A coarse token is the same at other realizations in ")
+    assert found["good_for"].endswith("as no two judged samples share their draw of parameters.")
+    rates = {entry["at"]: entry for entry in found["same_token"] if entry["level"] == 0}
+    assert set(rates) == {"other realizations", "a small step of the parameters", "any other draw of its system"}
+    assert 0 < rates["a small step of the parameters"]["step"] < 1
+    useful = [entry["useful"] for entry in found["levels"]]
+    assert useful == sorted(useful, reverse=True)
+    assert [entry["columns"] for entry in found["noise"]] == ["mean", "std", "cv"]
+
+
+def test_the_numbers_of_a_training_have_the_noise_of_every_column(dataset, tokenizer):
+    test = report_of(tokenizer).figures("test")
+    assert set(test.replicates.column_noise) == set(load_table(dataset).table.registry.names)
+    known = [share for share in test.replicates.column_noise.values() if not math.isnan(share)]
+    assert min(known) >= 0
+    assert 100 < len(known) <= test.replicates.num_columns  # a column that never varies has no share
+    assert report_of(tokenizer).figures("train").replicates.column_noise == {}
 
 
 def test_the_halves_are_aggregates_of_disjoint_realizations(dataset):

@@ -7,6 +7,7 @@ import pytest
 
 from spinlock.core.errors import InputError
 from spinlock.core.figures import SPLIT
+from spinlock.core.repeatability import Replicates, SameToken
 from spinlock.core.report import CoderFigures, ColumnTree, QuantizerUsage, Report, SplitFigures, TokenAgreement
 from spinlock.plots import GalleryRollout, GalleryToken, Outside, Page, render_page
 from spinlock.plots.static_page import MAX_BYTES, figure_text
@@ -31,8 +32,36 @@ def usage(category, level, used, corrected):
 
 def agreement(category, level, within, between):
     return TokenAgreement(
-        category=category, level=level, num_samples=9, within=within, between=between, corrected=within
+        category=category,
+        level=level,
+        num_samples=9,
+        within=within,
+        between=between,
+        corrected=within,
+        reproducible_bits=within,
+        most_reproducible_bits=1.25,
+        num_codes=4 if level == 0 else 2,
+        num_tokens=4,
+        num_detectors=3,
     )
+
+
+REPLICATES = Replicates(
+    num_samples=9,
+    own_r2=(0.0, 0.6, 0.9),
+    r2=(0.0, 0.7, 0.65),
+    gain_errors=(0.02, 0.01),
+    useful_levels=1,
+    ceiling=0.75,
+    column_noise={"x": 0.25, "y": 1.5},
+    noise_by_aggregation={"mean": 0.25, "std": np.nan},
+    num_columns=2,
+    num_without_signal=1,
+)
+SAME_TOKENS = (
+    SameToken(at="other realizations", level=0, num_pairs=18, same=0.85, chance=0.25),
+    SameToken(at="a small step of the parameters", level=0, num_pairs=8, same=0.5, chance=0.25, step=0.125),
+)
 
 
 def figures(name, mse, **changes):
@@ -89,6 +118,8 @@ def full(name="spatial", **changes):
                 ("b", 1, 0.4, np.nan),
             )
         ),
+        replicates=REPLICATES,
+        same_tokens=SAME_TOKENS,
     )
     report = Report(
         splits={"train": figures(name, 0.1), "validation": figures(name, 0.21), "test": replace(judged, **changes)},
@@ -180,7 +211,7 @@ def test_every_picture_is_described(page):
     tags = Elements(page).tags
     assert all(a.get("alt") for tag, a in tags if tag == "img")
     drawings = [a for tag, a in tags if tag == "svg"]
-    assert len(drawings) == 8
+    assert len(drawings) == 9
     assert all(a.get("aria-label") and a.get("role") == "img" for a in drawings)
 
 
@@ -202,7 +233,35 @@ def test_every_figure_of_every_split_stands_with_its_meaning(page):
     assert "survive decoding and encoding again 87.5% not measured not measured 100 %" in text
     assert "Samples unlike the corpus 6.2% not measured" in text
     assert "3 of 48 samples are unlike the corpus" in text
-    assert "agreement between realizations was not measured" not in text
+
+
+def test_the_verdict_begins_with_what_a_token_is_good_for(page):
+    text = words(page)
+    sentence = (
+        "A coarse token is the same at other realizations in 85 % of cases (by chance 25 %); 3 of 6 bits are reproducible (9 samples can "
+        "show 5 at most); beyond the first level bits code noise; what another initial condition changes cannot be said, as no two "
+        "judged samples share their draw of parameters."
+    )
+    assert f"Verdict {sentence}" in text.replace("\u00a0", " ")
+
+
+def test_replicates_stand_beside_the_rows_themselves(page):
+    text = words(page)
+    for part in (
+        "0 3.0 1.7 0.600 0.700 0.700 0.02 yes",
+        "0–1 6.0 0.9 0.900 0.650 -0.05 0.01 no",
+        "reaches 0.750 at most. 1 of 2 columns have at least as much noise as variance",
+        "as a share of its variance: mean 25.0%; std not measured.",
+        "other realizations 85.0% (25.0%)",
+        "a small step of the parameters 50.0% (25.0%)",
+        "each parameter moves by 12.5% of its range",
+        "spatial 0.9 of 2.0 0.5 of 1.0",
+        "all 1.7 of 3.0 0.9 of 3.0",
+        "75.0% of the 8 coarse tokens that came are detectors of their replicates",
+        "At another initial condition: not measured",
+    ):
+        assert part in text
+    assert "At other realizations: not measured" not in text
 
 
 def test_all_thresholds_met_is_said_plainly():
@@ -226,7 +285,9 @@ def test_panels_without_data_say_so():
     text = words(render_page(BARE))
     for sentence in (
         "No training curves",
-        "The agreement between realizations was not measured",
+        "What of tokens is noise cannot be said, as no judged sample has two realizations whose features were kept",
+        "At other realizations: not measured, as no judged sample has two realizations whose features were kept.",
+        "At another initial condition: not measured, as no two judged samples share their draw of parameters.",
         "No gallery",
         "No states were kept",
         "so there is no tree",

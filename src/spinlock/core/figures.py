@@ -46,6 +46,10 @@ SPLIT = (
     Figure("entropy_bits", "entropy_bits", "Bits if each token cost its own frequency", note="too low where rows are few"),
     Figure("collisions", "collisions", "Distinct samples that share all their tokens", "percent", "they cannot be told apart"),
     Figure("round_trip", "round_trip", "Tokens that survive decoding and encoding again", "percent", "100 % where decoded columns stand for the tokens they came from"),
+    Figure("r2_replicate", "r2_replicate", "R² against a replicate", note="of the signal that two disjoint sets of realizations of a sample share"),
+    Figure("reproducible_bits", "reproducible_bits", "Reproducible bits", note="that the tokens of one such set say of the other's"),
+    Figure("useful_bits", "useful_bits", "Useful bits", note="nominal ones, up to the level from which on R² against a replicate rises no more"),
+    Figure("coarse_detectors", "detectors", "Coarse tokens that detect their replicates", "percent", "with an F1 of at least .8"),
     Figure("out_of_corpus", "out_of_corpus", "Samples unlike the corpus", "percent", "further from the training rows next to them, by how close these are to each other, than all but a stated share of validation rows"),
 )  # fmt: skip
 """Of `SplitFigures`."""
@@ -77,8 +81,22 @@ AGREEMENT = (
     Figure("same_sample", "within", "The same sample, other runs"),
     Figure("other_samples", "between", "Two different samples"),
     Figure("corrected", "corrected", "Corrected for chance"),
+    Figure("reproducible_bits", "reproducible_bits", "Reproducible bits"),
+    Figure("at_most", "most_reproducible_bits", "At most, by the number of samples"),
+    Figure("tokens", "num_tokens", "Tokens that came", "text"),
+    Figure("detectors", "num_detectors", "With F1 ≥ .8", "text"),
 )
 """Of `TokenAgreement`."""
+
+SAME_TOKEN = (
+    Figure("at", "at", "What differs", "words"),
+    Figure("level", "level", "Level", "text"),
+    Figure("same", "same", "Same token", "percent"),
+    Figure("by_chance", "chance", "By chance", "percent"),
+    Figure("pairs", "num_pairs", "Pairs of tokens", "text"),
+    Figure("step", "step", "Typical step"),
+)
+"""Of `SameToken`."""
 
 SAMPLING = (
     Figure("draws", "num_draws", "Draws", "text"),

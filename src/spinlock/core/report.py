@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
 from spinlock.core.errors import InputError, did_you_mean
 from spinlock.core.plain import from_plain, to_plain
+from spinlock.core.repeatability import Replicates, SameToken, good_for
 from spinlock.core.shown import shown
 
 MSE_THRESHOLD = 0.1
@@ -83,6 +84,11 @@ class TokenAgreement:
         between: the same for descriptions of two different samples: what chance gives.
         corrected: (within - between) / (1 - between): 1 where a sample's codes always agree, 0 where they agree no more
             often than those of two different samples (Cohen 1960, Educ. Psychol. Meas. 20, 37: kappa).
+        reproducible_bits: mutual information of the two codes less that of shuffled pairs (`metrics.stability`).
+        most_reproducible_bits: what as many samples would show if all codes agreed; below log₂ K where samples are few.
+        num_codes: size K of the codebook.
+        num_tokens: codes that come in either description.
+        num_detectors: of these, codes whose F1 as detectors of themselves in the other description is at least .8.
     """
 
     category: str
@@ -91,6 +97,16 @@ class TokenAgreement:
     within: float
     between: float
     corrected: float
+    reproducible_bits: float = math.nan
+    most_reproducible_bits: float = math.nan
+    num_codes: int = 0
+    num_tokens: int = 0
+    num_detectors: int = 0
+
+    @property
+    def nominal_bits(self) -> float:
+        """log₂ K."""
+        return math.log2(self.num_codes) if self.num_codes else math.nan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +147,9 @@ class SplitFigures:
         out_of_corpus: share of rows beyond the boundary of the corpus; NaN where there is no boundary.
         round_trip: share of tokens that stay the same when the decoded columns are encoded again; NaN not measured.
         agreements: of every codebook between disjoint realizations of the same samples; empty where not measured.
+        replicates: decoded columns against disjoint realizations of the same samples; empty likewise.
+        same_tokens: how often a level's tokens come again when realizations, the start or parameters change; what could not be
+            measured is not among them.
     """
 
     num_samples: int
@@ -151,6 +170,68 @@ class SplitFigures:
     out_of_corpus: float = math.nan
     round_trip: float = math.nan
     agreements: tuple[TokenAgreement, ...] = ()
+    replicates: Replicates = Replicates()
+    same_tokens: tuple[SameToken, ...] = ()
+
+    @property
+    def good_for(self) -> str:
+        """What a token is good for, in one sentence."""
+        return good_for(
+            self.same_tokens,
+            self.replicates,
+            bits=self.bits_by_level[-1],
+            reproducible_bits=self.reproducible_bits,
+            most_reproducible_bits=self.most_reproducible_bits,
+            num_levels=len(self.level_gains),
+        )
+
+    @property
+    def reproducible_bits_by_level(self) -> tuple[float, ...]:
+        """Σ of the codebooks' reproducible bits, one a level; NaN where they were not measured."""
+        return tuple(
+            _sum_of_known(entry.reproducible_bits for entry in self.agreements if entry.level == level)
+            for level in range(len(self.level_gains))
+        )
+
+    @property
+    def reproducible_bits(self) -> float:
+        """Σ of all codebooks' reproducible bits."""
+        return _sum_of_known(self.reproducible_bits_by_level)
+
+    @property
+    def most_reproducible_bits(self) -> float:
+        """What as many samples would show if all codes agreed."""
+        return _sum_of_known(entry.most_reproducible_bits for entry in self.agreements)
+
+    @property
+    def useful_bits(self) -> float:
+        """Nominal bits up to the level beyond which R²_rep rises no more; NaN where that is not known."""
+        levels = self.replicates.useful_levels
+        return math.nan if levels < 0 else self.bits_by_level[levels]
+
+    @property
+    def r2_replicate(self) -> float:
+        """R²_rep, all levels decoded."""
+        return self.replicates.r2[-1] if self.replicates.r2 else math.nan
+
+    @property
+    def num_coarse_tokens(self) -> int:
+        """Coarse tokens that come at all in two descriptions of these rows."""
+        return sum(entry.num_tokens for entry in self.agreements if entry.level == 0 and entry.num_codes > 1)
+
+    @property
+    def coarse_samples_a_token(self) -> float:
+        """Samples that a coarse token came in, in the mean."""
+        count = self.num_coarse_tokens
+        coarse = (entry for entry in self.agreements if entry.level == 0 and entry.num_codes > 1)
+        return sum(entry.num_samples for entry in coarse) / count if count else math.nan
+
+    @property
+    def detectors(self) -> float:
+        """Share of coarse tokens that detect their replicates with an F1 of at least .8."""
+        coarse = [entry for entry in self.agreements if entry.level == 0 and entry.num_codes > 1]
+        count = self.num_coarse_tokens
+        return sum(entry.num_detectors for entry in coarse) / count if count else math.nan
 
     @property
     def entropy_bits(self) -> float:
@@ -184,6 +265,12 @@ class SplitFigures:
                 f"{starved} of {len(self.usage)} codebooks have more codes than training rows, so they cannot all be used."
             )
         return tuple(said)
+
+
+def _sum_of_known(values: Iterable[float]) -> float:
+    """The sum of what is not NaN; NaN where nothing is."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) if known else math.nan
 
 
 @shown

@@ -2,7 +2,8 @@
 
 reconstruction   sums of errors over blocks of rows, and errors and R² from them: all columns, a category, a column
 usage            how much of every codebook is used, corrected for the number of rows; collisions
-stability        whether two realizations of one draw get the same tokens
+stability        whether two descriptions of one sample get the same tokens, and how many bits they share
+repeatability    decoded columns against a replicate: what of a row is behaviour, and what is noise
 token_distance   how far apart two samples are, by tokens or by what they stand for
 rate             nominal bits, entropy, code length, level by level
 baselines        textbook coders at equal bits

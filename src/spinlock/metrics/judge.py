@@ -10,6 +10,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
+from spinlock.core.repeatability import Replicates, SameToken
 from spinlock.core.report import SplitFigures, TokenAgreement
 from spinlock.core.tokens import TokenTable
 from spinlock.metrics.rate import code_length_bits, entropy_bits_by_level, nominal_bits_by_level
@@ -25,11 +26,15 @@ class ModelFigures:
         orthogonality: correlation between categories.
         round_trip: share of tokens that re-encoding the decoded columns gives again.
         agreements: of tokens between realizations.
+        replicates: of decoded columns, against other realizations.
+        same_tokens: how often tokens come again.
     """
 
     orthogonality: float = math.nan
     round_trip: float = math.nan
     agreements: Sequence[TokenAgreement] = ()
+    replicates: Replicates = Replicates()
+    same_tokens: Sequence[SameToken] = ()
 
 
 def judge_split(
@@ -72,4 +77,6 @@ def judge_split(
         out_of_corpus=math.nan if tokens.out_of_corpus is None else float(tokens.out_of_corpus.double().mean()),
         round_trip=model.round_trip,
         agreements=tuple(model.agreements),
+        replicates=model.replicates,
+        same_tokens=tuple(model.same_tokens),
     )

@@ -7,19 +7,23 @@ from functools import reduce
 from itertools import chain
 from operator import add
 
+import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from spinlock.core.feature_table import FeatureTable
-from spinlock.core.report import CoderFigures, Report
+from spinlock.core.feature_table import BLOCK_ROWS, FeatureTable
+from spinlock.core.repeatability import Replicates, SameToken
+from spinlock.core.report import CoderFigures, Report, TokenAgreement
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import FIT_ROWS, View, in_memory, thinned
 from spinlock.metrics.baselines import Coder, fit_baselines
 from spinlock.metrics.judge import ModelFigures, judge_split
 from spinlock.metrics.reconstruction import ErrorSums
-from spinlock.metrics.stability import token_agreements
+from spinlock.metrics.repeatability import NUM_PARTS, replicate_errors, replicate_figures
+from spinlock.metrics.stability import pairs_of_groups, rows_of, same_token_rates, token_agreements
 from spinlock.metrics.usage import row_digests
+from spinlock.pipeline.parameter_steps import DrawParameters
 from spinlock.vqvae.losses import orthogonality
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
@@ -34,6 +38,7 @@ def judge(
     provenance: Mapping[str, str],
     seed: int,
     halves: Describe | None = None,
+    parameters: DrawParameters | None = None,
 ) -> Report:
     """The report on a tokenizer, from rows that are gone through block by block.
 
@@ -47,6 +52,7 @@ def judge(
         seed: of the baselines' starts and of the choice of rows.
         halves: ids of samples → their descriptions by the first and the second half of their realizations; not called for
             training rows, and None where there are none.
+        parameters: of the draws; None where they are not known.
     """
     sizes = tokenizer.codebook_sizes
     tables = {name: thinned(view, FIT_ROWS, seed) for name, view in tables.items()}
@@ -56,11 +62,9 @@ def judge(
         codebook_sizes=sizes,
         seed=seed,
     )
-    found = {
-        name: _gone_through(
-            tokenizer, view, coders, is_held_out=name != "train", halves=halves if name != "train" else None
-        )
-        for name, view in tables.items()
+    found = {name: _gone_through(tokenizer, view, coders, is_held_out=name != "train") for name, view in tables.items()}
+    replicated = {
+        name: _replicated(tokenizer, view, halves) for name, view in tables.items() if halves and name != "train"
     }
     return Report(
         splits={
@@ -70,10 +74,12 @@ def judge(
                 tokens=split.tokens,
                 train_tokens=found["train"].tokens,
                 category_map=tokenizer.category_map,
-                model=ModelFigures(
+                model=replace(
+                    _repeated(split.tokens, replicated.get(name), parameters, seed)
+                    if name != "train"
+                    else ModelFigures(),
                     orthogonality=float(orthogonality(tokenizer.token_vectors(split.tokens))),
                     round_trip=split.survived,
-                    agreements=token_agreements(*split.described) if split.described else (),
                 ),
             )
             for name, split in found.items()
@@ -105,7 +111,6 @@ class _GoneThrough:
         coder_errors: of the baselines.
         digests: of the normalised rows.
         survived: share of the tokens that decoding and encoding again leaves the same; NaN where it was not measured.
-        described: tokens of both halves of the realizations; empty likewise.
     """
 
     tokens: TokenTable
@@ -113,16 +118,14 @@ class _GoneThrough:
     coder_errors: ErrorSums
     digests: Int64[Tensor, "sample 2"]
     survived: float
-    described: tuple[TokenTable, ...]
 
 
 def _gone_through(
-    tokenizer: FittedTokenizer, view: View, coders: Sequence[Coder], *, is_held_out: bool, halves: Describe | None
+    tokenizer: FittedTokenizer, view: View, coders: Sequence[Coder], *, is_held_out: bool
 ) -> _GoneThrough:
     """A split, block by block. A second encoding is not spent on the training rows."""
     tokens, errors, coder_errors, digests = [], [], [], []
     survived = present = 0
-    described: tuple[list[TokenTable], ...] = ([], [])
     for block in view.blocks():
         x, mask = tokenizer.normalize(block)
         once = tokenizer.encode(block)
@@ -136,16 +139,87 @@ def _gone_through(
             again = tokenizer.encode(tokenizer.decode(once))
             survived += int(((again.codes == once.codes) & (once.codes >= 0)).sum())
             present += int((once.codes >= 0).sum())
-        for parts, half in zip(described, halves(block.ids) if halves else (), strict=False):
-            parts.append(tokenizer.encode(half))
     return _GoneThrough(
         tokens=_one_table(tokens),
         errors=reduce(add, errors),
         coder_errors=reduce(add, coder_errors),
         digests=torch.cat(digests),
         survived=survived / present if present else math.nan,
-        described=tuple(_one_table(parts) for parts in described if parts),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Replicated:
+    """A split described twice, by disjoint halves of its realizations.
+
+    Attributes:
+        first, second: tokens of the two descriptions.
+        figures: of their decoded columns.
+    """
+
+    first: TokenTable
+    second: TokenTable
+    figures: Replicates
+
+
+def _replicated(tokenizer: FittedTokenizer, view: View, halves: Describe) -> _Replicated:
+    """A split's halves, block by block; sums are kept by part of the draws, for standard errors."""
+    part_of = {group: number % NUM_PARTS for number, group in enumerate(dict.fromkeys(view.groups))}
+    described: tuple[list[TokenTable], list[TokenTable]] = ([], [])
+    own: list[ErrorSums] = []
+    against: dict[int, list[ErrorSums]] = {}
+    for start in range(0, len(view), BLOCK_ROWS):
+        pair = halves(view.ids[start : start + BLOCK_ROWS])
+        tokens = [tokenizer.encode(half) for half in pair]
+        rows = [tokenizer.normalize(half) for half in pair]
+        levels = range(1, tokens[0].codes.shape[2] + 1)
+        decoded = [[tokenizer.decode_normalized(half, num_levels=level) for half in tokens] for level in levels]
+        parts = np.array([part_of[group] for group in pair[0].groups])
+        for part in np.unique(parts).tolist():
+            here = torch.from_numpy(parts == part)
+            first, second = ((x[here], mask[here]) for x, mask in rows)
+            sums = replicate_errors(first, second, [(one[here], other[here]) for one, other in decoded])
+            own.append(sums[0])
+            against.setdefault(part, []).append(sums[1])
+        for parts_of_half, half in zip(described, tokens, strict=True):
+            parts_of_half.append(half)
+    return _Replicated(
+        first=_one_table(described[0]),
+        second=_one_table(described[1]),
+        figures=replicate_figures(
+            reduce(add, own), [reduce(add, sums) for sums in against.values()], tokenizer.registry
+        ),
+    )
+
+
+def _repeated(
+    tokens: TokenTable, replicated: _Replicated | None, parameters: DrawParameters | None, seed: int
+) -> ModelFigures:
+    """What comes again: tokens when realizations, the start or parameters change, and decoded columns.
+
+    All comparisons are of descriptions by equally many realizations, the first half where there are two, so that they differ in what
+    is compared alone.
+    """
+    agreements: tuple[TokenAgreement, ...] = ()
+    same: list[SameToken] = []
+    if replicated:
+        tokens = replicated.first
+        agreements = token_agreements(replicated.first, replicated.second)
+        same += same_token_rates(agreements, at="other realizations")
+    one, other = pairs_of_groups(tokens.groups)
+    if len(one):
+        same += same_token_rates(
+            token_agreements(rows_of(tokens, one), rows_of(tokens, other)), at="another initial condition"
+        )
+    if parameters and (pairs := parameters.pairs(tokens.groups, seed)):
+        first = rows_of(tokens, pairs.rows)
+        chance = token_agreements(first, first)
+        near, far = (token_agreements(first, rows_of(tokens, rows)) for rows in (pairs.nearest, pairs.others))
+        step = float(np.median(pairs.steps))
+        same += same_token_rates(near, at="a small step of the parameters", chance=chance, step=step)
+        same += same_token_rates(far, at="any other draw of its system", chance=chance)
+    figures = replicated.figures if replicated else Replicates()
+    return ModelFigures(agreements=agreements, replicates=figures, same_tokens=tuple(same))
 
 
 def _one_table(parts: Sequence[TokenTable]) -> TokenTable:

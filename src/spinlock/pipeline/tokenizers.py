@@ -10,6 +10,7 @@ from spinlock.core.masked import squared_errors
 from spinlock.core.report import REFIT_LABEL, Report
 from spinlock.core.views import Selection, View
 from spinlock.pipeline.judge import judge
+from spinlock.pipeline.parameter_steps import load_parameters
 from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import AGGREGATED, LoadedTable, load_table
 from spinlock.training.estimator import Tokenizer
@@ -164,4 +165,5 @@ def report_on(tokenizer: Tokenizer, views: Mapping[str, View], loaded: LoadedTab
         provenance=provenance_of(tokenizer),
         seed=record.seed,
         halves=halves and halves.of,
+        parameters=load_parameters(loaded.path, loaded.table),
     )

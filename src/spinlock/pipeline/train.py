@@ -121,9 +121,11 @@ def estimator(config: TrainConfig) -> Tokenizer:
 
 
 def summary(trained: Trained) -> dict[str, Any]:
-    """What a training prints: the folder and the verdict on test rows (training rows where none were held out), without `passed`, which `validate` judges."""
+    """What a training prints: what a token is good for, the folder and the verdict on test rows (training rows where none were held
+    out), without `passed`, which `validate` judges.
+    """
     said = verdict(trained.report, split=trained.report.judged_split)
-    return {"tokenizer": trained.folder, "thresholds_met": said.pop("passed"), **said}
+    return {"good_for": said.pop("good_for"), "tokenizer": trained.folder, "thresholds_met": said.pop("passed"), **said}
 
 
 def split_view(view: View, config: TrainConfig) -> dict[str, Selection]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from spinlock.core import figures
+from spinlock.core.repeatability import WHY_NOT
 from spinlock.core.report import MSE_THRESHOLD, REFIT_LABEL, UTILIZATION_THRESHOLD, ColumnTree, Report, SplitFigures
 from spinlock.plots.coder_dots import coder_dots
 from spinlock.plots.dendrogram import dendrogram
@@ -96,6 +97,7 @@ def render_page(page: Page, *, max_bytes: int = MAX_BYTES) -> str:
         judged=SPLIT_WORDS.get(page.split, page.split),
         splits={name: words for name, words in SPLIT_WORDS.items() if name in page.report.splits},
         tables=figures,
+        why_not=WHY_NOT,
         refit_label=REFIT_LABEL,
         drawings={
             name: None if figure is None else drawing(figure, name=name, description=DRAWINGS[name][1])
@@ -147,6 +149,15 @@ def _agreement(page: Page) -> Figure | None:
     return usage_heatmap(panels, names)
 
 
+def _replicate(page: Page) -> Figure | None:
+    measured, bits = page.figures.replicates, page.figures.bits_by_level
+    if not measured.r2:
+        return None
+    curves = {"of a replicate's signal": measured.r2, "of the row itself": measured.own_r2}
+    left = {name: tuple((b, 1 - r2) for b, r2 in zip(bits, values, strict=True))[1:] for name, values in curves.items()}
+    return rate_curve(left, coders={}, measure="share left unexplained")
+
+
 def _by_level(
     records: tuple[object, ...], attribute: str, names: tuple[str, ...]
 ) -> Float[np.ndarray, "category level"]:
@@ -181,6 +192,10 @@ DRAWINGS: dict[str, tuple[Callable[[Page], Figure | None], str]] = {
     "rate": (
         _rate,
         "Line chart: mean squared error against bits, level by level, with every baseline as a dot. The tables have the numbers.",
+    ),
+    "replicate": (
+        _replicate,
+        "Line chart: share of the variance of the row itself, and of the signal of a replicate, that is left unexplained after each level. The table below has the numbers.",
     ),
     "agreement": (
         _agreement,

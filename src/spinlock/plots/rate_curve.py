@@ -19,12 +19,16 @@ from spinlock.plots.theme import (
 )
 
 Curve = Sequence[tuple[float, float]]
-"""(bits a sample, mean squared error) pairs, one a level, ascending in bits."""
+"""(bits a sample, error) pairs, one a level, ascending in bits."""
 
 
 @styled
 def rate_curve(
-    curves: Mapping[str, Curve], *, coders: Mapping[str, tuple[float, float]], threshold: float | None = None
+    curves: Mapping[str, Curve],
+    *,
+    coders: Mapping[str, tuple[float, float]],
+    threshold: float | None = None,
+    measure: str = "mean squared error",
 ) -> Figure:
     """Lines of the tokenizer, level by level, and one dot for each other coder; the error is on a logarithmic scale.
 
@@ -32,6 +36,7 @@ def rate_curve(
         curves: label → curve; the first is drawn full, later ones thin.
         coders: name → its bits and its error on the rows of the first curve; without a mark where the error is unknown.
         threshold: the error that the tokenizer should stay below.
+        measure: what the error is, in words.
     """
     figure = new_figure(7.2, 3.9)
     axes = figure.add_subplot()
@@ -68,10 +73,11 @@ def rate_curve(
         axes.axhline(threshold, color=WARN, linewidth=1.3, label=f"threshold {threshold:g}", zorder=0)
         values.append(threshold)
     positive = [value for value in values if math.isfinite(value) and value > 0]
-    if positive and max(positive) > 2 * min(positive):
-        log_axis(axes, "y", nice_log_ticks(min(positive), max(positive)))
+    ticks = nice_log_ticks(min(positive), max(positive)) if positive else ()
+    if len(ticks) > 1 and max(positive) > 2 * min(positive):
+        log_axis(axes, "y", ticks)
     axes.grid(visible=True, axis="y")
     axes.set_xlabel("nominal bits a sample")
-    axes.set_ylabel("mean squared error")
+    axes.set_ylabel(measure)
     axes.legend()
     return figure

@@ -39,9 +39,11 @@ def render(template: str, *, max_bytes: int, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.tests["nan"] = math.isnan
     environment.filters |= {
         "figure": figure_text,
         "percent": lambda value: f"{value:.1%}" if math.isfinite(value) else "not measured",
+        "bits": lambda value: f"{round(value, 1) + 0.0:.1f}" if math.isfinite(value) else "not measured",
         "share": lambda part, whole: f"{part / whole:.1%}" if whole else "none",
         "breakable": breakable,
         "picture": picture,
