@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spinlock.core.errors import InputError
-from spinlock.core.repeatability import Replicates, SameToken, good_for
+from spinlock.core.repeatability import NOT_LOOKED, Replicates, SameToken, good_for
 from spinlock.core.report import Report, SplitFigures
 
 OTHER_RUNS = SameToken(at="other realizations", level=0, num_pairs=900, same=0.93, chance=0.1)
@@ -41,7 +41,7 @@ def test_the_sentence_says_what_few_samples_can_show():
     [
         (0, "not even the first level says anything of a replicate"),
         (3, "every level says more of a replicate than those before it"),
-        (-1, "from which level on bits code noise cannot be said, as all samples are of one draw"),
+        (-1, "from which level on bits code noise cannot be said of one draw alone, or where no column has signal"),
     ],
 )
 def test_the_sentence_says_how_many_levels_are_useful(levels, words):
@@ -51,11 +51,11 @@ def test_the_sentence_says_how_many_levels_are_useful(levels, words):
 
 def test_the_sentence_says_what_cannot_be_said():
     nothing = math.nan
-    assert said(OTHER_START, replicates=Replicates(), found=nothing, most=nothing) == (
+    assert said(OTHER_START, replicates=Replicates(num_samples=0), found=nothing, most=nothing) == (
         "A coarse token is the same at another initial condition in 70 % of cases (by chance 10 %); what of tokens is noise cannot be "
         "said, as no judged sample has two realizations whose features were kept."
     )
-    assert said(replicates=Replicates(), found=nothing, most=nothing) == (
+    assert said(replicates=Replicates(num_samples=0), found=nothing, most=nothing) == (
         "What of tokens is noise cannot be said, as no judged sample has two realizations whose features were kept; what another "
         "initial condition changes cannot be said, as no two judged samples share their draw of parameters."
     )
@@ -100,7 +100,7 @@ def test_a_report_of_a_version_that_did_not_look_is_read_as_not_measured():
     for name in ("replicates", "same_tokens"):
         del plain["splits"]["test"][name]
     read = Report.from_json(json.dumps(plain)).figures("test")
-    assert read.good_for.startswith("What of tokens is noise cannot be said")
+    assert read.good_for == NOT_LOOKED
     assert math.isnan(read.useful_bits)
     assert math.isnan(read.r2_replicate)
 

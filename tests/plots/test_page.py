@@ -7,7 +7,7 @@ import pytest
 
 from spinlock.core.errors import InputError
 from spinlock.core.figures import SPLIT
-from spinlock.core.repeatability import Replicates, SameToken
+from spinlock.core.repeatability import NOT_LOOKED, Replicates, SameToken
 from spinlock.core.report import CoderFigures, ColumnTree, QuantizerUsage, Report, SplitFigures, TokenAgreement
 from spinlock.plots import GalleryRollout, GalleryToken, Outside, Page, render_page
 from spinlock.plots.static_page import MAX_BYTES, figure_text
@@ -91,7 +91,7 @@ def figures(name, mse, **changes):
 BARE = Page(
     title="Bare",
     report=Report(
-        splits={"test": figures("a", 0.2)},
+        splits={"test": figures("a", 0.2, replicates=Replicates(num_samples=0))},
         category_names=("a", "b"),
         codebook_sizes=((4, 2), (4, 2)),
         bits=6.0,
@@ -243,6 +243,12 @@ def test_the_verdict_begins_with_what_a_token_is_good_for(page):
         "judged samples share their draw of parameters."
     )
     assert f"Verdict {sentence}" in text.replace("\u00a0", " ")
+
+
+def test_a_page_on_training_rows_says_that_nobody_looked_at_what_comes_again():
+    text = words(render_page(replace(full(), split="train")))
+    assert text.count(NOT_LOOKED) == 2
+    assert "not measured, as" not in text
 
 
 def test_replicates_stand_beside_the_rows_themselves(page):

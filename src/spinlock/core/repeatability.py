@@ -15,6 +15,10 @@ WHY_NOT: Mapping[Change, str] = {
     "any other draw of its system": "no two judged draws of one system have known parameters that differ",
 }
 """What may differ between two descriptions, from least to most, and what a data set lacks where that was not measured."""
+NOT_LOOKED = (
+    "Whether tokens come again was not looked at for this report; spinlock validate looks, at rows that were held out."
+)
+"""What is said of training rows, and by reports of versions that had no such figures."""
 DETECTS = 0.8
 """F1 from which on a token is called a detector of its replicates."""
 _IN_SENTENCE: tuple[Change, ...] = ("other realizations", "another initial condition")
@@ -51,7 +55,7 @@ class Replicates:
     A and B are descriptions of a sample by disjoint halves of its realizations, in standardised units, over columns that both have.
 
     Attributes:
-        num_samples: that were compared.
+        num_samples: that were compared; 0 where there are no replicates, -1 where nobody looked, as at training rows.
         own_r2: with 0, 1, 2, … levels decoded, the explained share of the variance of A by the decoding of A.
         r2: likewise R²_rep, the explained share of the signal in B by the decoding of A (`metrics.repeatability`).
         gain_errors: standard error over draws of what each level adds to `r2`.
@@ -65,7 +69,7 @@ class Replicates:
         num_without_signal: of these, columns with noise >= variance, which R²_rep leaves out.
     """
 
-    num_samples: int = 0
+    num_samples: int = -1
     own_r2: tuple[float, ...] = ()
     r2: tuple[float, ...] = ()
     gain_errors: tuple[float, ...] = ()
@@ -96,6 +100,8 @@ def good_for(
         reproducible_bits, most_reproducible_bits: of them, and as many as so few samples show at most; NaN without replicates.
         num_levels: of the tokenizer.
     """
+    if replicates.num_samples < 0:
+        return NOT_LOOKED
     coarse = {entry.at: entry for entry in same if entry.level == 0}
     rates = [
         f"at {at} in {_percent(coarse[at].same)} of cases (by chance {_percent(coarse[at].chance)})"
@@ -119,7 +125,7 @@ def good_for(
 
 def _useful(levels: int, num_levels: int) -> str:
     if levels < 0:
-        return "from which level on bits code noise cannot be said, as all samples are of one draw"
+        return "from which level on bits code noise cannot be said of one draw alone, or where no column has signal"
     if levels == 0:
         return "not even the first level says anything of a replicate"
     if levels == num_levels:

@@ -218,7 +218,7 @@ def _repeated(
         step = float(np.median(pairs.steps))
         same += same_token_rates(near, at="a small step of the parameters", chance=chance, step=step)
         same += same_token_rates(far, at="any other draw of its system", chance=chance)
-    figures = replicated.figures if replicated else Replicates()
+    figures = replicated.figures if replicated else Replicates(num_samples=0)
     return ModelFigures(agreements=agreements, replicates=figures, same_tokens=tuple(same))
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from spinlock.core import figures
-from spinlock.core.repeatability import WHY_NOT
+from spinlock.core.repeatability import NOT_LOOKED, WHY_NOT
 from spinlock.core.report import MSE_THRESHOLD, REFIT_LABEL, UTILIZATION_THRESHOLD, ColumnTree, Report, SplitFigures
 from spinlock.plots.coder_dots import coder_dots
 from spinlock.plots.dendrogram import dendrogram
@@ -98,6 +98,7 @@ def render_page(page: Page, *, max_bytes: int = MAX_BYTES) -> str:
         splits={name: words for name, words in SPLIT_WORDS.items() if name in page.report.splits},
         tables=figures,
         why_not=WHY_NOT,
+        not_looked=NOT_LOOKED,
         refit_label=REFIT_LABEL,
         drawings={
             name: None if figure is None else drawing(figure, name=name, description=DRAWINGS[name][1])
