@@ -1,19 +1,22 @@
-"""Solves every family for many draws of its parameters; one array and what it was made from, in one HDF5 file.
+"""Solves every family for many draws of its parameters; films as in `films.py`, and the parameters, in one HDF5 file.
 
-python benchmarks/transfer/make_corpus.py --output runs/transfer/corpus.h5 --draws 80
+python benchmarks/transfer/make_corpus.py --output runs/transfer/equations.h5 --draws 80
 """
 
 import argparse
+import inspect
 import os
 from pathlib import Path
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
+import equations  # noqa: E402
 import exponax  # noqa: E402
 import h5py  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 from equations import CELLS, FAMILIES, STEPS, SUBSTEPS, Family  # noqa: E402
+from films import joined, named  # noqa: E402
 
 BATCH = 20
 
@@ -56,30 +59,26 @@ def solve(family: Family, parameters: dict[str, np.ndarray], frames: np.ndarray)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/transfer/corpus.h5"))
+    parser.add_argument("--output", type=Path, default=Path("runs/transfer/equations.h5"))
     parser.add_argument("--draws", type=int, default=80, help="draws of each family; a multiple of 20")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     chance = np.random.default_rng(arguments.seed)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    total = len(FAMILIES) * arguments.draws
-    with h5py.File(arguments.output, "w") as file:
-        states = file.create_dataset(
-            "states", shape=(total, STEPS, CELLS, CELLS), dtype="f4", chunks=(1, STEPS, CELLS, CELLS)
-        )
-        names = []
-        for number, (name, family) in enumerate(FAMILIES.items()):
-            parameters = draw_parameters(family, arguments.draws, chance)
-            solved = solve(family, parameters, first_frames(arguments.draws, chance))
-            if not np.isfinite(solved).all():
-                raise SystemExit(f"{name}: {int((~np.isfinite(solved)).any(axis=(1, 2, 3)).sum())} draws blew up")
-            states[number * arguments.draws : (number + 1) * arguments.draws] = solved
-            names += [name] * arguments.draws
+    parts, drawn = [], {}
+    for name, family in FAMILIES.items():
+        drawn[name] = draw_parameters(family, arguments.draws, chance)
+        solved = solve(family, drawn[name], first_frames(arguments.draws, chance))
+        if not np.isfinite(solved).all():
+            raise SystemExit(f"{name}: {int((~np.isfinite(solved)).any(axis=(1, 2, 3)).sum())} draws blew up")
+        parts.append(named(solved, name, films=1))
+        growth = solved[:, -1].std(axis=(1, 2)) / solved[:, 0].std(axis=(1, 2))
+        print(f"{name}: standard deviation at the end over that at the start {np.percentile(growth, [0, 50, 100])}")
+    joined(parts).save(arguments.output, source=str(inspect.getdoc(equations)))
+    with h5py.File(arguments.output, "a") as file:
+        for name, parameters in drawn.items():
             for parameter, values in parameters.items():
                 file[f"parameters/{name}/{parameter}"] = values
-            growth = solved[:, -1].std(axis=(1, 2)) / solved[:, 0].std(axis=(1, 2))
-            print(f"{name}: standard deviation at the end over that at the start {np.percentile(growth, [0, 50, 100])}")
-        file["family"] = np.array(names, dtype="S32")
+                file[f"parameters/{name}/{parameter}"].attrs["log"] = parameter in FAMILIES[name].log
 
 
 if __name__ == "__main__":

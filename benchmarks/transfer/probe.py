@@ -1,106 +1,152 @@
-"""What descriptions of films say of the equation that made them: its family, and its parameters.
+"""What descriptions of films say of what made them, on every corpus of a folder: one table a measure.
 
-    python benchmarks/transfer/probe.py --corpus runs/transfer/corpus.h5 [--by spinlock catch22 tsfresh coarse] [--json]
+    python benchmarks/transfer/probe.py --folder runs/transfer --tokenizers flat=runs/transfer/tokenizer [--bits 24 50 72]
 
-Every number is out of fold: five folds over the draws, all probes and descriptions on the same ones; columns are filled, scaled and
-probed with training draws only. Family: share of films whose family a linear probe (logistic regression), the nearest neighbour and a
-random forest name rightly. Parameters: R² of a random forest a parameter, trained on the other draws of the same family; parameters
-that were drawn in the logarithm are compared in the logarithm.
+Rows are descriptions (`<corpus>.<name>.npz`) and whatever each tokenizer makes of `<corpus>.features.h5`; columns are corpora, each with
+its labels and, where it has any, its kinds. No probe sees the draw that it is tested on; see `measures.py`. `--parameters` adds R² of
+each parameter of the equations by a random forest, trained on the other draws of the same family, five folds; parameters that were
+drawn in the logarithm are compared in the logarithm.
 """
 
 import argparse
 import json
+import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
-from equations import FAMILIES
-from sklearn.base import BaseEstimator
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from measures import FOLDS, Score, few_shot, linear, neighbours, regression
+from representations import Representation, of_file, of_tokenizer
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer
+from sklearn.model_selection import KFold, cross_val_predict
 
-DESCRIPTIONS = ("spinlock", "catch22", "tsfresh", "coarse", "coarse_medium", "all_levels")
-FOLDS = 5
-
-
-def scaled(probe: BaseEstimator) -> BaseEstimator:
-    """Columns by their ranks as normal scores, so that heavy tails count alike; constant ones are left out."""
-    ranks = QuantileTransformer(n_quantiles=100, output_distribution="normal")
-    return make_pipeline(SimpleImputer(strategy="median"), VarianceThreshold(1e-12), ranks, probe)
+CORPORA = ("equations", "life_like", "wolfram", "lattices", "gray_scott", "flows")
+DESCRIPTIONS = ("spinlock", "catch22", "tsfresh", "hydra", "multirocket", "vicreg")
+MEASURES = {"5-NN": neighbours, "one draw a class": few_shot, "linear": linear}
+Parameters = dict[str, dict[str, tuple[np.ndarray, bool]]]
+"""Family → parameter → its draws, and whether they were drawn in the logarithm."""
 
 
-def filled(probe: BaseEstimator) -> BaseEstimator:
-    return make_pipeline(SimpleImputer(strategy="median"), probe)
+class Task(NamedTuple):
+    """What is to be told, and which films are tested together."""
+
+    label: np.ndarray
+    draw: np.ndarray
 
 
-PROBES = {
-    "linear": scaled(LogisticRegression(C=0.1, max_iter=1000)),
-    "neighbour": scaled(KNeighborsClassifier(1)),
-    "forest": filled(RandomForestClassifier(200, random_state=0)),
-}
+class Corpus(NamedTuple):
+    """The truth about a corpus: tasks by name, numbers that are known, and parameters of equations."""
+
+    tasks: dict[str, Task]
+    numbers: dict[str, Task]
+    parameters: Parameters
 
 
-def family_accuracy(values: np.ndarray, family: np.ndarray) -> dict[str, float]:
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    return {
-        name: float((cross_val_predict(probe, values, family, cv=folds) == family).mean())
-        for name, probe in PROBES.items()
-    }
+def load(path: Path) -> Corpus:
+    """Labels, kinds and numbers of a corpus, without its films."""
+    with h5py.File(path) as file:
+        label, draw = file["label"][:].astype(str), file["draw"][:]
+        tasks = {"label": Task(label, draw)}
+        if "kind" in file:
+            tasks["kind"] = Task(file["kind"][:].astype(str), np.unique(label, return_inverse=True)[1])
+        numbers = {name: Task(values[:], draw) for name, values in file.get("numbers", {}).items()}
+        parameters = {
+            family: {name: (values[:], bool(values.attrs["log"])) for name, values in group.items()}
+            for family, group in file.get("parameters", {}).items()
+        }
+    return Corpus(tasks, numbers, parameters)
 
 
-def recovery(values: np.ndarray, family: np.ndarray, parameters: dict[str, dict[str, np.ndarray]]) -> dict[str, float]:
+def representations(folder: Path, corpus: str, arguments: argparse.Namespace) -> Iterator[tuple[str, Representation]]:
+    """Everything that is compared on a corpus, by name; what was not made for it is left out and said."""
+    for by in arguments.by:
+        path = folder / f"{corpus}.{by}.npz"
+        if not path.exists():
+            print(f"{path} is not there: {by} is left out on {corpus}.", flush=True)
+            continue
+        for scaling, found in of_file(path):
+            yield f"{by}, {scaling}", found
+    for entry in arguments.tokenizers:
+        name, _, place = entry.partition("=")
+        for what, found in of_tokenizer(Path(place), folder / f"{corpus}.features.h5", rates=arguments.bits):
+            yield f"{name}: {what}", found
+
+
+def measured(found: Representation, corpus: Corpus) -> dict[str, dict[str, Score]]:
+    """Measure → task → score."""
+    scores: dict[str, dict[str, Score]] = {}
+    for name, measure in MEASURES.items():
+        values = found.near if measure is neighbours else found.linear
+        scores[name] = {task: measure(values, *truth) for task, truth in corpus.tasks.items()}
+    scores["linear"] |= {name: regression(found.linear, *truth) for name, truth in corpus.numbers.items()}
+    return scores
+
+
+def recovery(values: np.ndarray, family: np.ndarray, parameters: Parameters) -> dict[str, float]:
+    """R² of each parameter of each family."""
     folds = KFold(FOLDS, shuffle=True, random_state=0)
-    forest = filled(RandomForestRegressor(100, max_features=1 / 3, random_state=0))
+    forest = RandomForestRegressor(100, max_features=1 / 3, random_state=0)
     found = {}
     for name, drawn in parameters.items():
         rows = values[family == name]
-        for parameter, numbers in drawn.items():
-            target = np.log(numbers) if parameter in FAMILIES[name].log else numbers
+        for parameter, (numbers, is_log) in drawn.items():
+            target = np.log(numbers) if is_log else numbers
             found[f"{name}.{parameter}"] = float(r2_score(target, cross_val_predict(forest, rows, target, cv=folds)))
     return found
 
 
+def table(results: dict[str, dict], measure: str) -> str:
+    """One measure as a table in Markdown: a row a description, a column a task."""
+    columns = [(corpus, task) for corpus, rows in results.items() for task in next(iter(rows.values()))[measure]]
+    names = dict.fromkeys(name for rows in results.values() for name in rows)
+    head = " | ".join(corpus if task == "label" else f"{corpus}, {task}" for corpus, task in columns)
+    lines = [f"| {measure} | bits | {head} |", "|---" * (len(columns) + 2) + "|"]
+    for name in names:
+        bits = [rows[name]["bits"] for rows in results.values() if name in rows and rows[name]["bits"]]
+        spent = f"{min(bits):.0f}" + (f" to {max(bits):.0f}" if max(bits) - min(bits) >= 1 else "") if bits else ""
+        cells = []
+        for corpus, task in columns:
+            score = results[corpus].get(name, {}).get(measure, {}).get(task)
+            cells.append("" if score is None else f"{score[0]:.3f} ± {score[1]:.3f}")
+        lines.append(f"| {name} | {spent} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=Path("runs/transfer/corpus.h5"))
-    parser.add_argument("--by", nargs="+", choices=DESCRIPTIONS, default=list(DESCRIPTIONS))
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--folder", type=Path, default=Path("runs/transfer"))
+    parser.add_argument("--corpora", nargs="+", default=list(CORPORA))
+    parser.add_argument("--by", nargs="*", default=list(DESCRIPTIONS), help="<corpus>.<name>.npz in the folder")
+    parser.add_argument("--tokenizers", nargs="*", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--bits", type=float, nargs="+", default=[24.0, 50.0, 72.0], help="rates of tokens, nominal")
+    parser.add_argument(
+        "--parameters", action="store_true", help="R² of the parameters of equations, which takes longest"
+    )
+    parser.add_argument("--output", type=Path, help="a JSON file with everything")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # of columns without a value in a fold
-    with h5py.File(arguments.corpus) as file:
-        family = file["family"][...].astype(str)
-        parameters = {
-            name: {key: values[...] for key, values in group.items()} for name, group in file["parameters"].items()
-        }
-    results = {}
-    for name in arguments.by:
-        with np.load(arguments.corpus.with_name(f"{name}.npz")) as stored:
-            values = stored["values"].astype(np.float64)
-            bits = float(stored["bits"]) if "bits" in stored else None
-        values[~np.isfinite(values)] = np.nan
-        values = values[:, ~np.isnan(values).all(0)].clip(-1e30, 1e30)
-        result = {"columns": values.shape[1], "bits": bits, "family": family_accuracy(values, family)}
-        result["parameters"] = recovery(values, family, parameters)
-        results[name] = result
-        if not arguments.json:
-            shown = " ".join(f"{key} {value:.3f}" for key, value in result["family"].items())
-            print(
-                f"{name}: {values.shape[1]} columns, bits {bits}; family {shown}; parameters mean R² "
-                f"{np.mean(list(result['parameters'].values())):.3f}",
-                flush=True,
-            )
-            for key, value in result["parameters"].items():
-                print(f"    {key} {value:.2f}")
-    if arguments.json:
-        print(json.dumps(results, indent=1))
+    warnings.simplefilter("ignore")  # of classes with fewer draws than folds
+    results: dict[str, dict] = {}
+    for name in arguments.corpora:
+        begun, corpus = time.perf_counter(), load(arguments.folder / f"{name}.h5")
+        results[name] = {}
+        for row, found in representations(arguments.folder, name, arguments):
+            results[name][row] = {"bits": found.bits, "columns": found.linear.shape[1], **measured(found, corpus)}
+            if arguments.parameters and corpus.parameters:
+                families = corpus.tasks["label"].label
+                results[name][row]["parameters"] = recovery(found.linear, families, corpus.parameters)
+        print(f"{name}: {len(results[name])} descriptions, {time.perf_counter() - begun:.0f} s", flush=True)
+    for measure in MEASURES:
+        print(f"\n{table(results, measure)}")
+    for name, rows in results.items():
+        for row, found in rows.items():
+            if "parameters" in found:
+                print(f"{name}, {row}: parameters mean R² {np.mean(list(found['parameters'].values())):.3f}")
+    if arguments.output:
+        arguments.output.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
