@@ -86,6 +86,15 @@ def measured(found: Representation, corpus: Corpus) -> dict[str, dict[str, Score
     return scores
 
 
+def most_frequent(corpus: Corpus) -> dict[str, dict[str, Score]]:
+    """Measure → task → share of the most frequent label: what knowing nothing of a film gets."""
+    shares = {task: np.unique(truth.label, return_counts=True)[1].max() for task, truth in corpus.tasks.items()}
+    scores = {task: Score(float(count / len(corpus.tasks[task].label)), 0.0) for task, count in shares.items()}
+    return {name: dict(scores) for name in MEASURES} | {
+        "linear": scores | dict.fromkeys(corpus.numbers, Score(0.0, 0.0))
+    }
+
+
 def recovery(values: np.ndarray, family: np.ndarray, parameters: Parameters) -> dict[str, float]:
     """R² of each parameter of each family."""
     folds = KFold(FOLDS, shuffle=True, random_state=0)
@@ -132,7 +141,7 @@ def main() -> None:
     results: dict[str, dict] = {}
     for name in arguments.corpora:
         begun, corpus = time.perf_counter(), load(arguments.folder / f"{name}.h5")
-        results[name] = {}
+        results[name] = {"most frequent label": {"bits": None, "columns": 0, **most_frequent(corpus)}}
         for row, found in representations(arguments.folder, name, arguments):
             results[name][row] = {"bits": found.bits, "columns": found.linear.shape[1], **measured(found, corpus)}
             if arguments.parameters and corpus.parameters:
