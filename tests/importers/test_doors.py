@@ -277,6 +277,21 @@ def test_matlab_counts_columns_first(tmp_path):
         same(open_rollouts(tmp_path / name, dataset_key="u", axes="nhwt", dx=0.5, dt=0.25))
 
 
+def test_matlab_has_numbers_and_lists_as_matrices(tmp_path):
+    """A 1 x 1 matrix is a number (dt, parameters), one of a single row or column a list (times), in both kinds of files."""
+    for beside in ({"t": TIMES[None]}, {"t": TIMES[:, None]}, {"dt": np.array([[TIMES[1] - TIMES[0]]])}):
+        arrays = {"u": U.transpose(0, 2, 3, 1), "nu": np.array([[0.5]]), **beside}
+        scipy.io.savemat(tmp_path / "old.mat", arrays)
+        with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+            for name, array in arrays.items():
+                file.create_dataset(name, data=array.transpose()).attrs["MATLAB_class"] = np.bytes_("double")
+        for name in ("old.mat", "new.mat"):
+            found = open_rollouts(tmp_path / name, dataset_key="u", axes="nhwt")
+            assert "assumed" not in found.stated["dt"]
+            assert found[0].dt == pytest.approx(TIMES[1] - TIMES[0])
+            assert {"nu": 0.5}.items() <= found[0].parameters.items()
+
+
 def test_objects_in_memory_are_read_as_their_files_would_be():
     same(open_rollouts(U, axes="nthw", dt=0.25, dx=0.5))
     same(open_rollouts(torch.from_numpy(U), axes="nthw", dt=0.25, dx=0.5))

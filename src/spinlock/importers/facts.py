@@ -153,9 +153,12 @@ def parameters_of(array: LabelledArray, axes: str, place: ArrayPlace) -> dict[st
         if "/" in name.strip("/") or name.strip("/") in (*_NO_PARAMETERS, "time", "t"):
             continue
         entry = numbers_or_none(place, name) if name != array.key else None
-        if entry is None or len(entry.shape) > 1 or (entry.shape and (sample is None or entry.dims != (sample,))):
+        if entry is None:
             continue
-        values = entry.read()
+        is_one = entry.shape in ((), (1,)) and not any(entry.dims)
+        if not is_one and (sample is None or entry.dims != (sample,)):
+            continue
+        values = entry.read().reshape(-1 if not is_one else ())
         own = name.strip("/")
         if values.dtype.kind not in "fiu" or (own == sample and _is_counting(values)):
             continue

@@ -7,7 +7,7 @@ of Zarr, of a masked array or of xarray mean the same to all that follows.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +73,20 @@ class LabelledArray:
             dims=self.dims[::-1],
             attributes=self.attributes,
             read_piece=lambda selection: self.read_piece(selection[::-1]).transpose(),
+        )
+
+    def as_list(self) -> "LabelledArray":
+        """A matrix of one row or column as the list that MATLAB, which has no lists, means by it; anything else as it is."""
+        if len(self.shape) != 2 or 1 not in self.shape:
+            return self
+        axis, other = int(self.shape[0] == 1), slice(0, 1)
+        return replace(
+            self,
+            shape=(self.shape[axis],),
+            dims=self.dims[axis : axis + 1],
+            read_piece=lambda selection: self.read_piece((other, *selection) if axis else (*selection, other)).reshape(
+                -1
+            ),
         )
 
 

@@ -170,7 +170,7 @@ class Hdf5Place(ArrayPlace):
         return str(words).startswith("This is a netCDF dimension but not a netCDF variable")
 
     def array(self, name: str) -> LabelledArray:
-        """A data set, its axes as whoever wrote it counted them: MATLAB's are stored reversed."""
+        """A data set, its axes as whoever wrote it counted them: MATLAB's are stored reversed, and one of one row is a list."""
         about = self.file.described(name)
         if about["is_text"]:
             words = self.file.words(name)
@@ -187,7 +187,7 @@ class Hdf5Place(ArrayPlace):
             attributes=attributes,
             read_piece=lambda selection: array.read(*selection),
         )
-        return found.transposed() if "MATLAB_class" in attributes else found
+        return found.transposed().as_list() if "MATLAB_class" in attributes else found
 
     def attributes(self, group: str = "") -> Attributes:
         """Those of a group and of the file, its own first."""
@@ -309,11 +309,7 @@ class MatlabPlace(ArrayPlace):
 
     def array(self, name: str) -> LabelledArray:
         """A matrix; one of one row or column is a list."""
-        shape, _ = self._file.arrays[name]
-        matrix: Any = _Lazy(self._file, name)
-        if len(shape) == 2 and 1 in shape:
-            matrix = np.asarray(matrix[slice(None), slice(None)]).reshape(-1)
-        return labelled(matrix, f"{self.name}: {name}", key=name)
+        return labelled(_Lazy(self._file, name), f"{self.name}: {name}", key=name).as_list()
 
 
 class _Lazy:
