@@ -64,6 +64,15 @@ def test_saving_over_a_tokenizer_replaces_it_and_leaves_other_files_alone(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
+def test_what_a_killed_writer_left_in_the_folder_is_removed(tmp_path):
+    save_tokenizer_folder(tmp_path / "t", **PARTS)
+    for name in (".report.json.partial-host-1-ab", ".weights.safetensors.partial-host-1-cd", ".mine.partial-host-1-ef"):
+        (tmp_path / "t" / name).write_text("half")
+    save_tokenizer_folder(tmp_path / "t", **PARTS)
+    hidden = {path.name for path in (tmp_path / "t").iterdir() if path.name.startswith(".")}
+    assert hidden == {".mine.partial-host-1-ef"}
+
+
 @pytest.mark.parametrize("writes", range(4))
 def test_a_replacement_that_is_cut_short_is_recovered_or_never_was(tmp_path, monkeypatch, caplog, writes):
     save_tokenizer_folder(tmp_path / "t", **PARTS)

@@ -208,7 +208,9 @@ def test_a_run_that_was_killed_goes_on_from_its_folder(tmp_path):
     whole = tokenizer(backend="vqvae").fit(sample_table())
     with pytest.raises(Killed):
         tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, on_progress=kill)
+    (tmp_path / ".category_mapping.json.partial-host-1-ab").write_text("half")
     resumed = tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, resume=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"category_mapping.json", "checkpoints"}
     first, second = whole.tokenizer_.state_dict(), resumed.tokenizer_.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert resumed.record_.curves == whole.record_.curves

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.core.spec import Stored
-from spinlock.store.atomic import AnyPath, write_bytes, write_folder
+from spinlock.store.atomic import AnyPath, remove_partial, write_bytes, write_folder
 from spinlock.store.json_file import to_json
 from spinlock.store.manifest import MANIFEST, is_manifest_of, json_of, read_verified, with_manifest
 from spinlock.store.outputs import Kind, check_output
@@ -67,7 +67,7 @@ def save_tokenizer_folder(
     """Writes a tokenizer; numbers that are not finite become null in the JSON files.
 
     A new folder appears whole or not at all. Over an existing one, the new tokenizer first lies whole beside it, from where
-    a load recovers should the replacement be cut short; files of other names are left alone.
+    a load recovers should the replacement be cut short; files of other names are left alone. Nobody else may be writing there.
 
     Raises:
         ResourceError: out of disk.
@@ -91,6 +91,8 @@ def save_tokenizer_folder(
     write_folder(replacement, files)
     if report is None and (folder / "report.json").is_file():
         _drop_report(folder, files["weights.safetensors"])
+    for name in (*_FILES, MANIFEST):
+        remove_partial(folder, of=name)  # of a writer that was killed
     for name, data in files.items():
         write_bytes(folder / name, data)
     shutil.rmtree(replacement, ignore_errors=True)

@@ -33,6 +33,7 @@ from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import Selection, View
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest_of_blocks, token_distances
+from spinlock.store.atomic import remove_partial
 from spinlock.store.category_file import load_category_map, load_clustering, save_category_map
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.training.fit import FitResult, fit_tokenizer
@@ -365,7 +366,8 @@ class Tokenizer(ShownInShort, BaseEstimator):
 
 
 def _keep_categories(category_map: CategoryMap, path: Path, *, clustering: Any, given: object) -> None:
-    """Writes the categories beside the checkpoints, unless they were read from there."""
+    """Writes the categories beside the checkpoints, unless they were read from there; nobody else may be writing there."""
+    remove_partial(path.parent, of=path.name)  # of a writer that was killed
     if not (isinstance(given, str | Path) and path.exists() and path.samefile(given)):
         save_category_map(category_map, path, clustering=clustering)
 
