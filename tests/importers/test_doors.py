@@ -200,7 +200,8 @@ def test_variables_are_channels(tmp_path):
     for source in (dataset(u=U, v=V), dataset(u=U, v=V)[["u", "v"]]):
         assert open_rollouts(source)[1].channel_names == ("u", "v")
     with pytest.raises(
-        InputError, match=r"holds /u, /v; name one of them as `dataset_key`, or several as channels \('u,v'\)"
+        InputError,
+        match=r"holds /u, /v; name one of them as `dataset_key` .--dataset-key., or several as channels \('u,v'\)",
     ):
         open_rollouts(tmp_path / "a.nc")
     with h5py.File(tmp_path / "runs.h5", "w") as file:

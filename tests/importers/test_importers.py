@@ -98,9 +98,27 @@ def test_an_array_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_of_folders_of_states_is_refused_with_the_call_that_reads_it(tmp_path):
+    for run in range(2):
+        (tmp_path / "runs" / f"run_{run}").mkdir(parents=True)
+        for step in range(3):
+            np.save(tmp_path / "runs" / f"run_{run}" / f"u_{step}.npy", np.full((4, 4), step + run))
+    with pytest.raises(
+        InputError, match=r"those of the folders in it are taken by a pattern, '(.*/runs/\*/\*\.npy)'"
+    ) as refused:
+        open_rollouts(tmp_path / "runs")
+    pattern = str(refused.value).split("'")[1]
+    with pytest.raises(
+        UsageError, match=r"or 'hw' with join='time' \(--axes hw --join time\) for states that were saved"
+    ):
+        open_rollouts(pattern)
+    found = open_rollouts(pattern, axes="hw", join="time")
+    assert [rollout.states[0, :, 0, 0, 0].tolist() for rollout in found] == [[0, 1, 2], [1, 2, 3]]
+
+
 def test_an_archive_of_several_arrays_needs_a_name(tmp_path):
     np.savez(tmp_path / "x.npz", u=np.zeros((2, 3)), v=np.ones((2, 3)))
-    with pytest.raises(InputError, match="holds u, v; name one of them as `dataset_key`"):
+    with pytest.raises(InputError, match="holds u, v; name one of them as `dataset_key` .--dataset-key."):
         open_rollouts(tmp_path / "x.npz", axes="nt")
     with pytest.raises(InputError, match="holds no array 'w'"):
         open_rollouts(tmp_path / "x.npz", axes="nt", dataset_key="w")

@@ -208,5 +208,5 @@ def _layout_of(file: GuardedFile) -> Format:
     raise InputError(
         f"{file.path} holds {found}, which is no layout that spinlock knows: The Well has t0_fields and dimensions, PDEBench "
         "tensor or density with x-coordinate and t-coordinate, or 0000/data; for any other array give its name and axes "
-        "(dataset_key='…', axes='ntchw')."
+        "(dataset_key='…', axes='ntchw'; --dataset-key … --axes ntchw)."
     )

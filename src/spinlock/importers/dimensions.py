@@ -66,7 +66,7 @@ def axes_of(array: LabelledArray, place: ArrayPlace, given: str | None, *, needs
     if not dims:
         raise UsageError(
             f"`axes` must name the axes of the array in {array.name}, of the shape {array.shape}, whose dimensions have no names: for "
-            "example axes='ntchw' or 'nt'."
+            "example axes='ntchw' or 'nt', or 'hw' with join='time' (--axes hw --join time) for states that were saved one by one."
         )
     space = [axis for axis, letter in enumerate(known) if letter in ("x", "y", "z")]
     letters = list(known)

@@ -35,10 +35,13 @@ def _expanded(path: Path) -> list[Path]:
             entry for entry in path.iterdir() if entry.suffix.lower() in endings and not entry.name.startswith(".")
         ]
         if not files:
-            raise InputError(
-                f"{path} is a folder without a file that ends in {', '.join(endings)}; files of other names are taken by a pattern, "
-                f"'{path}/*'."
+            below = next((entry.suffix for entry in path.glob("*/*") if entry.suffix.lower() in endings), None)
+            remedy = (
+                f"files of other names are taken by a pattern, '{path}/*'"
+                if below is None
+                else f"those of the folders in it are taken by a pattern, '{path}/*/*{below}'"
             )
+            raise InputError(f"{path} is a folder without a file that ends in {', '.join(endings)}; {remedy}.")
         return sorted(files, key=in_order)
     if not path.exists() and glob.has_magic(str(path)):
         files = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207  patterns of whole paths

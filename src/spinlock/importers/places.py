@@ -106,7 +106,8 @@ def chosen(place: ArrayPlace, key: str | None, names: Sequence[str], *, what: st
             several = (
                 f", or several as channels ('{listed((n.strip('/') for n in names[:2]), most=2).replace(', ', ',')}')"
             )
-            raise InputError(f"{place.name} holds {listed(names, most=12)}; name one of them as `{what}`{several}.")
+            option = f"`{what}` (--{what.replace('_', '-')})"
+            raise InputError(f"{place.name} holds {listed(names, most=12)}; name one of them as {option}{several}.")
         return list(names)
     plain = key.strip("/")
     known = {name.strip("/"): name for name in names}
