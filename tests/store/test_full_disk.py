@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+from contextlib import suppress
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from spinlock.store.atomic import write_bytes
 from spinlock.store.checkpoint_folder import load_latest_checkpoint, save_checkpoint
 from spinlock.store.dataset import open_dataset
 from spinlock.store.merge import merge_shards
+from spinlock.store.outputs import locked
 from spinlock.store.shards import complete_shards, write_shard
 
 
@@ -64,6 +66,18 @@ def test_a_disk_that_fills_while_hdf5_writes_is_out_of_room(small_disk, tmp_path
     monkeypatch.setattr("spinlock.store.hdf5_image.check_free_space", lambda *_: None)
     with pytest.raises(ResourceError, match=r"x\.h5 cannot be written: no space is left on the disk"):
         merge_shards(tmp_path / "shards", small_disk / "x.h5", description=DESCRIPTION, num_samples=4)
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+def test_a_disk_without_room_for_a_lock_is_left_as_it_was(small_disk):
+    with suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**12))
+    with (
+        pytest.raises(ResourceError, match=r"x\.csv cannot be written: no space is left"),
+        locked(small_disk / "x.csv"),
+    ):
+        raise AssertionError
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 

@@ -132,7 +132,7 @@ def _acquired(place: Path, path: Path, how: int) -> int:
             # Whoever had it before may have removed it meanwhile: then this is a lock that nobody sees.
             if _is_at(place, handle):
                 os.ftruncate(handle, 0)
-                os.pwrite(handle, f"process {os.getpid()} on {platform.node()}".encode(), 0)
+                _sign(handle, place, is_shared=how == fcntl.LOCK_SH)
                 return handle
         except BlockingIOError:
             holder = os.pread(handle, 300, 0).decode(errors="replace") or "still starting"
@@ -147,6 +147,16 @@ def _acquired(place: Path, path: Path, how: int) -> int:
             os.close(handle)
             raise
         os.close(handle)
+
+
+def _sign(handle: int, place: Path, *, is_shared: bool) -> None:
+    """Writes who holds a lock; on a disk without room for that it is not left behind, unless others hold it too."""
+    try:
+        os.pwrite(handle, f"process {os.getpid()} on {platform.node()}".encode(), 0)
+    except OSError:
+        if not is_shared:
+            place.unlink(missing_ok=True)
+        raise
 
 
 def _is_at(place: Path, handle: int) -> bool:
