@@ -23,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,15 @@ def is_litter(name: str) -> bool:
 
 
 class World:
-    """The files that the commands start from, and the command lines; each works in `work`, which is filled anew for each run."""
+    """The files that the commands start from, and the command lines; each works in `work`, which is filled anew for each run.
 
-    def __init__(self, folder: Path, disk: Disk) -> None:
-        self.folder, self.work, self.disk = folder, folder / "work", disk
+    Args:
+        folder: for all of them.
+        run: runs a command line on a sound disk and says how it ended, at least its `code`.
+    """
+
+    def __init__(self, folder: Path, run: Callable[[list[str]], dict[str, Any]]) -> None:
+        self.folder, self.work, self.run = folder, folder / "work", run
         made = folder / "made"
         made.mkdir(parents=True)
         (folder / "g.yaml").write_text(GENERATE)
@@ -133,83 +139,90 @@ class World:
             *("discover-categories", "--dataset", str(made / "d.h5"), "--output", str(self.work / "c.json"))
         ]
 
-    def fill(self, command: str) -> dict[str, bytes]:
-        """Put the files of before into `work`: shards for what merges them, an older output for what replaces one."""
+    def fill(self, command: str, *, older: bool = True) -> dict[str, bytes]:
+        """Put the files of before into `work`: shards for what merges them, and an older output where one was made."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir()
         if command in ("merge", "generate"):
             shutil.copytree(self.folder / "made" / "p.h5.shards", self.work / "p.h5.shards")
-        if (older := self.folder / f"older {command}").exists():
-            shutil.copytree(older, self.work, dirs_exist_ok=True)
+        if older and (there := self.folder / f"older {command}").exists():
+            shutil.copytree(there, self.work, dirs_exist_ok=True)
         return contents(self.work)
 
     def make_older(self, command: str) -> None:
-        """Keep an output of another tokenizer's, which a run of the command replaces."""
-        if not command.startswith(("tokenize", "report")):
+        """Keep an output of another tokenizer's (of another training), which a run of the command replaces."""
+        self.fill(command)
+        if command == "train":
+            self._sound([*self.commands[command], "--seed", "1"])
+            shutil.copytree(self.work, self.folder / f"older {command}")
             return
         other = self.folder / "made" / "other"
         if not other.exists():
             train = ["train-vqvae", "--config", str(self.folder / "t.yaml"), "--seed", "1", "--dataset"]
             self._sound([*train, str(self.folder / "made" / "d.h5"), "--output", str(other)])
-        self.fill(command)
         arguments = [str(other) if word == str(self.folder / "made" / "t") else word for word in self.commands[command]]
         self._sound(arguments)
         shutil.copytree(self.work, self.folder / f"older {command}")
 
     def _sound(self, arguments: list[str]) -> None:
-        ended = self.disk.run(arguments, folder=self.folder / "nowhere")
+        ended = self.run(arguments)
         if ended["code"] != 0:
             raise RuntimeError(f"{arguments} ended with {ended}")
 
-    def broken_laws(self, command: str, fault: str, number: int, whole: dict[str, bytes]) -> tuple[int, list[str]]:
-        """Run a command with one fault: its exit code, and the laws that it broke."""
-        before = self.fill(command)
-        made = contents(self.folder / "made")
-        ended = self.disk.run(self.commands[command], folder=self.work, fault=fault, number=number)
-        code, broken = ended["code"], []
-        after = {name: data for name, data in contents(self.work).items() if not is_litter(name)}
-        if code not in (0, 4, 5) or "a mistake of spinlock" in ended["said"] or "Traceback" in ended["said"]:
-            broken.append(f"ended with {code}: {ended['said'][-300:]}")
-        elif code and ended["said"].count("\n") < 1:
-            broken.append("said nothing")
-        if code == 0 and after != whole:
-            broken.append("exit code 0 with another output")
-        for name in before.keys() | whole.keys():
-            if name in before and after.get(name) not in (before[name], whole.get(name)):
-                broken.append(f"{name} is neither as before nor whole")
-        if contents(self.folder / "made") != made:
-            broken.append("an input changed")
-        again = self.disk.run(self.commands[command], folder=self.work)
-        if again["code"] != 0 or contents(self.work) != whole:
-            differ = [name for name in whole if contents(self.work).get(name) != whole[name]]
-            more = sorted(contents(self.work).keys() - whole.keys())
-            broken.append(f"run again: {again['code']} {again['said'][-200:]} differing {differ} too many {more}")
-        return code, broken
 
-    def rows(self, command: str, *, every: int, first: int) -> Iterator[dict[str, Any]]:
-        """One row a fault: points, how the command ended, and what was broken."""
-        self.make_older(command)
-        self.fill(command)
-        ended = self.disk.run(self.commands[command], folder=self.work)
-        if ended["code"] != 0:
-            raise RuntimeError(f"{command} ended with {ended}")
-        whole, operations = contents(self.work), ended["operations"]
-        for fault in FAULTS:
-            codes: Counter[int] = Counter()
-            broken: list[str] = []
-            numbers = range(first, operations + 1, every)
-            for number in numbers:
-                code, laws = self.broken_laws(command, fault, number, whole)
-                codes[code] += 1
-                broken += [f"operation {number}: {law}" for law in laws]
-            yield {
-                "command": command,
-                "operations": operations,
-                "fault": fault,
-                "points": len(numbers),
-                "codes": {str(code): count for code, count in sorted(codes.items())},
-                "broken": broken,
-            }
+def broken_laws(
+    world: World, disk: Disk, command: str, *, fault: str, number: int, whole: dict[str, bytes]
+) -> tuple[int, list[str]]:
+    """Run a command with one fault: its exit code, and the laws that it broke."""
+    before = world.fill(command)
+    made = contents(world.folder / "made")
+    ended = disk.run(world.commands[command], folder=world.work, fault=fault, number=number)
+    code, broken = ended["code"], []
+    after = {name: data for name, data in contents(world.work).items() if not is_litter(name)}
+    if code not in (0, 4, 5) or "a mistake of spinlock" in ended["said"] or "Traceback" in ended["said"]:
+        broken.append(f"ended with {code}: {ended['said'][-300:]}")
+    elif code and ended["said"].count("\n") < 1:
+        broken.append("said nothing")
+    if code == 0 and after != whole:
+        broken.append("exit code 0 with another output")
+    for name in before.keys() | whole.keys():
+        if name in before and after.get(name) not in (before[name], whole.get(name)):
+            broken.append(f"{name} is neither as before nor whole")
+    if contents(world.folder / "made") != made:
+        broken.append("an input changed")
+    again = disk.run(world.commands[command], folder=world.work)
+    if again["code"] != 0 or contents(world.work) != whole:
+        differ = [name for name in whole if contents(world.work).get(name) != whole[name]]
+        more = sorted(contents(world.work).keys() - whole.keys())
+        broken.append(f"run again: {again['code']} {again['said'][-200:]} differing {differ} too many {more}")
+    return code, broken
+
+
+def rows(world: World, disk: Disk, command: str, *, every: int, first: int) -> Iterator[dict[str, Any]]:
+    """One row a fault: points, how the command ended, and what was broken."""
+    if command.startswith(("tokenize", "report")):
+        world.make_older(command)
+    world.fill(command)
+    ended = disk.run(world.commands[command], folder=world.work)
+    if ended["code"] != 0:
+        raise RuntimeError(f"{command} ended with {ended}")
+    whole, operations = contents(world.work), ended["operations"]
+    for fault in FAULTS:
+        codes: Counter[int] = Counter()
+        broken: list[str] = []
+        numbers = range(first, operations + 1, every)
+        for number in numbers:
+            code, laws = broken_laws(world, disk, command, fault=fault, number=number, whole=whole)
+            codes[code] += 1
+            broken += [f"operation {number}: {law}" for law in laws]
+        yield {
+            "command": command,
+            "operations": operations,
+            "fault": fault,
+            "points": len(numbers),
+            "codes": {str(code): count for code, count in sorted(codes.items())},
+            "broken": broken,
+        }
 
 
 def main() -> int:
@@ -227,10 +240,11 @@ def main() -> int:
         library = Path(folder) / "failing_disk.so"
         source = Path(__file__).with_name("failing_disk.c")
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)  # noqa: S603, S607
-        world = World(Path(folder) / "world", disk := Disk(library))
+        disk = Disk(library)
+        world = World(Path(folder) / "world", partial(disk.run, folder=Path(folder) / "nowhere"))
         found = []
         for command in asked.commands.split(",") if asked.commands else world.commands:
-            for row in world.rows(command, every=asked.every, first=asked.first):
+            for row in rows(world, disk, command, every=asked.every, first=asked.first):
                 found.append(row)
                 if not asked.json:
                     print(*(f"{key}: {value}" for key, value in row.items()), sep="  ", flush=True)
