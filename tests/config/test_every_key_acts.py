@@ -45,6 +45,8 @@ OTHERS = {
     "training.category_assignment": "auto",
     "training.category_mapping_file": "maps/some.json",
     "model.backend": "classical",
+    "model.metric": "behaviour",
+    "model.coarse": "words",
     "model.category_tokens": {"drift": [5]},
     "model.group_embedding_dim": 5,
     "model.group_hidden_dim": 6,

@@ -55,6 +55,24 @@ def test_distances_and_flags_come_back_as_they_were(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("rows", [0, 1, 5])
+@pytest.mark.parametrize("is_measured", [False, True])
+def test_an_embedding_comes_back_to_the_last_bit(tmp_path, ending, rows, is_measured):
+    chance = torch.Generator().manual_seed(rows)
+    embedding = torch.randn((rows, 12), generator=chance) * 10.0 ** torch.arange(-6, 6)
+    embedding[rows // 2 :, 3] = torch.nan
+    tokens = replace(table(rows), embedding=embedding)
+    if is_measured:
+        tokens = replace(tokens, distances=torch.rand(rows), out_of_corpus=torch.rand(rows) > 0.5)
+    save_tokens(tokens, tmp_path / f"tokens.{ending}")
+    found = load_tokens(tmp_path / f"tokens.{ending}")
+    assert_same(found, tokens)
+    torch.testing.assert_close(found.embedding, embedding, rtol=0, atol=0, equal_nan=True)
+    assert (found.distances is None) != is_measured
+    assert list(found.to_pandas().columns[-12 - 2 * is_measured :][:12]) == [f"behaviour{axis}" for axis in range(12)]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("rows", [0, 10, 12])
 def test_rows_are_written_and_read_some_at_a_time(tmp_path, monkeypatch, ending, rows):
     monkeypatch.setattr("spinlock.store.token_file.ROWS_AT_ONCE", 4)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -136,6 +137,8 @@ CHANGES = {
     "num_centers": 0,
     "corpus_quantile": 0.5,
     "column_warp": "rank_gauss",
+    "metric": "behaviour",
+    "coarse": "words",
 }
 ELSEWHERE = {
     "bits": "test_sizes.py",
@@ -152,6 +155,11 @@ ELSEWHERE = {
 }
 """Settings that this file cannot show to act → the file that does."""
 BRIEF = changed(FIT, num_epochs=3, evaluate_every=3)
+
+
+def replicated_table():
+    """The same rows, said to be three runs of each draw."""
+    return replace(sample_table(), groups=tuple(f"draw {row // 3}" for row in range(150)))
 
 
 def outcome(result):
@@ -171,7 +179,19 @@ def test_every_setting_acts(name, brief):
     changes = {"backend": "vqvae", name: CHANGES[name]}
     if name == "encoder":
         changes["encoder_params"] = {}
+    if name in ("metric", "coarse"):
+        changes |= {"backend": "classical", "train": replicated_table()}
+        brief = outcome(quick_fit(fit=BRIEF, backend="classical", train=replicated_table()))
     assert outcome(quick_fit(fit=BRIEF, **changes)) != brief
+
+
+def test_without_several_runs_of_a_draw_behaviour_is_columns_and_a_sentence_says_so(caplog):
+    found = quick_fit(metric="behaviour", backend="predictive")
+    assert "every draw has one here; columns are kept" in caplog.text
+    assert outcome(found) == outcome(quick_fit(backend="predictive"))
+    caplog.clear()
+    assert outcome(quick_fit(train=replicated_table(), metric="behaviour", backend="predictive")) != outcome(found)
+    assert "columns are kept" not in caplog.text
 
 
 def test_every_setting_is_here_or_known_to_be_elsewhere():

@@ -39,6 +39,19 @@ def test_a_category_has_its_own_sizes_where_they_are_given(tmp_path):
     assert torch.equal(two.decode(tokens).values, one.decode(tokens).values)
 
 
+def test_below_words_there_are_as_many_first_codes_as_words_and_the_rest_is_spread_evenly():
+    given = quick_fit(coarse="words", backend="classical").tokenizer
+    words = [len([one for one in given.definitions if one.category == name]) for name in ("wave", "heat")]
+    assert given.codebook_sizes.tolist() == [[count, 4] for count in words]
+    free = quick_fit(coarse="words", backend="classical", levels="auto", bits=16)
+    assert free.tokenizer.codebook_sizes[:, 1:].tolist() == [[4, 4], [4, 4]]
+    assert free.tokenizer.provenance["codebook_sizes"]["reason"].startswith(
+        "words of at most 4 bits a category, and 8 bits"
+    )
+    by_data = quick_fit(coarse="words", backend="classical", levels="auto").tokenizer.codebook_sizes
+    assert by_data.shape == (2, 3)
+
+
 def test_bits_of_the_public_tokenizer_are_spread():
     one = Tokenizer(bits=8, backend="classical", **QUICK).fit(sample_table())
     assert one.encode(sample_table(rows=2)).bits == 8
@@ -55,6 +68,12 @@ def test_bits_of_the_public_tokenizer_are_spread():
         ({"category_tokens": {"heat": (4, 4)}, "backend": "vqvae"}, "one size for all categories"),
         ({"levels": "auto", "backend": "vqvae"}, "vqvae needs levels with sizes"),
         ({"levels": "auto", "bits": 1}, "every category one bit; got 1 for 2 categories"),
+        (
+            {"levels": "auto", "bits": 9, "coarse": "words"},
+            "one bit below its words, which take 4; got 9 for 2 categories",
+        ),
+        ({"coarse": "words", "backend": "vqvae"}, "set codebook, or choose another backend"),
+        ({"metric": "behaviour", "backend": "vqvae"}, "set columns, or choose another backend"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(changes, message):

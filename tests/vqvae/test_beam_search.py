@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums, settled_search
+from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums, settled
 
 
 @pytest.fixture
@@ -83,7 +83,6 @@ def test_a_sum_of_codewords_is_found_again(codebooks, generator):
 @pytest.mark.parametrize("edge", [torch.inf, 0.7], ids=["anywhere", "in a narrow range"])
 @pytest.mark.parametrize("beam", [1, 2])
 def test_the_codes_of_a_settled_search_are_those_of_what_they_stand_for(targets, codebooks, beam, edge):
-    high = torch.full_like(targets[0], edge)
     targets = targets.clamp(-edge, edge)
 
     def stands_for(codes):
@@ -95,8 +94,8 @@ def test_the_codes_of_a_settled_search_are_those_of_what_they_stand_for(targets,
     found = beam_search(targets, codebooks, beam=beam)
     unsettled = (again(found) != found).any(dim=2)
     assert unsettled.any()  # a narrow search loses some of its own sums, and the edge is nearer to others
-    codes = settled_search(targets, codebooks, beam=beam, low=-high, high=high)
-    assert torch.equal(settled_search(stands_for(codes), codebooks, beam=beam, low=-high, high=high), codes)
+    codes = settled(found, again)
+    assert torch.equal(settled(again(codes), again), codes)
     assert torch.equal(again(codes), codes)
     assert torch.equal(codes[~unsettled], found[~unsettled])
 
@@ -108,7 +107,10 @@ def test_codes_that_go_round_in_a_circle_settle_too(generator):
     ]
     high = torch.full((2, 3), 0.7).double()
     targets = torch.randn(40, 2, 3, generator=generator).double().clamp(-high, high)
-    codes = settled_search(targets, codebooks, beam=1, low=-high, high=high)
-    stand_for = codeword_sums(codes, codebooks).clamp(-high, high)
-    assert not torch.equal(beam_search(stand_for, codebooks, beam=1), codes)  # some rows never come to rest
-    assert torch.equal(settled_search(stand_for, codebooks, beam=1, low=-high, high=high), codes)
+
+    def again(codes):
+        return beam_search(codeword_sums(codes, codebooks).clamp(-high, high), codebooks, beam=1)
+
+    codes = settled(beam_search(targets, codebooks, beam=1), again)
+    assert not torch.equal(again(codes), codes)  # some rows never come to rest
+    assert torch.equal(settled(again(codes), again), codes)

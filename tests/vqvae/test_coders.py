@@ -8,12 +8,14 @@ import torch
 from tokenizer_samples import (
     HEAT,
     batch_of,
+    behaviour_coder,
     classical_coder,
     columns,
     everywhere,
     joint_coder,
     learned_coder,
     standard_rows,
+    word_coder,
 )
 
 from spinlock.vqvae.packing import Batch
@@ -24,7 +26,13 @@ CODERS = {
     "learned": lambda: learned_coder(SIZES),
     "joint on classical": lambda: joint_coder(classical_coder(SIZES)),
     "joint on learned": lambda: joint_coder(learned_coder(SIZES)),
+    "behaviour": lambda: behaviour_coder(SIZES),
+    "joint on behaviour": lambda: joint_coder(behaviour_coder(SIZES)),
+    "words": lambda: word_coder(SIZES),
+    "words by columns": lambda: word_coder(SIZES, by_columns=True),
+    "joint on words": lambda: joint_coder(word_coder(SIZES)),
 }
+SETTLED = [name for name in CODERS if "learned" not in name]
 
 
 @pytest.fixture(scope="module", params=CODERS)
@@ -32,7 +40,7 @@ def coder(request):
     return CODERS[request.param]()
 
 
-@pytest.fixture(scope="module", params=["classical", "joint on classical"])
+@pytest.fixture(scope="module", params=SETTLED)
 def settled(request):
     return CODERS[request.param]()
 
@@ -138,6 +146,21 @@ def test_decoded_rows_have_the_codes_they_were_decoded_from(settled):
     codes = settled.encode(batch_of(standard_rows(seed=7, rows=500)))
     decoded = columns(settled.decode(codes))
     assert torch.equal(settled.encode(batch_of(decoded)), codes)
+
+
+def test_what_a_word_says_is_undefined_is_decoded_so_and_read_again_as_the_same_codes():
+    for coder in (word_coder(SIZES), word_coder(SIZES, by_columns=True), joint_coder(word_coder(SIZES))):
+        rows = standard_rows(seed=7, rows=300)
+        mask = everywhere(rows)
+        mask[::2, [1, 5, 11]] = False
+        codes = coder.encode(batch_of(rows, mask))
+        decoded = columns(coder.decode(codes))
+        says = torch.isnan(decoded)
+        assert says[::2].any()
+        assert not says[1::2].any()
+        assert (says <= ~mask).all()
+        again = coder.encode(batch_of(torch.nan_to_num(decoded), ~says))
+        assert torch.equal(again, codes)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -96,13 +96,18 @@ def test_decoding_together_helps_rows_that_were_not_seen(coder):
     assert together.square().mean() < 0.97 * alone.square().mean()
 
 
+def searching(books, beam):
+    """An encoder's search among codebooks of columns."""
+    return lambda rows, words: beam_search(rows, books, beam=beam, words=words)
+
+
 def test_only_settled_rows_have_their_codes_again_and_they_differ_by_the_projection_alone(coder):
     codes = coder.encode(batch_of(standard_rows(seed=9, rows=500)))
     settled, free = coder.decode(codes), coder.decode(codes, is_settled=False)
     assert torch.equal(coder.encode(batch_of(columns(settled))), codes)
     assert not torch.equal(coder.encode(batch_of(columns(free))), codes)  # the law needs the projection
     books, beam = coder.own.codebooks, coder.own.beam
-    projected = project_to_cells(free, codes, books, beam=beam, low=coder.low, high=coder.high)
+    projected = project_to_cells(free, codes, books, search=searching(books, beam), low=coder.low, high=coder.high)
     assert torch.equal(projected.to(free.dtype), settled)
     assert torch.equal(replace(coder, is_consistent=False).decode(codes), free)
     moved = (settled != free).any(dim=2)
@@ -130,7 +135,7 @@ def test_projecting_to_the_cell_brings_a_row_nearer_to_what_was_encoded():
     y = x + 0.7 * torch.randn(200, 2, 3, generator=draw).double()
     codes = beam_search(x, [book], beam=1)
     edge = torch.full((2, 3), 10.0).double()
-    projected = project_to_cells(y, codes, [book], beam=1, low=-edge, high=edge)
+    projected = project_to_cells(y, codes, [book], search=searching([book], 1), low=-edge, high=edge)
     assert torch.equal(beam_search(projected, [book], beam=1), codes)
     moved = (projected != y).any(dim=2)
     assert 0.1 < moved.double().mean() < 0.9

@@ -192,10 +192,17 @@ def test_a_tuple_without_any_of_its_tensors_is_refused():
 
 @pytest.mark.parametrize("name", ["share", "note", "first", "last", "rest", "tables"])
 def test_a_setting_that_is_missing_is_named(name):
-    settings = chain().settings()
+    whole = chain(last=Shift(offset=numbers(1.0)))
+    settings = whole.settings()
     del settings[name]
     with pytest.raises(KeyError, match=name):
-        Chain.restored(chain().state_dict(), settings)
+        Chain.restored(whole.state_dict(), settings)
+
+
+def test_a_part_that_may_be_missing_and_that_nothing_speaks_of_is_missing():
+    settings = chain().settings()
+    del settings["last"]
+    assert Chain.restored(chain().state_dict(), settings).last is None
 
 
 def test_a_part_of_another_kind_is_refused():

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.feature_table import FeatureTable
+from spinlock.vqvae.category_metric import CategoryMetric, Runs
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
@@ -14,6 +15,7 @@ from spinlock.vqvae.joint_decoder import fit_joint_decoder, no_correction
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE
 from spinlock.vqvae.packing import Batch, Packing, Rows
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
+from spinlock.vqvae.word_tree import WordTree
 
 CATEGORIES = ["wave"] * 4 + ["heat"] * 6 + ["drift"] * 5
 HEAT = slice(4, 10)
@@ -66,6 +68,43 @@ def classical_coder(sizes: object, *, rows: Tensor | None = None, **settings: ob
     """Codebooks of these sizes: one row a category, or one row for all three."""
     sizes = torch.tensor(sizes).expand(3, -1)
     return ClassicalCoder.fit(batch_of(standard_rows() if rows is None else rows), sizes=sizes, **settings)
+
+
+def replicates(*, draws: int = 130, seed: int = 0) -> Runs:
+    """Three standardised runs of every draw; noise moves the last columns of a category more than the first."""
+    own = standard_rows(rows=draws, seed=seed).repeat_interleave(3, dim=0)
+    chance = torch.Generator().manual_seed(seed + 2)
+    x = own + 0.9 * torch.linspace(0, 1, own.shape[1]) * torch.randn(own.shape, generator=chance)
+    return Runs(Rows(x, everywhere(x)), torch.arange(draws).repeat_interleave(3))
+
+
+def behaviour_metric(runs: Runs, *, num_axes: int = 3) -> CategoryMetric:
+    """Coordinates in units of noise, fewer than a category has columns."""
+    of_runs = torch.ones(runs.rows.x.shape[1], dtype=torch.bool)
+    return CategoryMetric.fit(runs.rows, runs, packing=packing(), of_runs=of_runs, num_axes=num_axes)
+
+
+def behaviour_coder(sizes: tuple[int, ...]) -> ClassicalCoder:
+    """Codebooks of coordinates in units of noise."""
+    runs = replicates()
+    return ClassicalCoder.fit(
+        packing().batch(runs.rows), sizes=torch.tensor(sizes).expand(3, -1), metric=behaviour_metric(runs)
+    )
+
+
+def word_coder(sizes: tuple[int, ...], *, by_columns: bool = False) -> ClassicalCoder:
+    """Words as the first level; some rows lack some columns, so that words speak of it."""
+    runs = replicates()
+    mask = runs.rows.mask.clone()
+    mask[:, [1, 5, 11]] = (runs.rows.x.view(-1, 3, 15).mean(1)[:, [0, 4, 10]] < 0.8).repeat_interleave(3, dim=0)
+    rows = Rows(torch.where(mask, runs.rows.x, 0.0), mask)
+    batch, metric = packing().batch(rows), behaviour_metric(Runs(rows, runs.groups))
+    partners = torch.arange(len(rows.x)).view(-1, 3).roll(1, dims=1).flatten()
+    words = WordTree.fit(batch, metric(batch.values), partners, usable=packing().filled, most_words=sizes[0])
+    below = metric.below(words.undefined, rows, packing=packing())
+    return ClassicalCoder.fit(
+        batch, sizes=torch.tensor(sizes).expand(3, -1), metric=None if by_columns else below, words=words
+    )
 
 
 def learned_coder(sizes: tuple[int, ...]) -> LearnedCoder:

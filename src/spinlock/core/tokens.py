@@ -30,6 +30,7 @@ class TokenTable:
         groups: the parameter draw of each row.
         distances: how far each row is from rows of the corpus, over how far these are from each other: 1 where it lies as densely as
             its neighbours, more where it is alone; None where nobody measured.
+        embedding: where each row lies among behaviours, float32 (`Tokenizer.embed`); None where it was not asked for.
         out_of_corpus: True for a row at a larger distance than a stated share of validation rows; None likewise.
         facts: what else is known of the rows, for example their `system` and parameters: name → one entry a row.
     """
@@ -41,6 +42,7 @@ class TokenTable:
     groups: tuple[str, ...] = ()
     distances: Float[Tensor, " sample"] | None = None
     out_of_corpus: Bool[Tensor, " sample"] | None = None
+    embedding: Float[Tensor, "sample axis"] | None = None
     facts: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -65,7 +67,7 @@ class TokenTable:
             )
         if (self.distances is None) != (self.out_of_corpus is None):
             raise InputError("`distances` and `out_of_corpus` come together: give both or neither.")
-        measured = {"distances": self.distances, "out_of_corpus": self.out_of_corpus}
+        measured = {name: getattr(self, name) for name in ("distances", "out_of_corpus", "embedding")}
         for name, column in (*measured.items(), *self.facts.items()):
             if column is not None and len(column) != rows:
                 raise InputError(f"`{name}` must have one entry for each of the {rows} rows; got {len(column)}.")
@@ -83,13 +85,18 @@ class TokenTable:
         """`<category>__level<n>`, category by category, coarse to fine: the columns of a token file."""
         return tuple(f"{name}__level{level}" for name in self.category_names for level in range(self.codes.shape[2]))
 
+    @property
+    def embedding_names(self) -> tuple[str, ...]:
+        """`behaviour<n>`: the columns of the embedding in a token file; none where there is none."""
+        return () if self.embedding is None else tuple(f"behaviour{axis}" for axis in range(self.embedding.shape[1]))
+
     def to_columns(self) -> np.ndarray:
         """Codes as integers, (sample, category x level), in the order of `column_names`."""
         return self.codes.flatten(1).cpu().numpy()
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame: `id` the index, then `group`, the facts (system, parameters), a column a token (-1 where its category
-        is absent), and `distance` and `out_of_corpus` where they were measured.
+        is absent), the embedding, and `distance` and `out_of_corpus` where they were measured.
 
         Raises:
             UsageError: if pandas is not installed.
@@ -113,7 +120,9 @@ class TokenTable:
 
     def _columns(self) -> dict[str, Any]:
         codes = dict(zip(self.column_names, self.to_columns().T, strict=True))
-        measured = {"distance": self.distances, "out_of_corpus": self.out_of_corpus}
+        axes = () if self.embedding is None else self.embedding.mT
+        measured = dict(zip(self.embedding_names, axes, strict=True))
+        measured |= {"distance": self.distances, "out_of_corpus": self.out_of_corpus}
         beside = {name: column.cpu().numpy() for name, column in measured.items() if column is not None}
         return exports.together({"id": self.ids, "group": self.groups}, self.facts, codes, beside)
 

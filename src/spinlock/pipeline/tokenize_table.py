@@ -1,6 +1,6 @@
 """`spinlock tokenize`: the tokens of a data set as a file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinlock.core.threads import one_thread
@@ -38,13 +38,16 @@ class Tokenized:
 
 
 @one_thread()
-def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress = silent) -> Tokenized:
+def tokenize_table(
+    tokenizer: Path, dataset: Path, output: Path, *, embedding: bool = False, progress: Progress = silent
+) -> Tokenized:
     """Encode every sample of a data set and write the tokens.
 
     Args:
         tokenizer: a tokenizer's folder.
         dataset: a data-set file with the columns that the tokenizer was made for.
         output: .h5, .hdf5, .csv or .parquet.
+        embedding: whether to write beside the tokens where each sample lies among behaviours.
         progress: is told of the rows that are encoded.
 
     Raises:
@@ -55,6 +58,8 @@ def tokenize_table(tokenizer: Path, dataset: Path, output: Path, *, progress: Pr
         fitted = Tokenizer.from_pretrained(tokenizer)
         loaded = load_rows(dataset, fitted.record_)
         tokens = fitted.tokenizer_.encode(loaded.table, told=lambda rows: progress("tokenize", rows, len(loaded.table)))
+        if embedding:
+            tokens = replace(tokens, embedding=fitted.tokenizer_.embed(loaded.table))
         save_tokens(tokens, output)
     return Tokenized(
         output=output,

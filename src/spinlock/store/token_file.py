@@ -41,12 +41,14 @@ _MEASURED = ["distance", "out_of_corpus"]
 
 
 class _Rows(NamedTuple):
-    """Consecutive rows of a token file; `measured` are distances and flags, empty where nobody measured."""
+    """Consecutive rows of a token file; `measured` are distances and flags, empty where nobody measured; `embedding` has no axis
+    where there is none."""
 
     ids: list[str]
     groups: list[str]
     measured: tuple[np.ndarray, ...]
     codes: np.ndarray  # (row, category x level)
+    embedding: np.ndarray  # (row, axis), float32
 
 
 def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
@@ -134,6 +136,9 @@ def _sha256(blocks: Iterable[_Rows], *, sizes: str) -> str:
             kind = "<f4" if column.dtype.kind == "f" else "|u1"
             digests.setdefault(name, hashlib.sha256()).update(column.astype(kind).tobytes())
         digests["codes"].update(block.codes.astype("<i4").tobytes())
+        if block.embedding.shape[1]:
+            numbers = np.where(np.isnan(block.embedding), np.float32(np.nan), block.embedding)  # one NaN of many
+            digests.setdefault("embedding", hashlib.sha256()).update(numbers.astype("<f4").tobytes())
     lines = [f"{name} {digest.hexdigest()}\n" for name, digest in sorted(digests.items())]
     return hashlib.sha256("".join((f"{sizes}\n{num_rows} rows\n", *lines)).encode()).hexdigest()
 
@@ -162,20 +167,32 @@ def _sizes_json(tokens: TokenTable) -> str:
 
 def _columns(tokens: TokenTable) -> list[str]:
     """Names of the columns of a text or Parquet file."""
-    return ["id", "group", *tokens.column_names, *(_MEASURED if tokens.distances is not None else ())]
+    measured = _MEASURED if tokens.distances is not None else ()
+    return ["id", "group", *tokens.column_names, *tokens.embedding_names, *measured]
 
 
-def _places(names: Sequence[str]) -> tuple[range, range]:
-    """Where the tokens and where the measured figures stand among the columns of a file."""
-    if list(names[-2:]) == _MEASURED:
-        return range(2, len(names) - 2), range(len(names) - 2, len(names))
-    first = 4 if list(names[2:4]) == _MEASURED else 2
-    return range(first, len(names)), range(2, first)
+class _Places(NamedTuple):
+    """Where the tokens, the embedding and the measured figures stand among the columns of a file."""
+
+    codes: range
+    embedding: range
+    measured: range
+
+
+def _places(names: Sequence[str]) -> _Places:
+    last = len(names) - 2 if list(names[-2:]) == _MEASURED else len(names)
+    first = 4 if last == len(names) and list(names[2:4]) == _MEASURED else 2
+    measured = range(last, len(names)) if last < len(names) else range(2, first)
+    axes = sum(re.fullmatch("behaviour[0-9]+", name) is not None for name in names[first:last])
+    return _Places(range(first, last - axes), range(last - axes, last), measured)
 
 
 def _check_columns(tokens: TokenTable, names: Sequence[str], path: Path) -> None:
-    codes, _ = _places(names)
-    if tuple(names[column] for column in codes) != tokens.column_names:
+    found = _places(names)
+    if tuple(names[column] for column in (*found.codes, *found.embedding)) != (
+        *tokens.column_names,
+        *tokens.embedding_names,
+    ):
         raise InputError(f"{path}: the names of its columns are not those of its `codebook_sizes`.")
 
 
@@ -183,14 +200,19 @@ def _blocks(tokens: TokenTable) -> Iterator[_Rows]:
     """The rows some at a time; one block without a row where there are none."""
     columns = tokens.to_columns()
     measured = [column.cpu().numpy() for column in (tokens.distances, tokens.out_of_corpus) if column is not None]
+    embedding = np.empty((len(columns), 0), np.float32)
+    if tokens.embedding is not None:
+        embedding = tokens.embedding.float().cpu().numpy()
     for start in range(0, max(1, len(columns)), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         beside = tuple(column[rows] for column in measured)
-        yield _Rows(list(tokens.ids[rows]), list(tokens.groups[rows]), beside, columns[rows])
+        yield _Rows(list(tokens.ids[rows]), list(tokens.groups[rows]), beside, columns[rows], embedding[rows])
 
 
-def _table(blocks: Iterable[_Rows], *, sizes: str, width: int, measured: bool, path: Path) -> TokenTable:
-    """The tokens of a file, from the JSON of their codebook sizes and their rows, each of `width` codes."""
+def _table(  # noqa: PLR0913 rows, and what a file says of them
+    blocks: Iterable[_Rows], *, sizes: str, width: int, axes: int, measured: bool, path: Path
+) -> TokenTable:
+    """The tokens of a file, from the JSON of their codebook sizes and their rows, each of `width` codes and `axes` of the embedding."""
     found: Any = parse_json(sizes, path=f"{path}: codebook_sizes")
     numbers = list(found.values()) if isinstance(found, dict) else []
     levels = len(numbers[0]) if numbers and isinstance(numbers[0], list) else 0
@@ -204,10 +226,12 @@ def _table(blocks: Iterable[_Rows], *, sizes: str, width: int, measured: bool, p
     known: dict[str, str] = {}
     codes = [np.empty((0, width), dtype=np.int64)]
     beside = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=bool)]
+    embedding = [np.empty((0, axes), dtype=np.float32)]
     for block in blocks:
         ids += block.ids
         groups += [known.setdefault(group, group) for group in block.groups]  # equal words once in memory
         codes.append(block.codes.astype(np.int64, copy=False))
+        embedding.append(block.embedding.astype(np.float32, copy=False))
         for column, part in zip(beside, block.measured, strict=False):
             column.append(part.astype(column[0].dtype, copy=False))
     distances, flags = (torch.from_numpy(np.concatenate(column)) if measured else None for column in beside)
@@ -219,6 +243,7 @@ def _table(blocks: Iterable[_Rows], *, sizes: str, width: int, measured: bool, p
         groups=tuple(groups),
         distances=distances,
         out_of_corpus=flags,
+        embedding=torch.from_numpy(np.concatenate(embedding)) if axes else None,
     )
 
 
@@ -232,6 +257,8 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
     plans |= {name: ((rows,), word_dtype(num_bytes)) for name, num_bytes in longest.items()}
     if tokens.distances is not None:
         plans |= {"distance": ((rows,), np.dtype("<f4")), "out_of_corpus": ((rows,), np.dtype("|u1"))}
+    if tokens.embedding is not None:
+        plans["embedding"] = (tuple(tokens.embedding.shape), np.dtype("<f4"))
     content = tokens_sha256(tokens)
 
     def verify(written: Path) -> bool:
@@ -250,6 +277,7 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
         for block in _blocks(tokens):
             part = slice(start, start := start + len(block.ids))
             columns = {"codes": block.codes} | dict(zip(_MEASURED, block.measured, strict=False))
+            columns |= {"embedding": block.embedding} if "embedding" in plans else {}
             columns |= {name: _encoded(getattr(block, name), plans[name][1]) for name in longest}
             for name, column in columns.items():
                 arrays[name][part] = column
@@ -263,7 +291,9 @@ def _hdf5_blocks(file: h5py.File) -> Iterator[_Rows]:
     for start in range(0, max(1, len(arrays["codes"])), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         ids, groups = ([word.decode() for word in arrays[name][part]] for name in ("ids", "groups"))
-        yield _Rows(ids, groups, tuple(arrays[name][part] for name in measured), arrays["codes"][part])
+        codes = arrays["codes"][part]
+        embedding = arrays["embedding"][part] if "embedding" in arrays else np.empty((len(codes), 0), np.float32)
+        yield _Rows(ids, groups, tuple(arrays[name][part] for name in measured), codes, embedding)
 
 
 def _encoded(words: list[str], dtype: np.dtype) -> np.ndarray:
@@ -282,8 +312,18 @@ def _from_hdf5(path: Path) -> _Read:
         measured = ()
         if file.kind("/tokens/distance") is not None:
             measured = tuple(file.numbers(f"/tokens/{name}").read() for name in _MEASURED)
-        rows = _Rows(list(ids), list(groups), measured, codes.take(np.arange(len(codes))))
-        tokens = _table([rows], sizes=sizes, width=codes.shape[1], measured=bool(measured), path=path)
+        embedding = np.empty((len(codes), 0), np.float32)
+        if file.kind("/tokens/embedding") is not None:
+            stored = file.numbers("/tokens/embedding")
+            if len(stored.shape) != 2 or stored.shape[0] != len(codes) or stored.dtype.kind != "f":
+                raise InputError(
+                    f"{path}: /tokens/embedding must be numbers with the axes (sample, axis), one row a token row."
+                )
+            embedding = stored.take(np.arange(len(codes)))
+        rows = _Rows(list(ids), list(groups), measured, codes.take(np.arange(len(codes))), embedding)
+        tokens = _table(
+            [rows], sizes=sizes, width=codes.shape[1], axes=embedding.shape[1], measured=bool(measured), path=path
+        )
         if file.attribute_words("/tokens/codes", "column_names") not in (None, tuple(tokens.column_names)):
             raise InputError(f"{path}: the `column_names` of /tokens/codes are not those of its `codebook_sizes`.")
         return tokens, file.text("/tokens", CONTENT)
@@ -312,7 +352,12 @@ def _to_csv(tokens: TokenTable, path: Path) -> None:
         file.write(("\n".join(head) + "\n").encode())
         for block in _blocks(tokens):
             measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
-            numbers = (map(str, column.tolist()) for column in (*block.codes.T, *measured))
+            axes = (map("{:.9g}".format, axis) for axis in block.embedding.T.tolist())  # nine digits are a float32
+            numbers = (
+                *(map(str, column.tolist()) for column in block.codes.T),
+                *axes,
+                *(map(str, column.tolist()) for column in measured),
+            )
             words = ([_text(word) for word in column] for column in (block.ids, block.groups))
             rows = zip(*words, *numbers, strict=True)
             file.write("".join(",".join(row) + "\n" for row in rows).encode())
@@ -339,12 +384,13 @@ def _from_csv(path: Path, codebook_sizes: Mapping[str, Sequence[int]] | None = N
                 raise InputError(f"{path} is no token file: it has no line with the names of its columns.")
             if header[:2] != ["id", "group"]:
                 raise InputError(_CSV_RULE.format(path))
-            places, measured = _places(header)
+            places = _places(header)
             tokens = _table(
                 _csv_blocks(reader, header, path=path),
                 sizes=sizes.removeprefix(_CSV_SIZES).strip(),
-                width=len(places),
-                measured=bool(measured),
+                width=len(places.codes),
+                axes=len(places.embedding),
+                measured=bool(places.measured),
                 path=path,
             )
             _check_columns(tokens, header, path)
@@ -379,7 +425,7 @@ def _csv_checksum(title: str, path: Path) -> str | None:
 
 def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -> Iterator[_Rows]:
     """The rows below a header."""
-    places, beside = _places(header)
+    places, axes, beside = _places(header)
     while rows := list(islice(reader, ROWS_AT_ONCE)):
         if any(len(row) != len(header) for row in rows):
             raise InputError(_CSV_RULE.format(path))
@@ -392,6 +438,7 @@ def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -
             [_word(row[1]) for row in rows],
             measured,
             codes.reshape(len(rows), len(places)),
+            np.array([row[axes.start : axes.stop] for row in rows], dtype=np.float32).reshape(len(rows), len(axes)),
         )
 
 
@@ -409,11 +456,13 @@ def _to_parquet(tokens: TokenTable, path: Path) -> None:
     about = {"codebook_sizes": _sizes_json(tokens), "format": "spinlock tokens", "format_version": "1"}
     about[CONTENT] = tokens_sha256(tokens)
     measured = [arrow.float32(), arrow.bool_()] if tokens.distances is not None else []
+    measured = [*[arrow.float32()] * len(tokens.embedding_names), *measured]
     kinds = [arrow.string(), arrow.string(), *[arrow.int32()] * len(tokens.column_names), *measured]
     schema = arrow.schema(list(zip(_columns(tokens), kinds, strict=True)), metadata=about)
     with replacing(path) as temporary, temporary.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         for block in _blocks(tokens):
-            columns = (block.ids, block.groups, *block.codes.astype(np.int32).T.copy(), *block.measured)
+            columns = (block.ids, block.groups, *block.codes.astype(np.int32).T.copy())
+            columns = (*columns, *block.embedding.T.copy(), *block.measured)
             arrays = [arrow.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
@@ -427,18 +476,21 @@ def _from_parquet(path: Path) -> _Read:
             raise InputError(
                 f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group."
             )
-        places, beside = _places(names)
-        wanted = dict.fromkeys(places, "whole") | dict.fromkeys(beside, "number")
+        places, axes, beside = found = _places(names)
+        wanted = dict.fromkeys(places, "whole") | dict.fromkeys((*axes, *beside), "number")
         if kinds[:2] != ("word", "word") or any(kinds[column] != kind for column, kind in wanted.items()):
             raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
-        blocks = (_rows_of(columns, places=places, beside=beside) for columns in file.rows(ROWS_AT_ONCE))
-        tokens = _table(blocks, sizes=sizes, width=len(places), measured=bool(beside), path=path)
+        blocks = (_rows_of(columns, places=found) for columns in file.rows(ROWS_AT_ONCE))
+        tokens = _table(blocks, sizes=sizes, width=len(places), axes=len(axes), measured=bool(beside), path=path)
         _check_columns(tokens, names, path)
         return tokens, about["texts"].get(CONTENT)
 
 
-def _rows_of(columns: tuple[Any, ...], *, places: range, beside: range) -> _Rows:
+def _rows_of(columns: tuple[Any, ...], *, places: _Places) -> _Rows:
     """Rows of a Parquet file, from their columns."""
-    codes = [columns[column] for column in places]
-    stacked = np.stack(codes, axis=1) if codes else np.empty((len(columns[0]), 0))
-    return _Rows(list(columns[0]), list(columns[1]), tuple(columns[column] for column in beside), stacked)
+    codes, embedding = (
+        np.stack([columns[column] for column in part], axis=1) if part else np.empty((len(columns[0]), 0))
+        for part in (places.codes, places.embedding)
+    )
+    measured = tuple(columns[column] for column in places.measured)
+    return _Rows(list(columns[0]), list(columns[1]), measured, codes, embedding)

@@ -1,6 +1,6 @@
 """What a fit sees: standardised rows to fit to and to choose by, and the neighbours that rows are mixed with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -10,10 +10,12 @@ from torch import Tensor
 from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import torch_stream
 from spinlock.training.spec import FitSpec
+from spinlock.vqvae.category_metric import CategoryMetric
 from spinlock.vqvae.coder import ROWS_AT_ONCE, Coder
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 from spinlock.vqvae.packing import Batch, Packing, Rows
 from spinlock.vqvae.residual_codebooks import ResidualFit
+from spinlock.vqvae.word_tree import WordTree
 
 POOL_NEIGHBORS = 15
 """Nearest of a row's neighbours that whole rows are mixed with."""
@@ -28,17 +30,30 @@ class TrainingData:
         validation: rows that choose; the same ones where there are none of their own.
         packing: of the categories.
         spec: how rows are mixed.
+        runs: single runs of the training draws, which codebooks follow too; none where codes keep columns.
+        metric: of the codes; the columns themselves when there is none.
+        words: the first level, where it is no codebook.
     """
 
     train: Rows
     validation: Rows
     packing: Packing
     spec: FitSpec
+    runs: Rows | None = None
+    metric: CategoryMetric | None = None
+    words: WordTree | None = None
 
     @cached_property
     def batch(self) -> Batch:
         """The training rows, category by category."""
         return self.packing.batch(self.train)
+
+    @cached_property
+    def codebook_batch(self) -> Batch:
+        """The rows that codebooks follow: training rows and single runs."""
+        if self.runs is None:
+            return self.batch
+        return self.packing.batch(joined(self.train, self.runs))
 
     @cached_property
     def how(self) -> ResidualFit:
@@ -53,12 +68,21 @@ class TrainingData:
         )
 
     @cached_property
-    def category_neighbors(self) -> Int[Tensor, "category row neighbor"]:
-        """Each training row's nearest others in every category, searched once; none where mixing is off."""
-        values = self.batch.values.transpose(0, 1)
+    def category_neighbors(self) -> Int[Tensor, "category row neighbor"] | None:
+        """Nearest others of each row that codebooks follow, in every category, searched once; none where mixing is off.
+
+        None below words, whose rows are mixed among themselves.
+        """
+        if self.words is not None:
+            return None
+        batch, metric = self.codebook_batch, self.metric
+        values, present = batch.values, batch.present
+        if metric is not None:
+            values, present = metric(values).float(), (batch.mask & metric.uses).any(dim=2)
+        values = values.transpose(0, 1)
         if not self.spec.num_neighbors:
             return torch.zeros((*values.shape[:2], 0), dtype=torch.long, device=values.device)
-        return nearest_neighbors(values, num_neighbors=self.spec.num_neighbors, present=self.batch.present.T)
+        return nearest_neighbors(values, num_neighbors=self.spec.num_neighbors, present=present.T)
 
     @cached_property
     def row_neighbors(self) -> Int[Tensor, "1 row neighbor"] | None:
@@ -87,8 +111,13 @@ class TrainingData:
 
     def together(self) -> "TrainingData":
         """Training and validation rows as rows to fit to, with nothing left to choose by."""
-        rows = Rows(*(torch.cat(parts) for parts in zip(self.train, self.validation, strict=True)))
-        return TrainingData(train=rows, validation=rows, packing=self.packing, spec=self.spec)
+        rows = joined(self.train, self.validation)
+        return replace(self, train=rows, validation=rows)
+
+
+def joined(*parts: Rows) -> Rows:
+    """Rows one part after the other."""
+    return Rows(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
 def encoded(coder: Coder, rows: Rows, *, packing: Packing) -> Int[Tensor, "sample category level"]:

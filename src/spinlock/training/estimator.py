@@ -43,6 +43,7 @@ from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
+from spinlock.vqvae.vocabulary import Definition
 
 log = logging.getLogger(__name__)
 
@@ -195,10 +196,18 @@ class Tokenizer(ShownInShort, BaseEstimator):
         """The columns that tokens stand for, in their own units; from the first `num_levels` levels."""
         return self._fitted("decode").decode(tokens, num_levels)
 
+    def definitions(self) -> tuple[Definition, ...]:
+        """What each coarse token means exactly, in the names and units of the columns; none without `coarse="words"`.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        return self._fitted("definitions").definitions
+
     def embed(self, table: TokenTable | Table) -> Float[Tensor, "sample axis"]:
         """Where rows lie among behaviours: at most 48 numbers each, float32, in units of what noise does to them.
 
-        Euclidean distances between them are what `distances` calls "behaviour". Tokens are decoded first. NaN where a row has
+        Euclidean distances between them are what `distances` calls "behaviour". Tokens that carry their embedding give it, others are decoded first. NaN where a row has
         no column of a single run.
 
         Raises:
@@ -206,6 +215,8 @@ class Tokenizer(ShownInShort, BaseEstimator):
             InputError: if it was fitted by a version that had no embedding.
         """
         fitted = self._fitted("embed")
+        if isinstance(table, TokenTable) and table.embedding is not None:
+            return table.embedding
         return fitted.embed(
             fitted.decode(table) if isinstance(table, TokenTable) else _as_view(table, like=fitted.registry)
         )

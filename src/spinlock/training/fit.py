@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError
@@ -15,6 +18,7 @@ from spinlock.core.shown import shown
 from spinlock.core.views import View, in_memory, thinned
 from spinlock.metrics.reconstruction import prefix_mse
 from spinlock.metrics.token_distance import level_weights
+from spinlock.training.code_space import fit_code_space
 from spinlock.training.data import TrainingData, reconstruction_mse
 from spinlock.training.history import History
 from spinlock.training.joint_fit import fit_joint
@@ -22,6 +26,7 @@ from spinlock.training.run import OnProgress, TrainingRun
 from spinlock.training.sizes import Sizes, choose_sizes
 from spinlock.training.spec import FitSpec
 from spinlock.vqvae.behaviour import BehaviourEmbedding
+from spinlock.vqvae.category_metric import Runs
 from spinlock.vqvae.coder import Coder
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
@@ -142,12 +147,25 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
         )
     most = (fit.fit_rows, max(1, fit.fit_rows * len(validation) // len(train)))
     seen = [in_memory(thinned(view, count, fit.seed)) for view, count in zip((train, validation), most, strict=True)]
-    normalizer = TableNormalizer.fit(seen[0], category_map=category_map, warp=fit.column_warp, device=fit.device)
+    behaving = in_memory(thinned(seen[0] if runs is None else runs, MOST_RUNS, fit.seed))
+    asked = model
+    if model.metric == "behaviour" and len(set(behaving.groups)) == len(behaving):
+        log.warning("metric: behaviour needs draws with several runs, and every draw has one here; columns are kept.")
+        model = model.model_copy(update={"metric": "columns"})
+    warp = "rank_gauss" if model.metric == "behaviour" and fit.column_warp == "auto" else fit.column_warp
+    normalizer = TableNormalizer.fit(seen[0], category_map=category_map, warp=warp, device=fit.device)
     rows = [normalizer(table) for table in seen]
-    data = TrainingData(train=rows[0], validation=rows[1], packing=normalizer.packing, spec=fit)
+    data = fit_code_space(
+        TrainingData(train=rows[0], validation=rows[1], packing=normalizer.packing, spec=fit),
+        None if runs is None else Runs(normalizer(behaving), _numbered(behaving.groups, fit.device)),
+        groups=_numbered(seen[0].groups, fit.device),
+        registry=train.registry,
+        model=model,
+        category_names=category_map.categories,
+    )
 
     sizes = choose_sizes(data, category_names=category_map.categories, model=model)
-    asked, model = model, _with_sizes(model, sizes, category_map.categories)
+    model = _with_sizes(model, sizes, category_map.categories)
     log.info("codebook sizes: %s", sizes.reason)
     candidates, history = _candidates(
         data, sizes, model=model, encoder=encoder, checkpoints=checkpoints, resume=resume, on_progress=on_progress
@@ -160,7 +178,7 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
         registry=train.registry,
         coder=kept.coder,
         boundary=None,
-        embedding=BehaviourEmbedding.fit(in_memory(thinned(seen[0] if runs is None else runs, MOST_RUNS, fit.seed))),
+        embedding=BehaviourEmbedding.fit(behaving),
         provenance={
             "model": asked.model_dump(mode="json"),
             "encoder": encoder.model_dump(mode="json"),
@@ -175,6 +193,11 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     chosen = _with_boundary(chosen, *seen, spec=fit)
     final = _refitted(chosen, kept, data, sizes) if fit.refit else chosen
     return FitResult(tokenizer=final.cpu(), chosen=chosen.cpu(), model=model, history=history, comparison=comparison)
+
+
+def _numbered(groups: tuple[str, ...], device: str) -> Int[Tensor, " row"]:
+    """Groups by number."""
+    return torch.from_numpy(np.unique(groups, return_inverse=True)[1]).to(device)
 
 
 def _candidates(
@@ -197,6 +220,8 @@ def _candidates(
         candidates["predictive"] = _joint(_Candidate(classical, rounds), data)
     if model.backend == "auto" and model.category_tokens:
         log.info("vqvae: not fitted, because its codebooks have one size for all categories.")
+    elif model.backend == "auto" and (data.metric or data.words):
+        log.info("vqvae: not fitted, because it keeps columns, by codebooks.")
     elif model.backend in ("vqvae", "auto"):
         run = TrainingRun(classical, data, model=model, encoder=encoder)
         learned = run.to_the_end(checkpoints=checkpoints, resume=resume, on_progress=on_progress)
@@ -223,16 +248,18 @@ def fit_classical(data: TrainingData, *, sizes: Sizes, rounds: int | None = None
     """
     spec = data.spec
     coder = ClassicalCoder.fit(
-        data.batch,
+        data.codebook_batch,
         sizes=sizes.tokens.to(data.train.x.device),
         how=data.how,
         search_beam=spec.beam,
         neighbors=data.category_neighbors,
+        metric=data.metric,
+        words=data.words,
     )
     best = reconstruction_mse(coder, data.validation, packing=data.packing) if rounds is None else 0.0
     for number in range(spec.refit_rounds if rounds is None else rounds):
         how = replace(data.how, seed=spec.seed + number + 1)
-        candidate = coder.refit(data.batch, how=how, neighbors=data.category_neighbors)
+        candidate = coder.refit(data.codebook_batch, how=how, neighbors=data.category_neighbors)
         if rounds is None:
             mse = reconstruction_mse(candidate, data.validation, packing=data.packing)
             log.debug("round %d of fitting all codewords: validation error %.4f, before %.4f.", number, mse, best)

@@ -1,5 +1,6 @@
 """The sizes of the codebooks: as asked for, or chosen by what held-out rows gain."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from spinlock.vqvae.codebook_sizes import ROWS_PER_TOKEN, codebook_sizes, level_
 from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.residual_codebooks import ResidualFit, fit_residual_codebooks
 from spinlock.vqvae.spec import ModelSpec
+from spinlock.vqvae.word_tree import MOST_WORDS, WordTree
 
 ROWS_PER_TOKEN_AUTO = 16.0
 """Training rows a code of `levels: auto`: with fewer a codebook partly memorises."""
@@ -48,7 +50,9 @@ def choose_sizes(data: TrainingData, *, category_names: tuple[str, ...], model: 
         ConfigError: if a category is unknown or has another number of levels, or the bits are too few.
     """
     if model.levels is not None:
-        return _as_asked(category_names, model)
+        return _below_words(data, _as_asked(category_names, model))
+    if data.words is not None:
+        return _evenly_below_words(data, data.words, model)
     num_rows, count = len(data.train.x), len(category_names)
     if model.bits is None:
         most = most_bits(num_rows, rows_per_token=ROWS_PER_TOKEN_AUTO)
@@ -79,6 +83,34 @@ def _as_asked(category_names: tuple[str, ...], model: ModelSpec) -> Sizes:
     return Sizes(sizes, "as configured.")
 
 
+def _below_words(data: TrainingData, sizes: Sizes) -> Sizes:
+    """The sizes with as many first codes as there are words."""
+    if data.words is None:
+        return sizes
+    return sizes._replace(tokens=torch.cat([data.words.num_words.cpu()[:, None], sizes.tokens[:, 1:]], dim=1))
+
+
+def _evenly_below_words(data: TrainingData, words: WordTree, model: ModelSpec) -> Sizes:
+    """Words, and below them codebooks that the rows of a word can fill; of `bits`, what words leave over, evenly."""
+    count, num_rows = len(words.num_words), len(data.train.x)
+    rows_per_token = ROWS_PER_TOKEN_AUTO if model.bits is None else ROWS_PER_TOKEN
+    most = most_bits(num_rows // MOST_WORDS, rows_per_token=rows_per_token)
+    own = int(math.log2(MOST_WORDS))
+    total = (NUM_LEVELS_AUTO - 1) * most * count if model.bits is None else model.bits - own * count
+    if total < count:
+        raise ConfigError(
+            f"`bits` must leave every category one bit below its words, which take {own}; got {model.bits} for {count} "
+            f"categories: give at least {(own + 1) * count}."
+        )
+    even, rest = divmod(total, count)
+    deeper = codebook_sizes([even + (category < rest) for category in range(count)], most=most)
+    reason = (
+        f"words of at most {own} bits a category, and {total} bits spread evenly below them; at most {most} bits a codebook, "
+        f"because {num_rows} training rows are to leave a word's codebooks at least {rows_per_token:g} a code."
+    )
+    return Sizes(torch.cat([words.num_words.cpu()[:, None], deeper], dim=1), reason)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reconstruction:
     """One category's columns after coding, in the pool and in the validation rows."""
@@ -98,6 +130,9 @@ class _Trials:
         spec = data.spec
         self.how = replace(TRIAL, num_neighbors=spec.num_neighbors, mixing_reach=spec.mixing_reach, seed=spec.seed)
         self.pool = data.pool(POOL_ROWS)
+        # Trials follow the training rows alone.
+        self.neighbors = replace(data, runs=None).category_neighbors
+        assert self.neighbors is not None  # there are no words
         self.fitted: dict[tuple[int, int], _Reconstruction] = {}
 
     def error(self, bits: tuple[int, ...]) -> float:
@@ -117,6 +152,10 @@ class _Trials:
         columns = self.data.packing.columns[category]
         return columns[columns >= 0]
 
+    def _coordinates(self, category: int, x: Float[Tensor, "row column"]) -> Float[Tensor, "row axis"]:
+        own, metric = x[:, self._columns(category)], self.data.metric
+        return own if metric is None else (own.double() @ metric.axes[category, : own.shape[1]]).float()
+
     def _reconstruction(self, category: int, bits: int) -> _Reconstruction:
         if (category, bits) not in self.fitted:
             self.fitted[category, bits] = self._fit(category, bits)
@@ -124,18 +163,20 @@ class _Trials:
 
     def _fit(self, category: int, bits: int) -> _Reconstruction:
         columns = self._columns(category)
-        targets = self.data.train.x[:, columns][None].contiguous()
+        targets = self._coordinates(category, self.data.train.x)[None].contiguous()
         present = self.data.train.mask[:, columns].any(dim=1)[None]
         books = fit_residual_codebooks(
             targets,
             present,
             num_tokens=[2**level for level in level_bits(bits, most=self.most)],
             fit=self.how,
-            neighbors=self.data.category_neighbors[category : category + 1],
+            neighbors=self.neighbors[category : category + 1],
         )
         sides = []
         for rows in (self.pool, self.data.validation):
-            x = rows.x[:, columns]
+            x = self._coordinates(category, rows.x)
             coded = codeword_sums(beam_search(x[:, None].contiguous(), books, beam=TRIAL.beam), books)[:, 0]
+            if (metric := self.data.metric) is not None:
+                coded = (coded.double() @ metric.back[category, :, : len(columns)]).float()
             sides.append(torch.where(rows.mask[:, columns].any(dim=1, keepdim=True), coded, 0.0))
         return _Reconstruction(*sides)

@@ -1,6 +1,6 @@
 """The codes whose codewords add up closest to a target, searched with several hypotheses at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,10 +12,13 @@ MOST_SETTLING_ROUNDS = 8
 
 
 class Codebook(NamedTuple):
-    """The codewords of one level, in the space where levels add up."""
+    """The codewords of one level, in the space where levels add up.
 
-    codewords: Float[Tensor, "category token latent"]
-    is_used: Bool[Tensor, "category token"]
+    Below a first level of words every word has its own codewords, and a dimension "word" stands before the tokens.
+    """
+
+    codewords: Float[Tensor, "category *word token latent"]
+    is_used: Bool[Tensor, "category *word token"]
 
     def double(self) -> "Codebook":
         """The same in float64, in which all searches are done."""
@@ -43,22 +46,30 @@ def start_beams(targets: Float[Tensor, "category row latent"]) -> Beams:
     return Beams(codes, targets[:, :, None, :], targets.square().sum(dim=2)[:, :, None])
 
 
-def extend_beams(beams: Beams, codebook: Codebook, *, beam: int) -> Beams:
-    """The `beam` best extensions of all hypotheses by one more codeword."""
+def extend_beams(
+    beams: Beams, codebook: Codebook, *, beam: int, words: Int[Tensor, "category row"] | None = None
+) -> Beams:
+    """The `beam` best extensions of all hypotheses by one more codeword, of the row's word where words have their own."""
     categories, rows, width, latent = beams.residuals.shape
     codewords, is_used = codebook
-    tokens = codewords.shape[1]
-    offsets = torch.where(is_used, codewords.square().sum(dim=2), torch.inf)[:, None, :]
-    gains = torch.baddbmm(offsets, beams.residuals.flatten(1, 2), codewords.mT, alpha=-2)
-    scores = (gains.view(categories, rows, width, tokens) + beams.errors[..., None]).flatten(2)
+    tokens = codewords.shape[-2]
+    offsets = torch.where(is_used, codewords.square().sum(dim=-1), torch.inf)
+    book = torch.arange(categories, device=codewords.device)[:, None]  # the row's, among all that there are
+    if words is None:
+        gains = torch.baddbmm(offsets[:, None, :], beams.residuals.flatten(1, 2), codewords.mT, alpha=-2)
+        gains = gains.view(categories, rows, width, tokens)
+    else:
+        own = codewords[book, words]  # (category, row, token, latent)
+        gains = offsets[book, words][:, :, None] - 2 * beams.residuals @ own.mT
+        book = book * codewords.shape[1] + words
+    scores = (gains + beams.errors[..., None]).flatten(2)
     kept = min(beam, width * tokens)
     best = scores.topk(kept, dim=2, largest=False) if kept > 1 else scores.min(dim=2, keepdim=True)
     parent, code = best.indices // tokens, best.indices % tokens  # (category, row, beam)
     # Whole vectors by their place in a flat array: number by number, gathering takes three times as long.
     rows_before = torch.arange(categories * rows, device=codewords.device).view(categories, rows, 1) * width
-    books_before = torch.arange(categories, device=codewords.device)[:, None, None] * tokens
     residuals = beams.residuals.reshape(-1, latent).index_select(0, (rows_before + parent).flatten())
-    residuals -= codewords.reshape(-1, latent).index_select(0, (books_before + code).flatten())
+    residuals -= codewords.reshape(-1, latent).index_select(0, (book[..., None] * tokens + code).flatten())
     residuals = residuals.view(categories, rows, kept, latent)
     before = beams.codes.gather(2, parent[..., None].expand(-1, -1, -1, beams.codes.shape[3]))
     errors = torch.where(torch.isinf(best.values), torch.inf, residuals.square().sum(dim=3))
@@ -66,46 +77,64 @@ def extend_beams(beams: Beams, codebook: Codebook, *, beam: int) -> Beams:
 
 
 def beam_search(
-    targets: Float[Tensor, "sample category latent"], codebooks: Sequence[Codebook], *, beam: int
+    targets: Float[Tensor, "sample category latent"],
+    codebooks: Sequence[Codebook],
+    *,
+    beam: int,
+    words: Int[Tensor, "sample category"] | None = None,
+    is_nested: bool = False,
 ) -> Int[Tensor, "sample category level"]:
     """Codes of every category, one a level: the best of `beam` hypotheses; greedy with `beam` 1.
 
     Computed in float64, in blocks of rows: a row's codes are then the same alone and among others, although the order
     of summation in a matrix product depends on the block.
+
+    Args:
+        targets: what the codewords are to add up to.
+        codebooks: coarse to fine.
+        beam: hypotheses.
+        words: the first level's codes, where they are given; the search is then among each word's own codewords.
+        is_nested: whether the first level's code is that of the nearest codeword, whatever comes after it; hypotheses whose sum
+            has another nearest one are only taken where there is no other.
     """
     books = [book.double() for book in codebooks]
     codes = []
-    for part in targets.double().transpose(0, 1).split(ROWS_AT_ONCE, dim=1):
-        beams = start_beams(part)
-        for book in books:
-            beams = extend_beams(beams, book, beam=beam)
-        best = beams.errors.argmin(dim=2)
+    for place, part in enumerate(targets.double().transpose(0, 1).split(ROWS_AT_ONCE, dim=1)):
+        beams, deeper, own = start_beams(part), books, None
+        if words is not None:
+            own = words[place * ROWS_AT_ONCE :][: part.shape[1]].T
+            means = books[0].codewords.gather(1, own[..., None].expand(-1, -1, part.shape[2]))
+            beams = start_beams(part - means)._replace(codes=own[:, :, None, None])
+            deeper = books[1:]
+        for level, book in enumerate(deeper):
+            beams = extend_beams(beams, book, beam=1 if is_nested and level == 0 else beam, words=own)
+        errors = beams.errors
+        if is_nested:
+            sums = part[:, :, None] - beams.residuals
+            first = extend_beams(start_beams(sums.flatten(1, 2)), books[0], beam=1).codes.view(beams.errors.shape)
+            strays = (first != beams.codes[..., 0]) & torch.isfinite(errors)
+            errors = torch.where(strays, errors + 1e12, errors)
+        best = errors.argmin(dim=2)
         chosen = beams.codes.gather(2, best[:, :, None, None].expand(-1, -1, 1, beams.codes.shape[3]))
         codes.append(chosen[:, :, 0].transpose(0, 1))
     return torch.cat(codes)
 
 
-def settled_search(
-    targets: Float[Tensor, "sample category latent"],
-    codebooks: Sequence[Codebook],
-    *,
-    beam: int,
-    low: Float[Tensor, "category latent"],
-    high: Float[Tensor, "category latent"],
+def settled(
+    codes: Int[Tensor, "sample category level"],
+    again: Callable[[Int[Tensor, "row category level"]], Int[Tensor, "row category level"]],
 ) -> Int[Tensor, "sample category level"]:
-    """Codes as `beam_search` finds them, but always such that what they stand for has these codes.
+    """Codes such that what they stand for has these codes, near those that a search has found.
 
-    They stand for their sum of codewords, moved between `low` and `high` where no row is beyond. The search may find other codes for
-    that: it keeps a few hypotheses and may drop, on the way to a sum, the very codes that add up to it, and the edge of
-    the range may lie nearer to other sums. Where it does, the row gets the codes that it finds there, and so on until they stay;
-    of codes that go round in a circle, the smallest.
+    The search may find other codes for what its codes decode to: it keeps a few hypotheses and may drop, on the way to a sum, the
+    very codes that add up to it, and the edge of the range may lie nearer to other sums. Where it does, the row gets the
+    codes that it finds there, and so on until they stay; of codes that go round in a circle, the smallest.
+
+    Args:
+        codes: as the search found them.
+        again: codes that the search finds for what codes decode to.
     """
-    books = [book.double() for book in codebooks]
-
-    def again(codes: Int[Tensor, "row category level"]) -> Int[Tensor, "row category level"]:
-        return beam_search(codeword_sums(codes, books).clamp(low, high), books, beam=beam)
-
-    codes = beam_search(targets, books, beam=beam)
+    codes = codes.clone()
     rows = torch.arange(len(codes), device=codes.device)
     for _ in range(MOST_SETTLING_ROUNDS):
         found = again(codes[rows])
@@ -127,9 +156,9 @@ def codeword_sums(
 ) -> Float[Tensor, "sample category latent"]:
     """Sum of the chosen codewords of the first `codes.shape[2]` levels; 0 for an absent category (code -1)."""
     categories = torch.arange(codes.shape[1], device=codes.device)
-    total = codebooks[0].codewords.new_zeros((*codes.shape[:2], codebooks[0].codewords.shape[2]))
+    total = codebooks[0].codewords.new_zeros((*codes.shape[:2], codebooks[0].codewords.shape[-1]))
     for level, book in enumerate(codebooks[: codes.shape[2]]):
-        code = codes[..., level]
-        words = book.codewords[categories, code.clamp(min=0)]
-        total = total + torch.where((code >= 0)[..., None], words, 0.0)
+        code = codes[..., level].clamp(min=0)
+        place = (categories, codes[..., 0].clamp(min=0), code) if book.codewords.dim() == 4 else (categories, code)
+        total = total + torch.where((codes[..., :1] >= 0), book.codewords[place], 0.0)
     return total

@@ -12,7 +12,7 @@ from spinlock.vqvae.column_transform import ColumnTransform
 from spinlock.vqvae.imputation import fill_absent, positive_part
 from spinlock.vqvae.part import Part
 
-SHRINKAGE = 0.05
+SHRINKAGE = 0.01
 """Share of all rows' variance in the noise that distances are divided by: what no replicate ever changed is not infinitely telling."""
 NUM_AXES = 48
 CLIP = 3.0
@@ -66,21 +66,13 @@ class BehaviourEmbedding(Part):
         z, mask = (part.double() for part in transform(values, present))
         z = z.clamp(-CLIP, CLIP)
         covariance = positive_part((z.mT @ z) / (mask.mT @ mask).clamp(min=1))
-        within = _within(z, mask, torch.from_numpy(np.unique(table.groups, return_inverse=True)[1]))
-        spread = covariance.diagonal().clamp(min=1e-6)
-        noise = torch.diag(spread) if within is None else (1 - shrinkage) * within + shrinkage * torch.diag(spread)
-        # S v = μ M v by the Cholesky factor of M = L Lᵀ: v = L⁻ᵀ u, with u the eigenvectors of L⁻¹ S L⁻ᵀ.
-        factor = torch.linalg.cholesky(noise)
-        half = torch.linalg.solve_triangular(factor, covariance, upper=False)
-        whole = torch.linalg.solve_triangular(factor, half.mT.contiguous(), upper=False)
-        vectors = torch.linalg.eigh((whole + whole.mT) / 2).eigenvectors.flip(1)[:, :num_axes]
-        axes = torch.linalg.solve_triangular(factor.mT.contiguous(), vectors, upper=True)
-        largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
+        within = within_covariance(z, mask, torch.from_numpy(np.unique(table.groups, return_inverse=True)[1]))
+        axes = discriminant_axes(covariance, within, shrinkage=shrinkage)[:, :num_axes]
         return cls(
             columns=columns,
             transform=transform,
             covariance=covariance,
-            axes=axes * largest.sign(),  # an eigenvector's sign is arbitrary
+            axes=axes,
             has_noise=within is not None,
         )
 
@@ -92,7 +84,31 @@ class BehaviourEmbedding(Part):
         return torch.where(mask.any(1, keepdim=True), found, torch.nan).float()
 
 
-def _within(
+def discriminant_axes(
+    covariance: Float[Tensor, "column column"], within: Float[Tensor, "column column"] | None, *, shrinkage: float
+) -> Float[Tensor, "column axis"]:
+    """Axes v with S v = μ M v and vᵀ M v = 1, largest μ first, as many as columns; M = (1 - λ) S_w + λ diag(S), diag(S) without S_w.
+
+    Args:
+        covariance: S, of all rows.
+        within: S_w, of rows of the same draw.
+        shrinkage: λ.
+
+    Source: Fisher's discriminants, Rao 1948, J. R. Stat. Soc. B 10; shrinkage, Friedman 1989, J. Am. Stat. Assoc. 84.
+    """
+    spread = covariance.diagonal().clamp(min=1e-6)
+    noise = torch.diag(spread) if within is None else (1 - shrinkage) * within + shrinkage * torch.diag(spread)
+    # By the Cholesky factor of M = L Lᵀ: v = L⁻ᵀ u, with u the eigenvectors of L⁻¹ S L⁻ᵀ.
+    factor = torch.linalg.cholesky(noise)
+    half = torch.linalg.solve_triangular(factor, covariance, upper=False)
+    whole = torch.linalg.solve_triangular(factor, half.mT.contiguous(), upper=False)
+    vectors = torch.linalg.eigh((whole + whole.mT) / 2).eigenvectors.flip(1)
+    axes = torch.linalg.solve_triangular(factor.mT.contiguous(), vectors, upper=True)
+    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
+    return axes * largest.sign()  # an eigenvector's sign is arbitrary
+
+
+def within_covariance(
     z: Float[Tensor, "row column"], mask: Float[Tensor, "row column"], groups: Int[Tensor, " row"]
 ) -> Float[Tensor, "column column"] | None:
     """Covariance within groups, over pairs of columns that are present; None where no group has two rows."""

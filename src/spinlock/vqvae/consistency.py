@@ -1,13 +1,18 @@
 """Decoded columns moved, where needed, to where the encoder would have given them the codes they were decoded from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from spinlock.vqvae.beam_search import Codebook, beam_search, codeword_sums
+from spinlock.vqvae.beam_search import Codebook, codeword_sums
+from spinlock.vqvae.category_metric import CategoryMetric
 
+Search = Callable[
+    [Float[Tensor, "row category width"], Int[Tensor, "row category"] | None], Int[Tensor, "row category level"]
+]
+"""From columns, and the words of the rows where there are words, to codes."""
 OVERSHOOT = 0.03
 """How far beyond the boundary a row is moved, as a share of the distance between the two sums of codewords: so far that the rounding
 of a table in original units does not take it back."""
@@ -19,9 +24,11 @@ def project_to_cells(
     codes: Int[Tensor, "sample category level"],
     codebooks: Sequence[Codebook],
     *,
-    beam: int,
-    low: Float[Tensor, "category width"],
-    high: Float[Tensor, "category width"],
+    search: Search,
+    low: Float[Tensor, "*sample category width"],
+    high: Float[Tensor, "*sample category width"],
+    metric: CategoryMetric | None = None,
+    words: Int[Tensor, "sample category"] | None = None,
 ) -> Float[Tensor, "sample category width"]:
     """Rows that encode to `codes`, near `y` and between `low` and `high`.
 
@@ -34,41 +41,51 @@ def project_to_cells(
     Source: consistent reconstruction, Goyal, Vetterli & Thao 1998, IEEE Trans. Inf. Theory 44, section II; alternating
     projections, Bregman 1965.
 
+    With a metric, w and w' are of coordinates x A, and n = A (w' - w).
+
     Args:
         y: decoded columns, 0 in padding.
         codes: what they were decoded from; a row is left alone in a category that is absent (-1).
         codebooks: of the encoder.
-        beam: of the encoder.
+        search: the encoder's, of rows and, where there are words, theirs.
         low, high: range of each column.
+        metric: what the encoder's coordinates are; the columns themselves when not given.
+        words: the first level's codes, where they are words and lie in their range.
     """
+    low, high = (edge.expand(y.shape) for edge in (low, high))
     result = y.double().clamp(low, high)
     books = [book.double() for book in codebooks]
     sums = codeword_sums(codes, books)
+    stand_for = sums if metric is None else metric.columns(sums, words)
     open_rows = torch.arange(len(y), device=y.device)
     wrong = torch.zeros(codes.shape[:2], dtype=torch.bool, device=y.device)
     for _ in range(MOST_ROUNDS):
-        found = beam_search(result[open_rows], books, beam=beam)
+        own = None if words is None else words[open_rows]
+        found = search(result[open_rows], own)
         wrong = (found != codes[open_rows]).any(dim=2) & (codes[open_rows, :, 0] >= 0)  # (open row, category)
         rows = wrong.any(dim=1)
         open_rows, wrong, found = open_rows[rows], wrong[rows], found[rows]
         if len(open_rows) == 0:
             break
-        moved = _moved(result[open_rows], sums[open_rows], codeword_sums(found, books), wrong)
-        result[open_rows] = moved.clamp(low, high)
+        away = codeword_sums(found, books) - sums[open_rows]
+        own = None if words is None else words[open_rows]
+        at = result[open_rows] if metric is None else metric(result[open_rows], own)
+        normal = away if metric is None else metric.normals(away, own)
+        shift = _shift(at - sums[open_rows], away, normal)
+        moved = result[open_rows] - torch.where(wrong[..., None], shift * normal, 0.0)
+        result[open_rows] = moved.clamp(low[open_rows], high[open_rows])
     else:
-        result[open_rows] = torch.where(wrong[..., None], sums[open_rows].clamp(low, high), result[open_rows])
+        plain = stand_for[open_rows].clamp(low[open_rows], high[open_rows])
+        result[open_rows] = torch.where(wrong[..., None], plain, result[open_rows])
     return result
 
 
-def _moved(
-    y: Float[Tensor, "sample category width"],
-    own: Float[Tensor, "sample category width"],
-    other: Float[Tensor, "sample category width"],
-    wrong: Bool[Tensor, "sample category"],
-) -> Float[Tensor, "sample category width"]:
-    """One projection of the categories whose codes are wrong; `own` and `other` are the sums w and w'."""
-    normal = other - own
-    length = normal.square().sum(dim=2, keepdim=True)
-    beyond = (y * normal).sum(dim=2, keepdim=True) - (other.square() - own.square()).sum(dim=2, keepdim=True) / 2
-    shift = torch.where(length > 0, (beyond / length.clamp(min=1e-30)).clamp(min=0.0) + OVERSHOOT, 0.0)
-    return torch.where(wrong[..., None], y - shift * normal, y)
+def _shift(
+    at: Float[Tensor, "sample category latent"],
+    away: Float[Tensor, "sample category latent"],
+    normal: Float[Tensor, "sample category width"],
+) -> Float[Tensor, "sample category 1"]:
+    """Multiples of the normals that take rows to the boundary and a little beyond; `at` is from w, `away` is w' - w."""
+    beyond = ((at - away / 2) * away).sum(dim=2, keepdim=True).clamp(min=0.0)
+    length, apart = (part.square().sum(dim=2, keepdim=True) for part in (normal, away))
+    return torch.where(length > 0, (beyond + OVERSHOOT * apart) / length.clamp(min=1e-30), 0.0)

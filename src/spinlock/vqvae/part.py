@@ -66,12 +66,16 @@ class Part(nn.Module):
             if name in state:
                 values[name] = state[name]
                 continue
-            given, below = settings[name], tensors_below(state, name)
             kinds = {
                 kind.__name__: kind
                 for kind in (hints[name], *get_args(hints[name]))
                 if isinstance(kind, type) and issubclass(kind, Part)
             }
+            below = tensors_below(state, name)
+            if kinds and type(None) in get_args(hints[name]) and name not in settings and not below:
+                values[name] = None  # the folder is of a version that had no such part yet
+                continue
+            given = settings[name]
             if kinds and isinstance(given, list):
                 values[name] = tuple(
                     kinds[one["part"]].restored(tensors_below(below, str(place)), one)

@@ -127,6 +127,12 @@ class ModelSpec(QuantizerSpec):
     backend: Literal["auto", "vqvae", "classical", "predictive"] = "auto"
     """The trained quantiser, residual k-means, the same with a joint decoder ("predictive"), or the best ("auto")."""
 
+    metric: Literal["columns", "behaviour"] = "columns"
+    """What codes keep: the standardised columns, or coordinates in units of what noise does to them ("behaviour")."""
+
+    coarse: Literal["codebook", "words"] = "codebook"
+    """The first level: a codebook, or words, each defined by what at most three columns are like."""
+
     group_embedding_dim: Size = 64
     """Dimensions of a category's embedding, which the levels quantise."""
 
@@ -147,7 +153,7 @@ class ModelSpec(QuantizerSpec):
     @model_validator(mode="after")
     def _check_sizes(self) -> "ModelSpec":
         """Sizes come from one source, and every override has one size a level."""
-        mistakes: list[tuple[Location, str]] = []
+        mistakes = self._shape_mistakes()
         if self.levels is None:
             if self.category_tokens:
                 mistakes.append((("category_tokens",), "contradicts levels: auto; give levels, or remove it"))
@@ -168,3 +174,12 @@ class ModelSpec(QuantizerSpec):
         if mistakes:
             raise located(mistakes)
         return self
+
+    def _shape_mistakes(self) -> list[tuple[Location, str]]:
+        """What codes keep and what the first level is go together with the rest."""
+        text = "the vqvae backend keeps columns by codebooks; set {}, or choose another backend"
+        plain = {"metric": "columns", "coarse": "codebook"} if self.backend == "vqvae" else {}
+        mistakes: list[tuple[Location, str]] = [
+            ((name,), text.format(usual)) for name, usual in plain.items() if getattr(self, name) != usual
+        ]
+        return mistakes

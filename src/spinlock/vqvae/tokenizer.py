@@ -22,6 +22,7 @@ from spinlock.vqvae.corpus_distance import CorpusBoundary
 from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.part import Part, tensors_below
+from spinlock.vqvae.vocabulary import Definition, definitions
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,16 @@ class FittedTokenizer(Part):
     def codebook_sizes(self) -> Tensor:
         """Number of codes of each codebook, (category, level)."""
         return self.coder.codebook_sizes.cpu()
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """What each coarse token means exactly, category by category; none where the first level is a codebook."""
+        own = self.coder.own if isinstance(self.coder, JointCoder) else self.coder
+        if not isinstance(own, ClassicalCoder) or own.words is None:
+            return ()
+        return definitions(
+            own.words, normalizer=self.normalizer, category_map=self.category_map, registry=self.registry
+        )
 
     def normalize(self, table: FeatureTable) -> Rows:
         """Standardised rows and their mask.

@@ -9,7 +9,6 @@ from torch import Tensor
 from spinlock.vqvae.coder import Coder, blank_absent
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
-from spinlock.vqvae.consistency import project_to_cells
 from spinlock.vqvae.imputation import fill_absent
 from spinlock.vqvae.joint_decoder import JointDecoder
 from spinlock.vqvae.packing import Batch, Packing
@@ -64,12 +63,10 @@ class JointCoder(Coder):
         """
         prefix = codes[:, :, :num_levels]
         y = self.packing.pack(self.decoders[prefix.shape[2] - 1](self.own_columns(prefix))).clamp(self.low, self.high)
+        if not isinstance(self.own, ClassicalCoder):
+            return blank_absent(y, codes)
         moves = self.is_consistent and is_settled and prefix.shape == codes.shape
-        if moves and isinstance(self.own, ClassicalCoder):
-            own = self.own
-            moved = project_to_cells(y, codes, own.codebooks, beam=own.beam, low=self.low, high=self.high)
-            y = moved.to(y.dtype)
-        return blank_absent(y, codes)
+        return self.own.blanked(self.own.moved(y, codes, is_settled=moves), codes)
 
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """The vector that each category's own codes stand for; 0 for an absent category."""
