@@ -57,7 +57,7 @@ def regression(values: np.ndarray, target: np.ndarray, draw: np.ndarray) -> Scor
     missed, spread = (found - target) ** 2, (target - target.mean()) ** 2
     without = np.array([1 - missed[draw != one].sum() / spread[draw != one].sum() for one in np.unique(draw)])
     jackknife = np.sqrt((len(without) - 1) * without.var())
-    return Score(1 - missed.sum() / spread.sum(), float(jackknife))
+    return Score(float(1 - missed.sum() / spread.sum()), float(jackknife))
 
 
 def few_shot(values: np.ndarray, label: np.ndarray, draw: np.ndarray, *, seed: int = 0) -> Score:

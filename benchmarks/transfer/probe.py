@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument(
         "--parameters", action="store_true", help="R² of the parameters of equations, which takes longest"
     )
-    parser.add_argument("--output", type=Path, help="a JSON file with everything")
+    parser.add_argument("--output", type=Path, help="a JSON file with everything, written after each corpus")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # of classes with fewer draws than folds
     results: dict[str, dict] = {}
@@ -147,15 +147,15 @@ def main() -> None:
             if arguments.parameters and corpus.parameters:
                 families = corpus.tasks["label"].label
                 results[name][row]["parameters"] = recovery(found.linear, families, corpus.parameters)
-        print(f"{name}: {len(results[name])} descriptions, {time.perf_counter() - begun:.0f} s", flush=True)
+        print(f"{name}: {len(results[name]) - 1} descriptions, {time.perf_counter() - begun:.0f} s", flush=True)
+        if arguments.output:
+            arguments.output.write_text(json.dumps(results, indent=1))
     for measure in MEASURES:
         print(f"\n{table(results, measure)}")
     for name, rows in results.items():
         for row, found in rows.items():
             if "parameters" in found:
                 print(f"{name}, {row}: parameters mean R² {np.mean(list(found['parameters'].values())):.3f}")
-    if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
