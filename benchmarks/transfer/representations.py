@@ -66,7 +66,7 @@ def of_file(path: Path) -> Iterator[tuple[str, Representation]]:
 def of_tokenizer(folder: Path, features: Path, *, rates: Sequence[float]) -> Iterator[tuple[str, Representation]]:
     """Columns as normal scores of the training rows, the embedding, and tokens at some rates: one-hot, decoded, decoded and embedded.
 
-    A rate is what the first levels of all present categories take that come nearest to it.
+    A rate stands for the first levels whose codebooks, of all categories, come nearest to it; an absent category then costs nothing.
     """
     tokenizer = spinlock.Tokenizer.from_pretrained(folder)
     films = in_memory(load_table(features).table)
@@ -74,8 +74,8 @@ def of_tokenizer(folder: Path, features: Path, *, rates: Sequence[float]) -> Ite
     yield "embedding", plain(tokenizer.embed(films).numpy())
     tokens = tokenizer.encode(films)
     of_levels = bits_of_levels(tokens)
-    for rate in rates:
-        levels = int(np.abs(of_levels - rate).argmin()) + 1
+    nominal = tokens.codebook_sizes.double().log2().sum(0).cumsum(0).numpy()
+    for levels in dict.fromkeys(int(np.abs(nominal - rate).argmin()) + 1 for rate in rates):
         bits = float(of_levels[levels - 1])
         name = f"{levels} of {len(of_levels)} levels"
         hot = one_hot(tokens, num_levels=levels).toarray().astype(np.float64)
@@ -86,7 +86,7 @@ def of_tokenizer(folder: Path, features: Path, *, rates: Sequence[float]) -> Ite
 
 
 def bits_of_levels(tokens: TokenTable) -> np.ndarray:
-    """Nominal bits a row of the first level, the first two, and so on: log2 of codebook sizes, mean over rows of those present."""
+    """Bits a row of the first level, the first two, and so on: log2 of the codebooks of its present categories, mean over rows."""
     present = (tokens.codes >= 0).double()
     return (present * tokens.codebook_sizes.double().log2()).sum(1).mean(0).cumsum(0).numpy()
 
