@@ -119,7 +119,9 @@ class XarrayPlace(ArrayPlace):
     def __init__(self, value: Any) -> None:
         self._is_array = not hasattr(value, "data_vars")
         self._value = value
-        self.name = f"DataArray {value.name or ''}".strip() if self._is_array else "the Dataset"
+        self.name = "the Dataset"
+        if self._is_array:
+            self.name = f"DataArray {value.name}" if value.name else "the DataArray"
 
     @property
     def _own(self) -> str:
@@ -137,7 +139,8 @@ class XarrayPlace(ArrayPlace):
         if found.dtype.kind in "mMO" or "calendar" in found.encoding:
             return _times_of(found, name, attributes)
         lazy = found.values if found.dtype.kind in "SU" else _Selected(found)
-        return labelled(lazy, f"{self.name}: {name}", key=name, dims=found.dims, attributes=attributes)
+        label = self.name if self._is_array and name == self._own else f"{self.name}: {name}"
+        return labelled(lazy, label, key=name, dims=found.dims, attributes=attributes)
 
     def attributes(self, group: str = "") -> Attributes:  # noqa: ARG002  there are no groups
         """Those of the object."""
