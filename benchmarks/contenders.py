@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 import torch
 from first_recipe import trained_by_first_recipe
+from neural_codebooks import Training, trained_codebooks
 from splits import SplitTable
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
@@ -134,6 +135,18 @@ def _array(rows: Tensor) -> np.ndarray:
     return np.ascontiguousarray(rows.numpy())
 
 
+def neural_codebooks(problem: Problem) -> Iterator[tuple[str, Tensor]]:
+    """Codebooks that networks adapt to what is decoded so far, trained from those of FAISS's residual quantiser."""
+    if problem.bits % 8 == 0:
+        start = _of_bytes(faiss.ResidualQuantizer, problem)
+        start.train(_array(problem.train.x))
+        shape = (problem.bits // 8, 256, problem.train.x.shape[1])
+        codebooks = torch.from_numpy(faiss.vector_to_array(start.codebooks).reshape(shape))
+        how = Training()
+        model, _ = trained_codebooks(problem.train, problem.validation, codebooks, how=how, seed=problem.seed)
+        yield "neural residual codebooks", model.reconstruct(problem.test.x, beam=how.test_beam)
+
+
 def category_kmeans(problem: Problem) -> Iterator[tuple[str, Tensor]]:
     """One codebook a category by k-means, where that needs at most half as many codes as there are rows."""
     count = len(problem.category_map.categories)
@@ -187,6 +200,7 @@ KINDS: dict[str, Callable[[Problem], Iterator[tuple[str, Tensor]]]] = {
     "faiss": faiss_quantizers,
     "faiss_lsq": local_search,
     "faiss_tuned": tuned_faiss,
+    "neural": neural_codebooks,
     "kmeans": category_kmeans,
     "residual_vq": residual_vq,
     "first_recipe": first_recipe,
