@@ -79,6 +79,7 @@ def test_codes_that_nothing_chose_start_again_at_what_is_left_of_a_row(neural):
                 assert any(torch.equal(word, row) for row in left[level])
 
 
+@pytest.mark.slow
 def test_training_learns_a_codebook_that_depends_on_the_codes_before(neural):
     # Two clusters; within one the rows are at ±1 along the second axis, within the other along the third.
     generator = torch.Generator().manual_seed(0)
@@ -87,7 +88,7 @@ def test_training_learns_a_codebook_that_depends_on_the_codes_before(neural):
     x += 0.05 * torch.randn(x.shape, generator=generator)
     mean = x[first > 0].mean(0), x[first < 0].mean(0)
     start = torch.stack([torch.stack(mean), torch.tensor([[0.0, 0.5, 0.5], [0.0, -0.5, -0.5]])])
-    how = neural.Training(hidden=8, rate=0.02, batch=100, epochs=40, patience=40, beam=1, test_beam=2)
+    how = neural.Training(hidden=8, rate=0.02, batch=100, epochs=12, patience=12, beam=1, test_beam=2)
     model, errors = neural.trained_codebooks(rows_of(x[:300]), rows_of(x[300:]), start, how=how, seed=0)
     assert errors[0] > 0.16  # (½² + ½²) / 3 is what two words for both clusters leave
     assert min(errors) < 0.02
