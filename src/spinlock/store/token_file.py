@@ -253,7 +253,7 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
         name: max((len(word.encode()) for word in words), default=1) or 1
         for name, words in (("ids", tokens.ids), ("groups", tokens.groups))
     }
-    plans = {"codes": ((rows, width), np.dtype("<i4"))}
+    plans: dict[str, tuple[tuple[int, ...], np.dtype]] = {"codes": ((rows, width), np.dtype("<i4"))}
     plans |= {name: ((rows,), word_dtype(num_bytes)) for name, num_bytes in longest.items()}
     if tokens.distances is not None:
         plans |= {"distance": ((rows,), np.dtype("<f4")), "out_of_corpus": ((rows,), np.dtype("|u1"))}

@@ -131,8 +131,9 @@ class _Trials:
         self.how = replace(TRIAL, num_neighbors=spec.num_neighbors, mixing_reach=spec.mixing_reach, seed=spec.seed)
         self.pool = data.pool(POOL_ROWS)
         # Trials follow the training rows alone.
-        self.neighbors = replace(data, runs=None).category_neighbors
-        assert self.neighbors is not None  # there are no words
+        neighbors = replace(data, runs=None).category_neighbors
+        assert neighbors is not None  # there are no words
+        self.neighbors: Int[Tensor, "category row neighbor"] = neighbors
         self.fitted: dict[tuple[int, int], _Reconstruction] = {}
 
     def error(self, bits: tuple[int, ...]) -> float:
