@@ -67,6 +67,11 @@ class FeatureSpec:
         """The name without the aggregation."""
         return self.name if self.aggregation == "none" else self.name.removesuffix(f"__{self.aggregation}")
 
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether a single run has it: what describes the spread over realizations needs several."""
+        return self.aggregation in ("none", "mean")
+
     def stored(self) -> dict[str, str]:
         """What files hold of it."""
         return {name: getattr(self, name) for name in STORED}

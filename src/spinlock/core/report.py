@@ -215,23 +215,26 @@ class SplitFigures:
         return self.replicates.r2[-1] if self.replicates.r2 else math.nan
 
     @property
+    def _coarse(self) -> list[TokenAgreement]:
+        """Of the first level's codebooks, those with a choice of codes."""
+        return [entry for entry in self.agreements if entry.level == 0 and entry.num_codes > 1]
+
+    @property
     def num_coarse_tokens(self) -> int:
         """Coarse tokens that come at all in two descriptions of these rows."""
-        return sum(entry.num_tokens for entry in self.agreements if entry.level == 0 and entry.num_codes > 1)
+        return sum(entry.num_tokens for entry in self._coarse)
 
     @property
     def coarse_samples_a_token(self) -> float:
         """Samples that a coarse token came in, in the mean."""
         count = self.num_coarse_tokens
-        coarse = (entry for entry in self.agreements if entry.level == 0 and entry.num_codes > 1)
-        return sum(entry.num_samples for entry in coarse) / count if count else math.nan
+        return sum(entry.num_samples for entry in self._coarse) / count if count else math.nan
 
     @property
     def detectors(self) -> float:
         """Share of coarse tokens that detect their replicates with an F1 of at least .8."""
-        coarse = [entry for entry in self.agreements if entry.level == 0 and entry.num_codes > 1]
         count = self.num_coarse_tokens
-        return sum(entry.num_detectors for entry in coarse) / count if count else math.nan
+        return sum(entry.num_detectors for entry in self._coarse) / count if count else math.nan
 
     @property
     def entropy_bits(self) -> float:

@@ -88,6 +88,11 @@ class Selection:
         return (self.view.rows(part) for part in self.index.split(size))
 
 
+def numbered(groups: Collection[str]) -> Int[Tensor, " row"]:
+    """The number of each row's group, from 0, in the order of their sorted names."""
+    return torch.from_numpy(np.unique(list(groups), return_inverse=True)[1])
+
+
 def in_memory(view: View) -> FeatureTable:
     """All rows of a view as a table."""
     return view if isinstance(view, FeatureTable) else view.rows(torch.arange(len(view)))

@@ -1,6 +1,6 @@
 """`spinlock tokenize`: the tokens of a data set as a file."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from spinlock.core.threads import one_thread
@@ -57,9 +57,11 @@ def tokenize_table(
     with claim_output(output, TOKENS, inputs=(dataset,)):
         fitted = Tokenizer.from_pretrained(tokenizer)
         loaded = load_rows(dataset, fitted.record_)
-        tokens = fitted.tokenizer_.encode(loaded.table, told=lambda rows: progress("tokenize", rows, len(loaded.table)))
-        if embedding:
-            tokens = replace(tokens, embedding=fitted.tokenizer_.embed(loaded.table))
+        tokens = fitted.tokenizer_.encode(
+            loaded.table,
+            told=lambda rows: progress("tokenize", rows, len(loaded.table)),
+            with_embedding=embedding,
+        )
         save_tokens(tokens, output)
     return Tokenized(
         output=output,

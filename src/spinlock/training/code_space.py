@@ -1,15 +1,18 @@
 """The space that codes live in: the metric that they keep, and the words of their first level."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from spinlock.core.feature_table import FeatureRegistry
+from spinlock.core.feature_table import FeatureRegistry, FeatureTable
+from spinlock.core.views import numbered
 from spinlock.training.data import TrainingData, joined
 from spinlock.vqvae.category_metric import CategoryMetric, Runs
+from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.spec import ModelSpec
 from spinlock.vqvae.word_tree import WordTree
@@ -19,9 +22,10 @@ log = logging.getLogger(__name__)
 
 def fit_code_space(  # noqa: PLR0913 rows and runs with their draws, and what to fit
     data: TrainingData,
-    runs: Runs | None,
     *,
-    groups: Int[Tensor, " row"],
+    groups: Sequence[str],
+    runs: FeatureTable | None,
+    normalizer: TableNormalizer,
     registry: FeatureRegistry,
     model: ModelSpec,
     category_names: tuple[str, ...],
@@ -30,31 +34,34 @@ def fit_code_space(  # noqa: PLR0913 rows and runs with their draws, and what to
 
     Args:
         data: rows in their columns.
-        runs: single runs of the training draws; the training rows are taken for them when not given.
-        groups: number of each training row's draw.
+        groups: the draw of each training row.
+        runs: single runs of the same draws; the training rows are taken for them when not given.
+        normalizer: what standardised the rows.
         registry: of the columns.
         model: `metric` and `coarse`.
         category_names: in the order of the packing.
     """
     if (model.metric, model.coarse) == ("columns", "codebook"):
         return data
-    packing, rows = data.packing, Runs(data.train, groups)
-    of_runs = torch.tensor([spec.aggregation in ("none", "mean") for spec in registry.specs], device=groups.device)
+    packing, device = data.packing, data.train.x.device
+    rows = Runs(data.train, numbered(groups).to(device))
+    single = None if runs is None else Runs(normalizer(runs), numbered(runs.groups).to(device))
+    of_runs = torch.tensor([spec.is_of_a_run for spec in registry.specs], device=device)
     metric = None
     if model.metric == "behaviour":
-        metric = CategoryMetric.fit(data.train, runs or rows, packing=packing, of_runs=of_runs)
+        metric = CategoryMetric.fit(data.train, single or rows, packing=packing, of_runs=of_runs)
         plain = [name for name, known in zip(category_names, metric.by_noise.tolist(), strict=True) if not known]
         if plain:
             log.warning(
                 "metric: behaviour needs several runs of a draw with columns of the category; coded by columns: %s.",
                 ", ".join(plain),
             )
-        data = replace(data, metric=metric, runs=None if runs is None else _as_many(runs, len(data.train.x)))
+        data = replace(data, metric=metric, runs=None if single is None else _as_many(single, len(data.train.x)))
     if model.coarse == "codebook":
         return data
-    every = rows if runs is None else Runs(joined(rows.rows, runs.rows), torch.cat([groups, runs.groups]))
-    partners = [_partners(part.groups) for part in (rows, runs) if part is not None]
-    batch = packing.batch(every.rows)
+    parts = [part for part in (rows, single) if part is not None]
+    partners = [_partners(part.groups) for part in parts]
+    batch = packing.batch(joined(*(part.rows for part in parts)))
     words = WordTree.fit(
         batch,
         batch.values if metric is None else metric(batch.values),

@@ -78,7 +78,7 @@ class TrainingData:
         batch, metric = self.codebook_batch, self.metric
         values, present = batch.values, batch.present
         if metric is not None:
-            values, present = metric(values).float(), (batch.mask & metric.uses).any(dim=2)
+            values, present = metric(values).float(), metric.present(batch.mask)
         values = values.transpose(0, 1)
         if not self.spec.num_neighbors:
             return torch.zeros((*values.shape[:2], 0), dtype=torch.long, device=values.device)

@@ -207,8 +207,8 @@ class Tokenizer(ShownInShort, BaseEstimator):
     def embed(self, table: TokenTable | Table) -> Float[Tensor, "sample axis"]:
         """Where rows lie among behaviours: at most 48 numbers each, float32, in units of what noise does to them.
 
-        Euclidean distances between them are what `distances` calls "behaviour". Tokens that carry their embedding give it, others are decoded first. NaN where a row has
-        no column of a single run.
+        Euclidean distances between them are what `distances` calls "behaviour". Tokens that carry their embedding give it, others
+        are decoded first. NaN where a row has no column of a single run.
 
         Raises:
             NotFittedError: before `fit`.

@@ -6,10 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError
@@ -26,7 +23,6 @@ from spinlock.training.run import OnProgress, TrainingRun
 from spinlock.training.sizes import Sizes, choose_sizes
 from spinlock.training.spec import FitSpec
 from spinlock.vqvae.behaviour import BehaviourEmbedding
-from spinlock.vqvae.category_metric import Runs
 from spinlock.vqvae.coder import Coder
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.joint import JointCoder
@@ -127,8 +123,8 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
         model: the shape of the tokenizer; the defaults when not given, as of the next two.
         encoder: what encodes the columns.
         fit: how to fit and train.
-        runs: single realizations of the training draws, by `groups`, which tell noise from behaviour for the embedding; the
-            training rows when not given.
+        runs: single realizations of the training draws, by `groups`, which tell noise from behaviour for the embedding, the
+            metric and words; the training rows when not given.
         checkpoints: folder for the state of the training; nowhere when not given.
         resume: go on from the newest checkpoint, where there is one.
         on_progress: called with the figures of every epoch: "epoch", the losses and, when due, "validation_mse".
@@ -157,8 +153,9 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     rows = [normalizer(table) for table in seen]
     data = fit_code_space(
         TrainingData(train=rows[0], validation=rows[1], packing=normalizer.packing, spec=fit),
-        None if runs is None else Runs(normalizer(behaving), _numbered(behaving.groups, fit.device)),
-        groups=_numbered(seen[0].groups, fit.device),
+        groups=seen[0].groups,
+        runs=None if runs is None else behaving,
+        normalizer=normalizer,
         registry=train.registry,
         model=model,
         category_names=category_map.categories,
@@ -193,11 +190,6 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     chosen = _with_boundary(chosen, *seen, spec=fit)
     final = _refitted(chosen, kept, data, sizes) if fit.refit else chosen
     return FitResult(tokenizer=final.cpu(), chosen=chosen.cpu(), model=model, history=history, comparison=comparison)
-
-
-def _numbered(groups: tuple[str, ...], device: str) -> Int[Tensor, " row"]:
-    """Groups by number."""
-    return torch.from_numpy(np.unique(groups, return_inverse=True)[1]).to(device)
 
 
 def _candidates(

@@ -112,8 +112,8 @@ def beam_search(
         if is_nested:
             sums = part[:, :, None] - beams.residuals
             first = extend_beams(start_beams(sums.flatten(1, 2)), books[0], beam=1).codes.view(beams.errors.shape)
-            strays = (first != beams.codes[..., 0]) & torch.isfinite(errors)
-            errors = torch.where(strays, errors + 1e12, errors)
+            at_home = (first == beams.codes[..., 0]) & torch.isfinite(errors)
+            errors = torch.where(at_home | ~at_home.any(dim=2, keepdim=True), errors, torch.inf)
         best = errors.argmin(dim=2)
         chosen = beams.codes.gather(2, best[:, :, None, None].expand(-1, -1, 1, beams.codes.shape[3]))
         codes.append(chosen[:, :, 0].transpose(0, 1))

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.views import numbered
 from spinlock.vqvae.column_transform import ColumnTransform
-from spinlock.vqvae.imputation import fill_absent, positive_part
+from spinlock.vqvae.imputation import covariance_of_present, fill_absent
 from spinlock.vqvae.part import Part
 
 SHRINKAGE = 0.01
@@ -56,17 +56,15 @@ class BehaviourEmbedding(Part):
         Raises:
             InputError: if there is no value at all.
         """
-        aggregations = [spec.aggregation for spec in table.registry.specs]
-        of_runs = [place for place, kind in enumerate(aggregations) if kind in ("none", "mean")]
-        columns = torch.tensor(of_runs, dtype=torch.long)
+        columns = torch.tensor([spec.is_of_a_run for spec in table.registry.specs]).nonzero().flatten()
         if not table.mask[:, columns].any():
-            columns = torch.arange(len(aggregations))
+            columns = torch.arange(len(table.registry))
         values, present = table.values[:, columns], table.mask[:, columns]
         transform = ColumnTransform.fit(values, present, warp="rank_gauss")
         z, mask = (part.double() for part in transform(values, present))
         z = z.clamp(-CLIP, CLIP)
-        covariance = positive_part((z.mT @ z) / (mask.mT @ mask).clamp(min=1))
-        within = within_covariance(z, mask, torch.from_numpy(np.unique(table.groups, return_inverse=True)[1]))
+        covariance = covariance_of_present(z, mask)
+        within = within_covariance(z, mask, numbered(table.groups))
         axes = discriminant_axes(covariance, within, shrinkage=shrinkage)[:, :num_axes]
         return cls(
             columns=columns,
@@ -119,5 +117,4 @@ def within_covariance(
     away = torch.where(mask > 0, z - (sums / present.clamp(min=1))[groups], 0.0)
     # A group of n rows has n - 1 of them to spare: what is left of the number of rows after one mean a group.
     spare = mask * ((present - 1).clamp(min=0) / present.clamp(min=1))[groups]
-    weight = spare.sqrt()
-    return positive_part((away.mT @ away) / (weight.mT @ weight).clamp(min=1))
+    return covariance_of_present(away, spare.sqrt())

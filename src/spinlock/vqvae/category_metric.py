@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from spinlock.vqvae.behaviour import discriminant_axes, within_covariance
-from spinlock.vqvae.imputation import positive_part
+from spinlock.vqvae.imputation import covariance_of_present
 from spinlock.vqvae.packing import Packing, Rows
 from spinlock.vqvae.part import Part
 
@@ -82,7 +82,7 @@ class CategoryMetric(Part):
             if within is None:
                 found.append(None)
                 continue
-            covariance = positive_part((x.mT @ x) / (m.mT @ m).clamp(min=1))
+            covariance = covariance_of_present(x, m)
             axes = discriminant_axes(covariance, within, shrinkage=shrinkage)[:, :num_axes]
             ratios = ((axes.mT @ covariance) * axes.mT).sum(1)
             axes = axes * (ratios > LEAST_RATIO * ratios.amax())
@@ -115,6 +115,10 @@ class CategoryMetric(Part):
         """Columns that coordinates depend on, below any word."""
         used = (self.axes != 0).any(dim=-1)
         return used if used.dim() == 2 else used.any(dim=1)
+
+    def present(self, mask: Bool[Tensor, "sample category width"]) -> Bool[Tensor, "sample category"]:
+        """Whether a row has a value in a column that its coordinates depend on."""
+        return (mask & self.uses).any(dim=2)
 
     def forward(
         self, values: Float[Tensor, "sample category width"], words: Int[Tensor, "sample category"] | None = None

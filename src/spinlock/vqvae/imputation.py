@@ -63,6 +63,18 @@ class CategoryImputer(Part):
         return filled
 
 
+def covariance_of_present(
+    x: Float[Tensor, "row column"], weight: Float[Tensor, "row column"]
+) -> Float[Tensor, "column column"]:
+    """Second moments of centred columns, of each pair over the rows that have both.
+
+    Args:
+        x: 0 where missing.
+        weight: 1 where present and 0 where missing, or less where a row counts as part of one.
+    """
+    return positive_part((x.mT @ x) / (weight.mT @ weight).clamp(min=1))
+
+
 def positive_part(covariance: Float[Tensor, "*group column column"]) -> Float[Tensor, "*group column column"]:
     """Covariances without their negative part: those of pairs of columns, each over other rows, may have one."""
     eigenvalues, vectors = torch.linalg.eigh(covariance)

@@ -179,7 +179,4 @@ class ModelSpec(QuantizerSpec):
         """What codes keep and what the first level is go together with the rest."""
         text = "the vqvae backend keeps columns by codebooks; set {}, or choose another backend"
         plain = {"metric": "columns", "coarse": "codebook"} if self.backend == "vqvae" else {}
-        mistakes: list[tuple[Location, str]] = [
-            ((name,), text.format(usual)) for name, usual in plain.items() if getattr(self, name) != usual
-        ]
-        return mistakes
+        return [((name,), text.format(usual)) for name, usual in plain.items() if getattr(self, name) != usual]

@@ -89,7 +89,9 @@ class FittedTokenizer(Part):
         self.registry.check_same_names(table.names, whose="the table")
         return self.normalizer(table)
 
-    def encode(self, view: View, *, told: Callable[[int], None] | None = None) -> TokenTable:
+    def encode(
+        self, view: View, *, told: Callable[[int], None] | None = None, with_embedding: bool = False
+    ) -> TokenTable:
         """One token a category and level for every row, block by block; -1 for a category that is absent in a row.
 
         Where the boundary of the corpus is known, distances and the rows beyond it come along.
@@ -97,13 +99,20 @@ class FittedTokenizer(Part):
         Args:
             view: the rows.
             told: is called with the number of rows that are done, before every block and at the end.
+            with_embedding: whether the tokens carry where each row lies among behaviours.
+
+        Raises:
+            InputError: if an embedding is asked for and the tokenizer has none.
+            NamesDifferError: if the table has other columns than the tokenizer was made for.
         """
-        codes, distances, told = [], [], told or _silent
+        codes, distances, embedded, told = [], [], [], told or _silent
         for block in view.blocks():
             told(sum(map(len, codes)))
             codes.append(self.coder.encode(self.normalizer.packing.batch(self.normalize(block))).cpu())
-            if self.boundary is not None and self.embedding is not None:
-                distances.append(self.boundary(self.embedding(block)).cpu())
+            if self.boundary is not None or with_embedding:
+                embedded.append(self.embed(block))
+            if self.boundary is not None:
+                distances.append(self.boundary(embedded[-1]).cpu())
         told(len(view))
         tokens = TokenTable(
             codes=torch.cat(codes),
@@ -111,6 +120,7 @@ class FittedTokenizer(Part):
             codebook_sizes=self.codebook_sizes,
             ids=view.ids,
             groups=view.groups,
+            embedding=torch.cat(embedded) if with_embedding else None,
         )
         if self.boundary is None:
             return tokens

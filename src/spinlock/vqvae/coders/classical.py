@@ -147,7 +147,7 @@ class ClassicalCoder(Coder):
 
     def present(self, batch: Batch) -> Bool[Tensor, "sample category"]:
         """Whether a row has a value in a column that its codes depend on."""
-        return batch.present if self.metric is None else (batch.mask & self.metric.uses).any(dim=2)
+        return batch.present if self.metric is None else self.metric.present(batch.mask)
 
     def coordinates(
         self, values: Float[Tensor, "sample category width"], words: Int[Tensor, "sample category"] | None = None
