@@ -8,3 +8,8 @@ import os
 
 for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("no clock", deadline=None)  # machines are shared: a test that is slow today is not wrong
+settings.load_profile("no clock")

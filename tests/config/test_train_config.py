@@ -77,7 +77,7 @@ def test_a_contradiction_is_refused_with_the_remedy(tmp_path, keys, words):
         ("families.summary.encoder_params={input_dim: 3}", "encoder 'MLPEncoder' has no parameter 'input_dim'"),
         ("families={sumary: {}}", "families.sumary: unknown feature family 'sumary'. Did you mean 'summary'?"),
         ("families={}", "families: needs at least 1"),
-        ("families={summary: {}, sdf: {}}", "families: takes at most 1"),
+        ("families={summary: {}, sdf: {}}", "families.sdf: is another name of summary, which is there too"),
         ("model.levels=[]", "model.levels: needs at least 1"),
         ("model.levels=3", "model.levels: must be a list [got 3]"),
         ("model.decay=1", "model.decay: must be less than 1 [got 1]"),

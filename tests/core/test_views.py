@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spinlock.core.feature_table import FeatureTable
@@ -21,7 +21,6 @@ def whole(view: View, size: int) -> tuple[torch.Tensor, tuple[str, ...], tuple[s
     return values, sum((block.ids for block in blocks), ()), sum((block.groups for block in blocks), ())
 
 
-@settings(deadline=None)
 @given(size=st.integers(1, 13))
 def test_blocks_hold_every_row_once_in_order_whatever_their_size(size):
     table = a_table()
@@ -31,7 +30,6 @@ def test_blocks_hold_every_row_once_in_order_whatever_their_size(size):
     assert groups == table.groups
 
 
-@settings(deadline=None)
 @given(index=st.lists(st.integers(0, 10), min_size=1, max_size=11, unique=True), size=st.integers(1, 5))
 def test_a_selection_is_the_rows_of_its_index(index, size):
     table = a_table()

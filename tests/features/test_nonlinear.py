@@ -227,7 +227,7 @@ def exhaustive_history(word: str) -> int:
 
 
 @given(st.lists(st.booleans(), min_size=8, max_size=60).filter(lambda bits: 0 < sum(bits) < len(bits)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_lempel_ziv_counts_the_phrases_of_the_exhaustive_history(bits):
     # Values above and below the mean whatever the share of either: the mean of 0 and 1 lies strictly between.
     word = "".join("1" if bit else "0" for bit in bits)

@@ -194,7 +194,7 @@ def test_channels_count_equally_whatever_their_scale():
                 assert value(feature, together) == pytest.approx(mean, rel=1e-6), feature.name
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     factor=st.floats(0.01, 100),
     offset=st.floats(-10, 10),

@@ -176,7 +176,7 @@ def test_one_channel_has_no_cross_channel_features():
     assert missing - {"second_harmonic", "third_harmonic"} == CROSS_CHANNEL
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     factor=st.floats(0.01, 100),
     offset=st.floats(-10, 10),

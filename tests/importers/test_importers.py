@@ -13,7 +13,7 @@ SIZES = {"n": 4, "m": 2, "t": 5, "c": 3, "h": 6, "w": 7}
 CHANCE = np.random.default_rng(0)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     letters=st.permutations("nmtchw"),
     left_out=st.sets(st.sampled_from("nmchw")),

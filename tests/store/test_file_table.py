@@ -60,7 +60,7 @@ def test_a_view_outlives_the_open_file_and_has_the_bits_of_the_table(file):
         assert_same_rows(dataset.feature_table(PATH), view.rows(np.arange(9000)))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(index=st.lists(st.integers(-9000, 8999), max_size=40, unique_by=lambda row: row % 9000))
 def test_any_rows_come_in_the_order_that_is_asked_for(file, index):
     with open_dataset(file) as dataset:

@@ -96,7 +96,7 @@ def test_beside_the_tokens_memory_holds_some_rows_only(tmp_path, monkeypatch, en
 
 
 @pytest.mark.parametrize("ending", ["h5", "csv", "parquet"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=words, group=words, category=words)
 def test_any_words_come_back_as_they_were(tmp_path, ending, name, group, category):
     tokens = table(2, ids=("plain", name), groups=(group, "plain"), names=("spatial", f"{category}~"))

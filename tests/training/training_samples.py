@@ -12,7 +12,9 @@ from spinlock.training.spec import FitSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
 CATEGORIES = ["wave"] * 4 + ["heat"] * 5
-MODEL = ModelSpec(levels=[(5, 8), (2, 4)], group_embedding_dim=5, group_hidden_dim=6)
+MODEL = ModelSpec(
+    levels=[(5, 8), (2, 4)], metric="columns", coarse="codebook", group_embedding_dim=5, group_hidden_dim=6
+)
 ENCODER = EncoderSpec(encoder_params={"hidden_dims": (8,), "output_dim": 6})
 FIT = FitSpec(
     num_epochs=12, batch_size=40, evaluate_every=3, checkpoint_every=5, learning_rate=3e-3, num_centers=40, refit=False

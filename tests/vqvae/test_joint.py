@@ -98,7 +98,7 @@ def test_decoding_together_helps_rows_that_were_not_seen(coder):
 
 def searching(books, beam):
     """An encoder's search among codebooks of columns."""
-    return lambda rows, words: beam_search(rows, books, beam=beam, words=words)
+    return lambda rows, _: beam_search(rows, books, beam=beam)
 
 
 def test_only_settled_rows_have_their_codes_again_and_they_differ_by_the_projection_alone(coder):

@@ -66,7 +66,7 @@ def test_words_may_be_all_that_there_is():
 
 
 def test_codebooks_have_no_definitions():
-    assert Tokenizer([(4, 8), (4, 4)], backend="classical").fit(replicated()).definitions() == ()
+    assert Tokenizer([(4, 8), (4, 4)], coarse="codebook", backend="classical").fit(replicated()).definitions() == ()
 
 
 def test_decoded_rows_have_the_tokens_that_they_were_decoded_from(fitted):

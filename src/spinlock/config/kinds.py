@@ -77,8 +77,7 @@ def _rendered(section: type[Spec], values: Mapping[str, Any], *, indent: str) ->
             yield f"{indent}{name}:"
             yield from _rendered(inner, values.get(name, {}), indent=f"{indent}  ")
             continue
-        if field.description:
-            yield f"{indent}# {field.description}"
+        yield from (f"{indent}# {line}" for line in (field.description or "").splitlines())
         value = values[name] if name in values else field.get_default()
         yield f"{indent}{name}: {_flow(str(value) if isinstance(value, Path) else value)}"
 

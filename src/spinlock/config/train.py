@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from spinlock.core.errors import did_you_mean
-from spinlock.core.spec import FilePath, Spec
+from spinlock.core.spec import FilePath, Spec, located
 from spinlock.training.spec import TrainingSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
-FAMILIES = ("summary", "sdf")
-"""Feature families that a tokenizer is trained on; "summary" and "sdf" are two names of one."""
+SUMMARY = ("summary", "sdf")
+"""Two names of the family that every data set holds."""
+FAMILIES = (*SUMMARY, "trajectory", "initial", "time_series")
+"""Feature families that tokenizers are trained on."""
 
 
 def _known_family(name: str) -> str:
@@ -19,21 +21,53 @@ def _known_family(name: str) -> str:
     return name
 
 
+class FamilySpec(EncoderSpec):
+    """How a family is encoded by the learned quantiser, and its own shape where it differs."""
+
+    model: ModelSpec | None = None
+    """The shape of this family's tokenizer, in place of the file's `model`."""
+
+
 class TrainConfig(Spec):
-    """A tokenizer and how it is trained."""
+    """A tokenizer, or one for each of several families, and how they are trained."""
 
     dataset_path: FilePath
     """The data-set file with the features."""
 
-    families: Annotated[
-        dict[Annotated[str, AfterValidator(_known_family)], EncoderSpec], Field(min_length=1, max_length=1)
-    ]
-    """Feature family → its encoder; a tokenizer is trained on one family."""
+    families: Annotated[dict[Annotated[str, AfterValidator(_known_family)], FamilySpec], Field(min_length=1)]
+    """Feature family → how it is tokenized; several are trained one after the other, on the same split."""
 
     model: ModelSpec = ModelSpec()
     training: TrainingSpec = TrainingSpec()
 
+    @model_validator(mode="after")
+    def _check_families(self) -> "TrainConfig":
+        """Each family once, and files of one tokenizer only where there is one."""
+        mistakes = []
+        if set(SUMMARY) <= set(self.families):
+            mistakes.append((("families", "sdf"), "is another name of summary, which is there too; remove one of them"))
+        if self.training.resume_from is not None and len(self.families) > 1:
+            text = "is of one family; with several, resume in their own folder (--resume)"
+            mistakes.append((("training", "resume_from"), text))
+        if mistakes:
+            raise located(mistakes)
+        return self
+
     @property
     def family(self) -> str:
-        """The feature family that is tokenized."""
+        """The feature family that is tokenized; the first of several."""
         return next(iter(self.families))
+
+    def of_family(self, name: str) -> "TrainConfig":
+        """The same for one of the families, in a folder of its own below; a file that groups columns is the summary's."""
+        own = self.families[name]
+        changes: dict[str, object] = {"checkpoint_dir": self.training.checkpoint_dir / name}
+        if name not in SUMMARY:
+            changes |= {"category_mapping_file": None, "category_assignment": "semantic"}
+        return self.model_copy(
+            update={
+                "families": {name: own},
+                "model": own.model or self.model,
+                "training": self.training.model_copy(update=changes),
+            }
+        )

@@ -141,3 +141,63 @@ class TokenTable:
     def _head(self) -> list[tuple[object, ...]]:
         rows = [(id_, *codes[:8]) for id_, codes in zip(self.ids[:5], self.codes[:5].flatten(1).tolist(), strict=True)]
         return [("id", *self.column_names[:8]), *rows]
+
+
+def side_by_side(tables: Mapping[str, TokenTable]) -> TokenTable:
+    """Tokens of several families of the same samples as one table, whose categories are `<family>__<category>`.
+
+    It has a row for every sample that any family has, in the order in which they come, with the facts and measurements of the
+    first family where that has it; a family without a row of it has -1. Families with fewer levels than others get levels of one
+    code, which are worth no bits.
+
+    Args:
+        tables: by family.
+    """
+    ids = tuple(dict.fromkeys(name for table in tables.values() for name in table.ids))
+    groups = {name: group for table in tables.values() for name, group in zip(table.ids, table.groups, strict=True)}
+    levels = max(table.codes.shape[2] for table in tables.values())
+    place = {name: row for row, name in enumerate(ids)}
+    codes, sizes, names = [], [], []
+    for family, table in tables.items():
+        rows = torch.tensor([place[name] for name in table.ids])
+        more = levels - table.codes.shape[2]
+        deeper = torch.where(table.codes[:, :, :1] < 0, MISSING, 0).expand(-1, -1, more)
+        full = table.codes.new_full((len(ids), table.codes.shape[1], levels), MISSING)
+        full[rows] = torch.cat([table.codes, deeper], dim=2)
+        codes.append(full)
+        sizes.append(torch.nn.functional.pad(table.codebook_sizes, (0, more), value=1))
+        names += [f"{family}__{category}" for category in table.category_names]
+    first = next(iter(tables.values()))
+    measured = {name: getattr(first, name) for name in ("distances", "out_of_corpus", "embedding")}
+    return TokenTable(
+        codes=torch.cat(codes, dim=1),
+        category_names=tuple(names),
+        codebook_sizes=torch.cat(sizes),
+        ids=ids,
+        groups=tuple(groups[name] for name in ids),
+        **(measured if first.ids == ids else {}),
+        facts=first.facts if first.ids == ids else {},
+    )
+
+
+def of_family(tokens: TokenTable, family: str) -> TokenTable:
+    """The tokens of one family of a table that `side_by_side` made, in the rows that have any.
+
+    Raises:
+        InputError: if no category is of the family.
+    """
+    chosen = [place for place, name in enumerate(tokens.category_names) if name.startswith(f"{family}__")]
+    if not chosen:
+        raise InputError(
+            f"the tokens have no category of the family '{family}'; they have {', '.join(tokens.category_names)}."
+        )
+    codes, sizes = tokens.codes[:, chosen], tokens.codebook_sizes[chosen]
+    levels = int((sizes > 1).any(dim=0).sum())
+    rows = (codes >= 0).flatten(1).any(dim=1).nonzero().squeeze(1)
+    return TokenTable(
+        codes=codes[rows, :, :levels],
+        category_names=tuple(tokens.category_names[place].removeprefix(f"{family}__") for place in chosen),
+        codebook_sizes=sizes[:, :levels],
+        ids=tuple(tokens.ids[row] for row in rows),
+        groups=tuple(tokens.groups[row] for row in rows),
+    )

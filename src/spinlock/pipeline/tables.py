@@ -8,8 +8,10 @@ import torch
 
 from spinlock.core.errors import InputError
 from spinlock.core.views import Selection, View
+from spinlock.features.families import FAMILIES
+from spinlock.pipeline.family_table import family_table
 from spinlock.store.dataset import open_dataset
-from spinlock.store.dataset_paths import AGGREGATED
+from spinlock.store.dataset_paths import AGGREGATED, features_path
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +38,17 @@ class LoadedTable:
 def load_table(path: Path, feature_path: str = AGGREGATED) -> LoadedTable:
     """The features at a path inside a data-set file, without the rows that have none.
 
+    Those of a family of `features.families` are computed from the features of saved states where the file does not hold them.
+
     Raises:
         InputError: if there is no such table, or every row is empty.
     """
     with open_dataset(path) as dataset:
-        table = dataset.view(feature_path)
+        family = _DERIVED.get(feature_path)
+        if family is None or dataset.file.kind(feature_path) == "dataset":
+            table = dataset.view(feature_path)
+        else:
+            table = family_table(path, family)
         content = str(dataset.metadata.get("content_sha256") or "")
     filled = torch.cat([block.mask.any(1) for block in table.blocks()])
     num_empty = int((~filled).sum())
@@ -54,4 +62,7 @@ def load_table(path: Path, feature_path: str = AGGREGATED) -> LoadedTable:
 
 def family_path(family: str) -> str:
     """Where a family's table lies in a data-set file."""
-    return f"/features/{family}/aggregated/features"
+    return features_path("aggregated", family)
+
+
+_DERIVED = {family_path(name): name for name in FAMILIES}

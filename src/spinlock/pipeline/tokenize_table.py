@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinlock.core.threads import one_thread
-from spinlock.core.tokens import MISSING
+from spinlock.core.tokens import MISSING, TokenTable, side_by_side
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.tables import LoadedTable
 from spinlock.pipeline.tokenizers import load_rows
+from spinlock.store.family_folder import has_families, load_families
 from spinlock.store.outputs import claim_output
 from spinlock.store.token_file import TOKENS, save_tokens
 from spinlock.training.estimator import Tokenizer
@@ -44,7 +46,7 @@ def tokenize_table(
     """Encode every sample of a data set and write the tokens.
 
     Args:
-        tokenizer: a tokenizer's folder.
+        tokenizer: a tokenizer's folder, or one of several families, whose tokens then stand side by side.
         dataset: a data-set file with the columns that the tokenizer was made for.
         output: .h5, .hdf5, .csv or .parquet.
         embedding: whether to write beside the tokens where each sample lies among behaviours.
@@ -55,17 +57,20 @@ def tokenize_table(
         InputError: if something else than a token file is at `output`, or another process writes it.
     """
     with claim_output(output, TOKENS, inputs=(dataset,)):
-        fitted = Tokenizer.from_pretrained(tokenizer)
-        loaded = load_rows(dataset, fitted.record_)
-        tokens = fitted.tokenizer_.encode(
-            loaded.table,
-            told=lambda rows: progress("tokenize", rows, len(loaded.table)),
-            with_embedding=embedding,
-        )
+        if has_families(tokenizer):
+            names = load_families(tokenizer)
+            found = {
+                name: _encoded(tokenizer / name, dataset, embedding=embedding and place == 0, progress=progress)
+                for place, name in enumerate(names)
+            }
+            tokens = side_by_side({name: own for name, (own, _) in found.items()})
+            loaded = found[names[0]][1]
+        else:
+            tokens, loaded = _encoded(tokenizer, dataset, embedding=embedding, progress=progress)
         save_tokens(tokens, output)
     return Tokenized(
         output=output,
-        samples=len(loaded.table),
+        samples=len(tokens),
         empty_samples=loaded.num_empty,
         categories=tokens.category_names,
         levels=tokens.codes.shape[2],
@@ -73,3 +78,15 @@ def tokenize_table(
         absent=float((tokens.codes == MISSING).double().mean()),
         out_of_corpus=None if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
     )
+
+
+def _encoded(tokenizer: Path, dataset: Path, *, embedding: bool, progress: Progress) -> tuple[TokenTable, LoadedTable]:
+    """The tokens of every sample by one tokenizer, and what was encoded."""
+    fitted = Tokenizer.from_pretrained(tokenizer)
+    loaded = load_rows(dataset, fitted.record_)
+    tokens = fitted.tokenizer_.encode(
+        loaded.table,
+        told=lambda rows: progress("tokenize", rows, len(loaded.table)),
+        with_embedding=embedding,
+    )
+    return tokens, loaded

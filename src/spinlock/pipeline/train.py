@@ -1,12 +1,14 @@
 """`spinlock train-vqvae`: from a data set and a configuration to a judged tokenizer in a folder."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from spinlock.config.train import TrainConfig
+import torch
+
+from spinlock.config.train import SUMMARY, TrainConfig
 from spinlock.core.errors import InputError
 from spinlock.core.plain import to_plain
 from spinlock.core.report import Report
@@ -17,6 +19,7 @@ from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
 from spinlock.pipeline.verdict import verdict
+from spinlock.store.family_folder import FAMILIES_FOLDER, save_families
 from spinlock.store.outputs import claim_output
 from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
@@ -32,15 +35,26 @@ PLACES = {"checkpoint_dir", "resume_from"}
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Trained:
-    """A tokenizer's folder and the verdict on it."""
+    """A tokenizer's folder, the verdict on it, and the ids of the samples of every split."""
 
     folder: Path
     report: Report
+    splits: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class TrainedFamilies:
+    """The folder of several families and what became of each."""
+
+    folder: Path
+    families: Mapping[str, Trained]
 
 
 @one_thread()
-def train(config: TrainConfig, *, resume: bool = False, progress: Progress = silent) -> Trained:
+def train(config: TrainConfig, *, resume: bool = False, progress: Progress = silent) -> Trained | TrainedFamilies:
     """Fit a tokenizer, judge it on rows that it never saw, and write its folder, `checkpoint_dir`.
+
+    With several families each is fitted to the same samples, in a folder of its own below.
 
     Args:
         config: of the training.
@@ -51,13 +65,37 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
         InputError: if the data set has too few rows, a mapping was made for other columns, or the checkpoint is of a run
             with other settings, if files of others would have to make way in the folder, or if another process writes it.
     """
-    with claim_output(config.training.checkpoint_dir, TOKENIZER):
-        return _train(config, resume=resume, progress=progress)
+    folder = config.training.checkpoint_dir
+    if len(config.families) == 1:
+        with claim_output(folder, TOKENIZER):
+            return _train(_semantic(config), resume=resume, progress=progress)
+    with claim_output(folder, FAMILIES_FOLDER):
+        found: dict[str, Trained] = {}
+        splits = None  # the first family's, for all
+        for name in config.families:
+            log.info("family %s:", name)
+            own = config.of_family(name)
+            with claim_output(own.training.checkpoint_dir, TOKENIZER):
+                found[name] = _train(own, splits=splits, resume=resume, progress=progress)
+            splits = splits or found[name].splits
+        save_families(folder, tuple(found))
+    return TrainedFamilies(folder=folder, families=found)
 
 
-def _train(config: TrainConfig, *, resume: bool, progress: Progress) -> Trained:
+def _semantic(config: TrainConfig) -> TrainConfig:
+    """The same, with the categories that a family's columns name where they are not said: those of the summary are found instead."""
+    training = config.training
+    is_said = training.category_mapping_file is not None or training.category_assignment is not None
+    if config.family in SUMMARY or is_said:
+        return config
+    return config.model_copy(update={"training": training.model_copy(update={"category_assignment": "semantic"})})
+
+
+def _train(
+    config: TrainConfig, *, splits: Mapping[str, Sequence[str]] | None = None, resume: bool, progress: Progress
+) -> Trained:
     loaded = load_table(config.dataset_path, family_path(config.family))
-    views = split_view(loaded.table, config)
+    views = split_view(loaded.table, config) if splits is None else _as_split(loaded.table, splits)
     folder = config.training.checkpoint_dir
 
     def tell(figures: Mapping[str, float]) -> None:
@@ -100,13 +138,15 @@ def _train(config: TrainConfig, *, resume: bool, progress: Progress) -> Trained:
     progress("judge", 1, 1)
     tokenizer.record_ = replace(record, report=to_plain(report))
     tokenizer.save_pretrained(folder)
-    return Trained(folder=folder, report=report)
+    return Trained(folder=folder, report=report, splits={name: view.ids for name, view in views.items()})
 
 
 def estimator(config: TrainConfig) -> Tokenizer:
     """The tokenizer that a configuration asks for, not yet fitted."""
     training = config.training
-    values: dict[str, Any] = {**dict(config.model), **dict(config.families[config.family])}
+    family = config.families[config.family]
+    values: dict[str, Any] = {**dict(family.model or config.model), **dict(family)}
+    del values["model"]
     values |= {name: getattr(training, name) for name in FitSpec.model_fields if name != "seed"}
     # From a file, what is not said is found: columns are grouped by how they move together.
     if training.category_mapping_file is None and training.category_assignment is None:
@@ -120,16 +160,18 @@ def estimator(config: TrainConfig) -> Tokenizer:
     )
 
 
-def summary(trained: Trained) -> dict[str, Any]:
+def summary(trained: Trained | TrainedFamilies) -> dict[str, Any]:
     """What a training prints: what a token is good for, the folder and the verdict on test rows (training rows where none were held
-    out), without `passed`, which `validate` judges.
+    out), without `passed`, which `validate` judges; with several families, of each.
     """
+    if isinstance(trained, TrainedFamilies):
+        return {"tokenizer": trained.folder, "families": {name: summary(one) for name, one in trained.families.items()}}
     said = verdict(trained.report, split=trained.report.judged_split)
     return {"good_for": said.pop("good_for"), "tokenizer": trained.folder, "thresholds_met": said.pop("passed"), **said}
 
 
 def split_view(view: View, config: TrainConfig) -> dict[str, Selection]:
-    """Training, validation and test rows; the rows of one parameter draw stay together."""
+    """Training, validation and test rows; the rows of one parameter draw stay together, and with the same draws the split is the same."""
     training = config.training
     fractions = (
         1 - training.validation_fraction - training.test_fraction,
@@ -143,6 +185,15 @@ def split_view(view: View, config: TrainConfig) -> dict[str, Selection]:
             f"{config.dataset_path} has {len(view)} samples, which leaves a split with fewer than 2; generate more samples."
         )
     return views
+
+
+def _as_split(view: View, splits: Mapping[str, Sequence[str]]) -> dict[str, Selection]:
+    """The rows of the samples of every split, where the view has them."""
+    place = {name: row for row, name in enumerate(view.ids)}
+    return {
+        split: Selection(view, torch.tensor([place[name] for name in ids if name in place]))
+        for split, ids in splits.items()
+    }
 
 
 def _checkpoint_folder(config: TrainConfig) -> Path:

@@ -145,9 +145,12 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     seen = [in_memory(thinned(view, count, fit.seed)) for view, count in zip((train, validation), most, strict=True)]
     behaving = in_memory(thinned(seen[0] if runs is None else runs, MOST_RUNS, fit.seed))
     asked = model
-    if model.metric == "behaviour" and len(set(behaving.groups)) == len(behaving):
+    has_replicates = len(set(behaving.groups)) < len(behaving)
+    if model.metric == "behaviour" and not has_replicates:
         log.warning("metric: behaviour needs draws with several runs, and every draw has one here; columns are kept.")
         model = model.model_copy(update={"metric": "columns"})
+    model = model.decided(has_replicates=has_replicates, num_rows=len(behaving))
+    log.info("metric: %s, coarse: %s.", model.metric, model.coarse)
     warp = "rank_gauss" if model.metric == "behaviour" and fit.column_warp == "auto" else fit.column_warp
     normalizer = TableNormalizer.fit(seen[0], category_map=category_map, warp=warp, device=fit.device)
     rows = [normalizer(table) for table in seen]

@@ -46,30 +46,22 @@ def start_beams(targets: Float[Tensor, "category row latent"]) -> Beams:
     return Beams(codes, targets[:, :, None, :], targets.square().sum(dim=2)[:, :, None])
 
 
-def extend_beams(
-    beams: Beams, codebook: Codebook, *, beam: int, words: Int[Tensor, "category row"] | None = None
-) -> Beams:
-    """The `beam` best extensions of all hypotheses by one more codeword, of the row's word where words have their own."""
+def extend_beams(beams: Beams, codebook: Codebook, *, beam: int) -> Beams:
+    """The `beam` best extensions of all hypotheses by one more codeword."""
     categories, rows, width, latent = beams.residuals.shape
     codewords, is_used = codebook
-    tokens = codewords.shape[-2]
-    offsets = torch.where(is_used, codewords.square().sum(dim=-1), torch.inf)
-    book = torch.arange(categories, device=codewords.device)[:, None]  # the row's, among all that there are
-    if words is None:
-        gains = torch.baddbmm(offsets[:, None, :], beams.residuals.flatten(1, 2), codewords.mT, alpha=-2)
-        gains = gains.view(categories, rows, width, tokens)
-    else:
-        own = codewords[book, words]  # (category, row, token, latent)
-        gains = offsets[book, words][:, :, None] - 2 * beams.residuals @ own.mT
-        book = book * codewords.shape[1] + words
-    scores = (gains + beams.errors[..., None]).flatten(2)
+    tokens = codewords.shape[1]
+    offsets = torch.where(is_used, codewords.square().sum(dim=2), torch.inf)
+    gains = torch.baddbmm(offsets[:, None, :], beams.residuals.flatten(1, 2), codewords.mT, alpha=-2)
+    scores = (gains.view(categories, rows, width, tokens) + beams.errors[..., None]).flatten(2)
     kept = min(beam, width * tokens)
     best = scores.topk(kept, dim=2, largest=False) if kept > 1 else scores.min(dim=2, keepdim=True)
     parent, code = best.indices // tokens, best.indices % tokens  # (category, row, beam)
     # Whole vectors by their place in a flat array: number by number, gathering takes three times as long.
+    book = torch.arange(categories, device=codewords.device).view(-1, 1, 1)
     rows_before = torch.arange(categories * rows, device=codewords.device).view(categories, rows, 1) * width
     residuals = beams.residuals.reshape(-1, latent).index_select(0, (rows_before + parent).flatten())
-    residuals -= codewords.reshape(-1, latent).index_select(0, (book[..., None] * tokens + code).flatten())
+    residuals -= codewords.reshape(-1, latent).index_select(0, (book * tokens + code).flatten())
     residuals = residuals.view(categories, rows, kept, latent)
     before = beams.codes.gather(2, parent[..., None].expand(-1, -1, -1, beams.codes.shape[3]))
     errors = torch.where(torch.isinf(best.values), torch.inf, residuals.square().sum(dim=3))
@@ -81,7 +73,6 @@ def beam_search(
     codebooks: Sequence[Codebook],
     *,
     beam: int,
-    words: Int[Tensor, "sample category"] | None = None,
     is_nested: bool = False,
 ) -> Int[Tensor, "sample category level"]:
     """Codes of every category, one a level: the best of `beam` hypotheses; greedy with `beam` 1.
@@ -93,21 +84,15 @@ def beam_search(
         targets: what the codewords are to add up to.
         codebooks: coarse to fine.
         beam: hypotheses.
-        words: the first level's codes, where they are given; the search is then among each word's own codewords.
         is_nested: whether the first level's code is that of the nearest codeword, whatever comes after it; hypotheses whose sum
             has another nearest one are only taken where there is no other.
     """
     books = [book.double() for book in codebooks]
     codes = []
-    for place, part in enumerate(targets.double().transpose(0, 1).split(ROWS_AT_ONCE, dim=1)):
-        beams, deeper, own = start_beams(part), books, None
-        if words is not None:
-            own = words[place * ROWS_AT_ONCE :][: part.shape[1]].T
-            means = books[0].codewords.gather(1, own[..., None].expand(-1, -1, part.shape[2]))
-            beams = start_beams(part - means)._replace(codes=own[:, :, None, None])
-            deeper = books[1:]
-        for level, book in enumerate(deeper):
-            beams = extend_beams(beams, book, beam=1 if is_nested and level == 0 else beam, words=own)
+    for part in targets.double().transpose(0, 1).split(ROWS_AT_ONCE, dim=1):
+        beams = start_beams(part)
+        for level, book in enumerate(books):
+            beams = extend_beams(beams, book, beam=1 if is_nested and level == 0 else beam)
         errors = beams.errors
         if is_nested:
             sums = part[:, :, None] - beams.residuals

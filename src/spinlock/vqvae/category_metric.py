@@ -11,10 +11,10 @@ from spinlock.vqvae.behaviour import discriminant_axes, within_covariance
 from spinlock.vqvae.imputation import covariance_of_present
 from spinlock.vqvae.packing import Packing, Rows
 from spinlock.vqvae.part import Part
+from spinlock.vqvae.word_tree import rows_by_word
 
 SHRINKAGE = 0.1
 NUM_AXES = 16
-ROWS_AT_ONCE = 256
 LEAST_RATIO = 1e-8
 """Of an axis' share of a category's variance to the largest one's; axes below are directions in which no row differs."""
 
@@ -146,9 +146,10 @@ def _product(
 ) -> Float[Tensor, "sample category b"]:
     if words is None:
         return torch.einsum("sca,cab->scb", x.double(), maps)
-    categories = torch.arange(x.shape[1], device=x.device)
-    parts = zip(x.double().split(ROWS_AT_ONCE), words.split(ROWS_AT_ONCE), strict=True)
-    return torch.cat([(part[:, :, None] @ maps[categories, own])[:, :, 0] for part, own in parts])
+    out = x.new_zeros((*x.shape[:2], maps.shape[-1]), dtype=torch.float64)
+    for category, word, rows in rows_by_word(words):
+        out[rows, category] = x[rows, category].double() @ maps[category, word]
+    return out
 
 
 def _moments(rows: Rows, packing: Packing) -> Float[Tensor, "category width width"]:

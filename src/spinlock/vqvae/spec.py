@@ -14,6 +14,10 @@ Size = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 
 Warp = Literal["linear", "signed_log", "rank_gauss"]
 """The maps that a column can go through before it is standardised."""
+MOST_WORDS = 16
+"""Of a category."""
+ROWS_PER_WORD = 20
+"""Rows or single runs a word from which on words are taken without being asked for."""
 WarpChoice = Literal["auto", Warp]
 """One map for all columns, or what each needs."""
 
@@ -127,11 +131,13 @@ class ModelSpec(QuantizerSpec):
     backend: Literal["auto", "vqvae", "classical", "predictive"] = "auto"
     """The trained quantiser, residual k-means, the same with a joint decoder ("predictive"), or the best ("auto")."""
 
-    metric: Literal["columns", "behaviour"] = "columns"
-    """What codes keep: the standardised columns, or coordinates in units of what noise does to them ("behaviour")."""
+    metric: Literal["auto", "columns", "behaviour"] = "auto"
+    """What codes keep: the standardised columns, or coordinates in units of what noise does to them ("behaviour"); "auto" keeps
+    behaviour where draws have several runs."""
 
-    coarse: Literal["codebook", "words"] = "codebook"
-    """The first level: a codebook, or words, each defined by what at most three columns are like."""
+    coarse: Literal["auto", "codebook", "words"] = "auto"
+    """The first level: a codebook, or words, each defined by what at most three columns are like; "auto" takes words where no
+    first level has more than 16 codes, and rows and single runs are at least 20 a code."""
 
     group_embedding_dim: Size = 64
     """Dimensions of a category's embedding, which the levels quantise."""
@@ -177,6 +183,27 @@ class ModelSpec(QuantizerSpec):
 
     def _shape_mistakes(self) -> list[tuple[Location, str]]:
         """What codes keep and what the first level is go together with the rest."""
+        if self.backend != "vqvae":
+            return []
         text = "the vqvae backend keeps columns by codebooks; set {}, or choose another backend"
-        plain = {"metric": "columns", "coarse": "codebook"} if self.backend == "vqvae" else {}
-        return [((name,), text.format(usual)) for name, usual in plain.items() if getattr(self, name) != usual]
+        plain = {"metric": "columns", "coarse": "codebook"}
+        return [
+            ((name,), text.format(usual)) for name, usual in plain.items() if getattr(self, name) not in ("auto", usual)
+        ]
+
+    def decided(self, *, has_replicates: bool, num_rows: int) -> "ModelSpec":
+        """The same with `metric` and `coarse` decided where they are "auto".
+
+        Args:
+            has_replicates: whether some draw has several runs, which tell noise from behaviour.
+            num_rows: training rows, or single runs of them.
+        """
+        is_plain = self.backend == "vqvae"
+        sizes = [*self.category_tokens.values(), [level.num_tokens for level in self.levels or ()]]
+        first = max((own[0] for own in sizes if own), default=MOST_WORDS)
+        few = first <= MOST_WORDS and num_rows >= ROWS_PER_WORD * first
+        automatic = {
+            "metric": "behaviour" if has_replicates and not is_plain else "columns",
+            "coarse": "words" if few and not is_plain else "codebook",
+        }
+        return self.model_copy(update={name: to for name, to in automatic.items() if getattr(self, name) == "auto"})

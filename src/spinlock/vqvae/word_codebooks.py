@@ -10,6 +10,7 @@ from torch import Tensor
 from spinlock.vqvae.beam_search import Codebook, beam_search
 from spinlock.vqvae.codebook_refit import refit_codebooks
 from spinlock.vqvae.residual_codebooks import ResidualFit, fit_residual_codebooks, mixed_rows
+from spinlock.vqvae.word_tree import rows_by_word
 
 
 class _Members(NamedTuple):
@@ -43,6 +44,26 @@ def _members(
             chosen = rows[known & (own == word)]
             mean = chosen.mean(dim=0) if len(chosen) else rows.new_zeros(rows.shape[1])
             yield _Members(category, word, mean, (chosen - mean)[None])
+
+
+def search_below_words(
+    targets: Float[Tensor, "sample category latent"],
+    codebooks: Sequence[Codebook],
+    words: Int[Tensor, "sample category"],
+    *,
+    beam: int,
+) -> Int[Tensor, "sample category level"]:
+    """Codes of every category as `beam_search` finds them, of which the first is the row's word and the rest are of the word's own codebooks."""
+    codes = words.new_zeros((*words.shape, len(codebooks)))
+    codes[:, :, 0] = words
+    means, *deeper = [book.double() for book in codebooks]
+    if not deeper:
+        return codes
+    for category, word, rows in rows_by_word(words):
+        own = [Codebook(book.codewords[category, word][None], book.is_used[category, word][None]) for book in deeper]
+        left = targets[rows, category].double() - means.codewords[category, word]
+        codes[rows, category, 1:] = beam_search(left[:, None], own, beam=beam)[:, 0]
+    return codes
 
 
 def fit_word_codebooks(

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from spinlock.vqvae.packing import Batch
 from spinlock.vqvae.part import Part
+from spinlock.vqvae.spec import MOST_WORDS
 
 LEVELS = ("very low", "low", "middling", "high", "very high", "undefined")
 """What the value of a column is called: by the shares of training runs below it, or for having none."""
 SHARES = (0.1, 0.3, 0.7, 0.9)
 UNDEFINED = len(SHARES) + 1
 MOST_COLUMNS = 3
-MOST_WORDS = 16
 LEAST_SHARE = 0.005
 """Of the rows of a category that a word must have, and at least `LEAST_ROWS`."""
 LEAST_ROWS = 10
@@ -154,6 +154,16 @@ class WordTree(Part):
                 values = [level for level in range(UNDEFINED) if allowed[level]]
                 first, last = (values[0], values[-1]) if values else (0, -1)
                 yield Interval(place, first, last, allowed[UNDEFINED])
+
+
+def rows_by_word(words: Int[Tensor, "sample category"]) -> Iterator[tuple[int, int, Int[Tensor, " row"]]]:
+    """Every word of every category that rows have, with those rows."""
+    for category, own in enumerate(words.T):
+        order = own.argsort(stable=True)
+        there, counts = torch.unique_consecutive(own[order], return_counts=True)
+        yield from (
+            (category, word, rows) for word, rows in zip(there.tolist(), order.split(counts.tolist()), strict=True)
+        )
 
 
 def _thresholds(batch: Batch) -> Float[Tensor, "category width threshold"]:

@@ -14,7 +14,7 @@ from spinlock.vqvae.coder import Coder, blank_absent, mark_absent
 from spinlock.vqvae.consistency import project_to_cells
 from spinlock.vqvae.packing import Batch
 from spinlock.vqvae.residual_codebooks import ResidualFit, fit_category_codebooks, mixed_rows
-from spinlock.vqvae.word_codebooks import fit_word_codebooks, refit_word_codebooks
+from spinlock.vqvae.word_codebooks import fit_word_codebooks, refit_word_codebooks, search_below_words
 from spinlock.vqvae.word_tree import WordTree
 
 
@@ -185,9 +185,10 @@ class ClassicalCoder(Coder):
     def _search(
         self, values: Float[Tensor, "sample category width"], words: Int[Tensor, "sample category"] | None
     ) -> Int[Tensor, "sample category level"]:
-        return beam_search(
-            self.coordinates(values, words), self.codebooks, beam=self.beam, words=words, is_nested=self.is_nested
-        )
+        targets = self.coordinates(values, words)
+        if words is not None:
+            return search_below_words(targets, self.codebooks, words, beam=self.beam)
+        return beam_search(targets, self.codebooks, beam=self.beam, is_nested=self.is_nested)
 
     def encode(self, batch: Batch) -> Int[Tensor, "sample category level"]:
         """Codes of rows, such that what they decode to has these codes; -1 at all levels of a category without a value."""
