@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from spinlock.core.errors import ConfigError
 from spinlock.core.registry import Registry
 from spinlock.vqvae.layers import CategoricalBatchNorm, CategoricalLinear, SharedDropout, activation_of
+from spinlock.vqvae.sequence_encoders import FourierEncoder, GRUEncoder, TemporalConvEncoder
 
 
 class MLPEncoder(nn.Module):
@@ -86,8 +87,17 @@ class IdentityEncoder(nn.Module):
         return x
 
 
-ENCODERS: Registry[MLPEncoder | IdentityEncoder] = Registry(
-    "encoder", {"MLPEncoder": MLPEncoder, "IdentityEncoder": IdentityEncoder}
+Encoder = MLPEncoder | IdentityEncoder | TemporalConvEncoder | GRUEncoder | FourierEncoder
+
+ENCODERS: Registry[Encoder] = Registry(
+    "encoder",
+    {
+        "MLPEncoder": MLPEncoder,
+        "IdentityEncoder": IdentityEncoder,
+        "TemporalConvEncoder": TemporalConvEncoder,
+        "GRUEncoder": GRUEncoder,
+        "FourierEncoder": FourierEncoder,
+    },
 )
 GIVEN_LATER = ("num_categories", "input_dim", "generator")
 """Arguments of an encoder that the model supplies; a configuration may not."""
