@@ -351,7 +351,8 @@ def _medoids(rows: Float[Tensor, "row axis"], draws: Int[Tensor, " row"], size: 
     fitted = rows
     if len(rows) > FIT_ROWS:
         fitted = rows[torch.randperm(len(rows), generator=torch_stream(seed, "rows of k-means"))[:FIT_ROWS]]
-    found = KMeans(size, n_init=4, random_state=seed).fit(fitted.numpy())
+    found = KMeans(size, n_init=4, random_state=seed)  # pyright: ignore[reportArgumentType] its stubs know "auto" alone
+    found = found.fit(fitted.numpy())
     centers = torch.from_numpy(found.cluster_centers_).to(rows.dtype)
     sizes = torch.from_numpy(found.labels_).long().bincount(minlength=size)
     is_free = torch.ones(len(rows), dtype=torch.bool)
