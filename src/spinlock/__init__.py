@@ -49,6 +49,7 @@ _HOMES = {
     "Tokenizer": "spinlock.training.estimator",
     "TokenFeatures": "spinlock.training.token_features",
     "BehaviourIndex": "spinlock.questions.search",
+    "compare": "spinlock.pipeline.compare",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",
     "ConfigError": "spinlock.core.errors",

@@ -105,7 +105,7 @@ def test_correlated_columns_are_one_difference():
     found = compare_sets(one, two)
     assert found.num_found == 2
     assert [(d.column, d.correlated) for d in found.differences] in ([("f3", ("f4",))], [("f4", ("f3",))])
-    assert found.differences[0].sentence("a", "b").endswith("; 1 correlated column with it.")
+    assert found.differences[0].sentence("a", "b").endswith(("; with it f3.", "; with it f4."))
 
 
 def test_rank_correlations_are_spearmans_over_common_rows():
@@ -135,7 +135,9 @@ def test_spreads_over_realizations_are_not_compared():
         replace(spec, aggregation="std" if place % 2 else "mean") for place, spec in enumerate(one.registry.specs)
     )
     registry = FeatureRegistry(specs=specs)
-    assert compare_sets(replace(one, registry=registry), replace(two, registry=registry)).num_columns == NUM_COLUMNS // 2
+    assert (
+        compare_sets(replace(one, registry=registry), replace(two, registry=registry)).num_columns == NUM_COLUMNS // 2
+    )
 
 
 def test_the_stated_area_is_found_in_about_four_of_five():
@@ -187,14 +189,13 @@ def test_the_energy_test_keeps_its_level(rows):
     assert low < 19
 
 
-def tokens_of(codes, name, embedding=None):
+def tokens_of(codes, name):
     codes = torch.as_tensor(codes)
     return TokenTable(
         codes=codes[:, None, None],
         category_names=("temporal",),
         codebook_sizes=torch.tensor([[4]]),
         ids=tuple(f"{name}{row}" for row in range(len(codes))),
-        embedding=embedding,
     )
 
 
@@ -216,17 +217,15 @@ def test_the_permutation_test_of_a_token_is_fishers():
     assert change.q == pytest.approx(0.0253, abs=0.005)
 
 
-def test_the_whole_is_tested_where_tokens_carry_their_embedding():
-    sides = drawn(20), drawn(20, seed=1, name="b")
-    embedded = [
-        tokens_of([0] * 20, "ab"[place], embedding=side.values[:, :8] + 3 * place) for place, side in enumerate(sides)
-    ]
-    found = compare_sets(*sides, tokens=(embedded[0], embedded[1]))
+def test_the_whole_is_tested_where_rows_have_an_embedding():
+    one, other = drawn(20), drawn(20, seed=1, name="b")
+    found = compare_sets(one, other, embeddings=(one.values[:, :8], other.values[:, :8] + 3))
     assert found.energy is not None
     assert found.energy.p == 0.001
     assert found.energy.distance > 0
-    bare = (tokens_of([0] * 20, "a"), tokens_of([0] * 20, "b"))
-    assert compare_sets(*sides, tokens=bare).energy is None
+    assert compare_sets(one, other).energy is None
+    unknown = one.values[:, :8] * torch.nan
+    assert compare_sets(one, other, embeddings=(unknown, other.values[:, :8])).energy is None
 
 
 def test_refused_sets():

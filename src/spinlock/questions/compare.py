@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import false_discovery_control, mannwhitneyu, norm, rankdata
 from torch import Tensor
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureSpec, FeatureTable
 from spinlock.core.seeds import torch_stream
 from spinlock.core.tokens import TokenTable
@@ -77,8 +77,7 @@ class Difference:
         meaning = f" ({what[0].lower()}{what[1:]})" if what else ""
         unit = "" if self.unit in ("", "1") else f" {self.unit}"
         share = self.auc if larger else 1 - self.auc
-        more = len(self.correlated)
-        with_it = f"; {more} correlated column{'s' * (more > 1)} with it" if more else ""
+        with_it = f"; with it {listed(self.correlated, most=3)}" if self.correlated else ""
         return (
             f"{self.column}{meaning} is {'larger' if larger else 'smaller'} in {second}: median {self.second_median:.3g} against "
             f"{self.first_median:.3g}{unit} in {first}, and so in {share:.0%} of pairs of draws (q {self.q:.2g}){with_it}."
@@ -113,7 +112,7 @@ class Comparison:
 
     Attributes:
         num_draws: of both sets.
-        energy: the test of the whole; None where no row has an embedding.
+        energy: the test of the whole; None where the rows have no embedding.
         num_columns: that were tested.
         num_found: of them, that differ.
         differences: one for each cluster of correlated ones, the clearest first.
@@ -134,6 +133,7 @@ def compare_sets(
     first: FeatureTable,
     second: FeatureTable,
     *,
+    embeddings: tuple[Float[Tensor, "row axis"], Float[Tensor, "other_row axis"]] | None = None,
     tokens: tuple[TokenTable, TokenTable] | None = None,
     seed: int = 0,
 ) -> Comparison:
@@ -141,13 +141,33 @@ def compare_sets(
 
     Args:
         first, second: columns of the same names; no draw is in both.
-        tokens: of the same rows, by one tokenizer, with their embeddings where the whole is to be tested.
+        embeddings: of the same rows, by one tokenizer; without them the whole is not tested.
+        tokens: likewise; without them none are counted.
         seed: of the permutations, and of the choice among more than 2000 draws of a side for the test of the whole.
 
     Raises:
         InputError: if a side has fewer than three draws, or a draw is on both sides.
         NamesDifferError: if the columns differ.
     """
+    check_sets(first, second)
+    sizes = len(set(first.groups)), len(set(second.groups))
+    columns = [spec.is_of_a_run for spec in first.registry.specs]
+    specs = [spec for spec, is_used in zip(first.registry.specs, columns, strict=True) if is_used]
+    means = tuple(draw_means(table.values[:, torch.tensor(columns)], table.groups) for table in (first, second))
+    num_tested, found = different_columns(*means)
+    return Comparison(
+        num_draws=sizes,
+        energy=_energy_of(*embeddings, groups=(first.groups, second.groups), seed=seed) if embeddings else None,
+        num_columns=num_tested,
+        num_found=len(found.columns),
+        differences=tuple(_clustered(found, specs, *means)),
+        tokens=token_changes(*tokens, seed=seed) if tokens else (),
+        detectable_auc=detectable_auc(*sizes, num_tested),
+    )
+
+
+def check_sets(first: FeatureTable, second: FeatureTable) -> None:
+    """Refuse two sets that cannot be compared; see `compare_sets`."""
     first.registry.check_same_names(second.names, whose="the second set")
     sizes = len(set(first.groups)), len(set(second.groups))
     if min(sizes) < FEWEST_VALUES:
@@ -160,19 +180,6 @@ def compare_sets(
             f"draws are compared as wholes, and {len(both)} have rows on both sides, the first '{min(both)}'; split by what "
             "differs from draw to draw."
         )
-    columns = [spec.is_of_a_run for spec in first.registry.specs]
-    specs = [spec for spec, is_used in zip(first.registry.specs, columns, strict=True) if is_used]
-    means = tuple(draw_means(table.values[:, torch.tensor(columns)], table.groups) for table in (first, second))
-    num_tested, found = different_columns(*means)
-    return Comparison(
-        num_draws=sizes,
-        energy=_energy_of(*tokens, seed=seed) if tokens else None,
-        num_columns=num_tested,
-        num_found=len(found.columns),
-        differences=tuple(_clustered(found, specs, *means)),
-        tokens=token_changes(*tokens, seed=seed) if tokens else (),
-        detectable_auc=detectable_auc(*sizes, num_tested),
-    )
 
 
 def draw_means(values: Float[Tensor, "row column"], groups: Sequence[str]) -> Float[Tensor, "draw column"]:
@@ -282,18 +289,23 @@ def detectable_auc(first: int, second: int, num_columns: int) -> float | None:
     return float(auc) if auc < 1 else None
 
 
-def _energy_of(first: TokenTable, second: TokenTable, *, seed: int) -> EnergyTest | None:
+def _energy_of(
+    first: Float[Tensor, "row axis"],
+    second: Float[Tensor, "other_row axis"],
+    *,
+    groups: tuple[Sequence[str], Sequence[str]],
+    seed: int,
+) -> EnergyTest | None:
+    """The test of two embeddings and their rows' draws; None where a side has fewer than two draws that are known."""
     sides = []
-    for side, table in enumerate((first, second)):
-        if table.embedding is None:
-            return None
-        draws = numbered(table.groups)
+    for side, (embedding, own) in enumerate(zip((first, second), groups, strict=True)):
+        draws = numbered(own)
         order = torch.randperm(int(draws.max()) + 1, generator=torch_stream(seed, "draws", side))
-        kept = torch.isin(draws, order[:MOST_DRAWS]) & ~table.embedding.isnan().any(dim=1)
+        kept = torch.isin(draws, order[:MOST_DRAWS]) & ~embedding.isnan().any(dim=1)
         draws = draws[kept].unique(return_inverse=True)[1]
         if not len(draws) or int(draws.max()) < 1:
             return None
-        sides.append((table.embedding[kept], draws))
+        sides.append((embedding[kept], draws))
     (one, draws), (other, others) = sides
     numbers = torch.cat([draws, others + int(draws.max()) + 1])
     is_first = torch.arange(int(numbers.max()) + 1) <= int(draws.max())
