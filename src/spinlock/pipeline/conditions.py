@@ -64,6 +64,12 @@ class Facts:
         ]
 
 
+def is_on_facts(condition: str, facts: Facts) -> bool:
+    """Whether a condition is on what is known beside the features, so that no token is needed to judge it."""
+    parts = _CONDITION.fullmatch(condition)
+    return parts is not None and parts[1] in {*facts.names, *(column.name for column in facts.columns)}
+
+
 def load_facts(path: Path, ids: Sequence[str]) -> Facts:
     """The facts of some rows of a data set, in their order."""
     with open_dataset(path) as dataset:

@@ -1,7 +1,7 @@
 """`spinlock search`: runs of a data set that behave like one, like no other, like most, or the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import View
 from spinlock.importers.describe import extract_features
-from spinlock.pipeline.conditions import Choice, Facts, chosen_rows, load_facts
+from spinlock.pipeline.conditions import Choice, Facts, chosen_rows, is_on_facts, load_facts
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.questions.search import BehaviourIndex
@@ -96,7 +96,9 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
     corpus = (
         _Corpus.of_tokens(dataset, fitted) if _is_token_file(dataset) else _Corpus.of_data(dataset, fitted, progress)
     )
-    choices = [corpus.chosen(condition) for condition in question.where]
+    if not all(is_on_facts(condition, corpus.facts) for condition in question.where):
+        corpus = corpus.encoded()
+    choices = corpus.chosen(question.where)
     allowed = torch.stack([choice.rows for choice in choices]).all(dim=0) if choices else None
     told: dict[str, Any] = {"runs": len(corpus.ids), "draws": len(set(corpus.groups))}
     if allowed is not None:
@@ -104,11 +106,8 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
             {"condition": condition, "runs": int(choice.rows.sum())}
             for condition, choice in zip(question.where, choices, strict=True)
         ]
-        told |= (
-            {"words": [{"word": str(one)} for choice in choices for one in choice.words]}
-            if any(choice.words for choice in choices)
-            else {}
-        )
+        words = [{"word": str(one)} for choice in choices for one in choice.words]
+        told |= {"words": words} if words else {}
         told["runs_that_meet_all"] = int(allowed.sum())
         if not allowed.any():
             return told | {"hits": []}
@@ -196,14 +195,17 @@ class _Corpus:
         facts = load_facts(path, view.ids)
         return cls(ids=view.ids, groups=view.groups, embedding=embedding, facts=facts, fitted=fitted, view=view)
 
-    def chosen(self, condition: str) -> Choice:
-        """The rows that a condition holds for; they are encoded where it may be one on tokens."""
-        name = condition.partition("=")[0].strip()
-        if name in self.facts.words or self.facts.of_parameter(name.rstrip("<> ")):
-            return chosen_rows(condition, self.facts)
-        tokens = self.tokens or (self.fitted.encode(self.view) if self.fitted is not None else None)
+    def encoded(self) -> "_Corpus":
+        """The same with the tokens of all rows."""
+        if self.tokens is not None:
+            return self
+        assert self.fitted is not None
+        return replace(self, tokens=self.fitted.encode(self.view))
+
+    def chosen(self, conditions: Sequence[str]) -> list[Choice]:
+        """The rows that each condition holds for; of rows that have tokens where one is not on facts."""
         definitions = self.fitted.definitions() if self.fitted is not None else ()
-        return chosen_rows(condition, self.facts, tokens=tokens, definitions=definitions)
+        return [chosen_rows(one, self.facts, tokens=self.tokens, definitions=definitions) for one in conditions]
 
     def lines(self, rows: Sequence[int], **measured: Sequence[int] | Sequence[float]) -> list[dict[str, Any]]:
         """A line a row: what it is called, what was measured, what is known of it, and its coarse tokens."""
@@ -215,8 +217,9 @@ class _Corpus:
         else:
             assert self.fitted is not None
             assert self.view is not None
-            tokens = self.fitted.encode(self.view.rows(torch.tensor(rows)))
-            codes = tokens.codes[:, :, 0].tolist()
+            once, place = torch.tensor(rows).unique(return_inverse=True)  # a run may be in several pairs
+            tokens = self.fitted.encode(self.view.rows(once))
+            codes = tokens.codes[place, :, 0].tolist()
         words = {name: self.facts.words[name] for name in ("system",) if name in self.facts.words}
         return [
             {"id": self.ids[row], "draw": self.groups[row]}
