@@ -10,6 +10,7 @@
     vqvae/       quantise every category, coarse to fine
     training/    split, fit, keep the better; the `Tokenizer` that users call
     metrics/     judge: pure functions and baselines at equal bits
+    questions/   ask: what behaves alike, what differs between two sets
     plots/       figures and the report page
     store/       spinlock's own files, and the guard before those of others
     importers/   rollouts from files and arrays of others
@@ -47,6 +48,8 @@ _HOMES = {
     "simulate_step": "spinlock.dynamics.user_step",
     "Tokenizer": "spinlock.training.estimator",
     "TokenFeatures": "spinlock.training.token_features",
+    "BehaviourIndex": "spinlock.questions.search",
+    "compare": "spinlock.pipeline.compare",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",
     "ConfigError": "spinlock.core.errors",

@@ -19,6 +19,8 @@ COMMANDS = {
     "train-vqvae": ("train_vqvae", "Train a tokenizer."),
     "validate": ("validate", "Judge a tokenizer on a data set, or a data set alone."),
     "tokenize": ("tokenize_table", "Write the tokens of a data set."),
+    "search": ("search", "Find runs that behave alike, like no other, or like most."),
+    "compare": ("compare", "Say what differs between two data sets."),
     "report": ("report", "Write an HTML report on a tokenizer and its tokens."),
     "info": ("info", "Say what a file is and what it holds."),
     "config": ("config", "Start, check and describe configuration files."),
