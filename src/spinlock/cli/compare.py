@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile
+from spinlock.cli.options import ExistingFile, tokenizer_option
 
 
 @command(
@@ -27,11 +27,8 @@ from spinlock.cli.options import ExistingFile
     metavar="CONDITION",
     help="Look at some runs only: 'system=lenia', 'feed>0.04'; may be repeated.",
 )
-@click.option(
-    "--tokenizer",
-    type=ExistingFile(),
-    metavar="DIR",
-    help="The folder of a trained tokenizer: its embedding and its tokens are compared too.",
+@tokenizer_option(
+    help="The folder of a trained tokenizer, or behaviour-1: its embedding and its tokens are compared too."
 )
 @click.option(
     "--count",

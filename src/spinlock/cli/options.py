@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from spinlock.core.errors import InputError, UsageError, did_you_mean
+from spinlock.store.shipped import VOCABULARIES, vocabulary
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,20 +67,22 @@ class ExistingFile(click.ParamType):
 
     Args:
         patterns: take `*`, `?` and `[…]` too, which the command expands.
+        vocabularies: take the names of the tokenizers that come with the package too.
     """
 
     name = "path"
 
-    def __init__(self, *, patterns: bool = False) -> None:
-        self.patterns = patterns
+    def __init__(self, *, patterns: bool = False, vocabularies: bool = False) -> None:
+        self.patterns, self.vocabularies = patterns, vocabularies
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002
         """The path, if something is there."""
-        path = Path(value)
+        path = vocabulary(value) if self.vocabularies else Path(value)
         try:
             if path.exists() or (self.patterns and glob.has_magic(str(path))):
                 return path
             around = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+            around += VOCABULARIES * self.vocabularies
         except (OSError, ValueError) as error:
             raise InputError(f"{value}: cannot be read ({error}).") from error
         if not path.parent.is_dir():
@@ -103,9 +106,22 @@ override_option = click.option(
 dataset_option = click.option(
     "--dataset", required=True, type=ExistingFile(), metavar="FILE", help="A data-set file (HDF5)."
 )
-tokenizer_option = click.option(
-    "--tokenizer", required=True, type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer."
-)
+TOKENIZER_HELP = "The folder of a trained tokenizer, or behaviour-1, which comes with spinlock."
+
+
+def tokenizer_option(
+    *, default: str | None = None, required: bool = False, help: str = TOKENIZER_HELP
+) -> Callable[[F], F]:  # noqa: A002  click's own word
+    """`--tokenizer`: a folder, or the name of a vocabulary that comes with the package."""
+    return click.option(
+        "--tokenizer",
+        required=required,
+        default=default,
+        show_default=default is not None,
+        type=ExistingFile(vocabularies=True),
+        metavar="DIR",
+        help=help,
+    )
 
 
 def output_option(*, help: str, required: bool = True) -> Callable[[F], F]:  # noqa: A002  click's own word

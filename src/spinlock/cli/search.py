@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile
+from spinlock.cli.options import ExistingFile, tokenizer_option
 
 
 @command(
@@ -17,12 +17,7 @@ from spinlock.cli.options import ExistingFile
     spinlock search --dataset tokens.h5 --where temporal=12 --where nonlinear=3,4""",
     reads_files=True,
 )
-@click.option(
-    "--tokenizer",
-    type=ExistingFile(),
-    metavar="DIR",
-    help="The folder of a trained tokenizer; not needed for a token file alone.",
-)
+@tokenizer_option(help="The folder of a trained tokenizer, or behaviour-1; not needed for a token file alone.")
 @click.option(
     "--dataset",
     required=True,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile, dataset_option, output_form
+from spinlock.cli.options import ExistingFile, dataset_option, output_form, tokenizer_option
 
 SPLITS = ("test", "validation", "train", "all")
 
@@ -16,7 +16,7 @@ SPLITS = ("test", "validation", "train", "all")
     spinlock validate --dataset datasets/demo.h5""",
     reads_files=True,
 )
-@click.option("--tokenizer", type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer.")
+@tokenizer_option()
 @dataset_option
 @click.option(
     "--split", type=click.Choice(SPLITS), help="The rows whose thresholds count; test where nothing is given."

@@ -9,12 +9,10 @@ from pydantic import ValidationError
 from spinlock.config.document import NamedOptions, read_document
 from spinlock.config.problem import refuse
 from spinlock.config.translate import problems_of
-from spinlock.core.errors import UsageError
 from spinlock.core.spec import Spec
+from spinlock.store.shipped import shipped
 
 S = TypeVar("S", bound=Spec)
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 def load_config(
@@ -50,12 +48,7 @@ def load_config(
 def shipped_config(name: str) -> Path:
     """The path of a shipped configuration, for example "generate/demo.yaml".
 
-    In a checkout they are in `configs/` beside `src/`; an installed package carries them along.
-
     Raises:
-        UsageError: if it is in neither place.
+        UsageError: if it is missing from this installation.
     """
-    for folder in (_PACKAGE / "configs", _PACKAGE.parents[1] / "configs"):
-        if (folder / name).is_file():
-            return folder / name
-    raise UsageError(f"the shipped configuration {name} is missing from this installation; install spinlock again.")
+    return shipped("configs", name)

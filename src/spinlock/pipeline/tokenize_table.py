@@ -20,6 +20,7 @@ class Tokenized:
 
     Attributes:
         output: the token file.
+        dataset: whose samples they are.
         samples: rows in it.
         empty_samples: samples of the data set without any feature, which have no row.
         categories: in the order of the columns.
@@ -30,6 +31,7 @@ class Tokenized:
     """
 
     output: Path
+    dataset: Path
     samples: int
     empty_samples: int
     categories: tuple[str, ...]
@@ -70,6 +72,7 @@ def tokenize_table(
         save_tokens(tokens, output)
     return Tokenized(
         output=output,
+        dataset=dataset,
         samples=len(tokens),
         empty_samples=loaded.num_empty,
         categories=tokens.category_names,

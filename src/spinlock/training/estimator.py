@@ -35,6 +35,7 @@ from spinlock.core.views import Selection, View
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest_of_blocks, token_distances
 from spinlock.store.atomic import remove_partial
 from spinlock.store.category_file import load_category_map, load_clustering, save_category_map
+from spinlock.store.shipped import vocabulary
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.training.fit import FitResult, fit_tokenizer
 from spinlock.training.record import TrainingRecord, clustering_facts, record_of
@@ -298,10 +299,13 @@ class Tokenizer(ShownInShort, BaseEstimator):
     def from_pretrained(cls, folder: str | Path) -> "Tokenizer":
         """The tokenizer that was saved in a folder, with its settings and its record; saved again, it gives the same files.
 
+        Args:
+            folder: a path, or "behaviour-1", the vocabulary that comes with the package.
+
         Raises:
             InputError: if the folder holds no tokenizer, or a damaged one.
         """
-        files = load_tokenizer_folder(Path(folder))
+        files = load_tokenizer_folder(vocabulary(folder))
         try:
             with reading_errors("the tokenizer"):
                 fitted = FittedTokenizer.restored(files.tensors, files.tokenizer)

@@ -1,0 +1,134 @@
+"""Options of commands that take rollouts of users as they come."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from spinlock.cli.options import ExistingFile
+from spinlock.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from spinlock.pipeline.extract_features import Source
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--input",
+        "sources",
+        multiple=True,
+        type=ExistingFile(patterns=True),
+        metavar="FILE",
+        help="Rollouts: .npy, .npz, netCDF, HDF5, Zarr, MATLAB; a folder or a 'pattern*' of them; may be repeated.",
+    ),
+    click.option(
+        "--format",
+        metavar="NAME",
+        default="auto",
+        show_default=True,
+        help="Its layout: auto, array, well, pdebench, spinlock, or that of an installed importer.",
+    ),
+    click.option(
+        "--axes",
+        metavar="LETTERS",
+        help="Axes of an array: n sample, m realization, t time, c channel, d, h, w; by the names of its dimensions when not given.",
+    ),
+    click.option(
+        "--dataset-key",
+        metavar="KEY",
+        help="The array inside a file; with * all arrays that fit; u,v are channels of one sample.",
+    ),
+    click.option(
+        "--join",
+        type=click.Choice(("samples", "time")),
+        default="samples",
+        show_default=True,
+        help="What files of a folder, or arrays of a pattern, are: samples, or one run along time.",
+    ),
+    click.option("--dt", type=float, metavar="DT", help="Time between saved states; the file's own where it has one."),
+    click.option("--dx", type=float, metavar="DX", help="Grid spacing; the file's own where it has one."),
+    click.option("--group-key", metavar="KEY", help="An array in the file with the parameter draw of each sample."),
+    click.option(
+        "--group-by",
+        type=click.Choice(("sample", "file")),
+        default="sample",
+        show_default=True,
+        help="What splits keep together where there is no --group-key.",
+    ),
+    click.option(
+        "--periodic/--no-periodic", default=None, help="Whether the domain wraps around; the file's own word, else yes."
+    ),
+    click.option(
+        "--depth",
+        metavar="PLANE",
+        help="Of a third direction of space: middle (the default), mean, or a plane's number.",
+    ),
+    click.option(
+        "--channel-units",
+        type=click.Choice(("shared", "own")),
+        default="shared",
+        show_default=True,
+        help="One unit for all channels, or one for each, as for a pressure beside a velocity.",
+    ),
+    click.option(
+        "--parameters",
+        type=ExistingFile(),
+        metavar="CSV",
+        help="Parameters of the samples: a row each, in order or by a column 'name'.",
+    ),
+    click.option("--system", metavar="NAME", help="What made the states; 'imported' when not given."),
+    click.option(
+        "--keep-states",
+        type=click.Choice(("none", "float16", "float32")),
+        default="none",
+        show_default=True,
+        help="Keep the states in the data set, so that reports show pictures.",
+    ),
+    click.option("--fill-masked", is_flag=True, help="Fill cells without a value with the mean of the others."),
+    click.option(
+        "--workers", type=click.IntRange(1), metavar="N", help="Processes; one a core where nothing is given."
+    ),
+)
+
+
+def import_options(function: F) -> F:
+    """`--input` and how its files are to be read; the command gets them as `sources` and others, for `source_of`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def source_of(*, sources: tuple[Path, ...], depth: str | None, **settings: Any) -> "Source":
+    """The rollouts that the options name."""
+    from spinlock.importers.volume import parse_depth
+    from spinlock.pipeline.extract_features import Source
+
+    return Source(path=sources, depth=None if depth is None else parse_depth(depth), **settings)
+
+
+def dataset_of(
+    dataset: Path | None,
+    *,
+    output: Path,
+    sources: tuple[Path, ...],
+    workers: int | None,
+    progress: Any,
+    **settings: Any,
+) -> Path:
+    """The data set that a command works on: `--dataset` itself, or the features of `--input`, which are kept beside the output.
+
+    Raises:
+        UsageError: if neither or both are given.
+    """
+    from spinlock.pipeline.extract_features import extract_features
+
+    if (dataset is None) == (not sources):
+        raise UsageError("give either --dataset, a data-set file, or --input, rollouts of your own.")
+    if dataset is not None:
+        return dataset
+    features = output.with_name(f"{output.stem}.features.h5")
+    return extract_features(
+        source_of(sources=sources, **settings), output=features, workers=workers, progress=progress
+    ).output
