@@ -10,7 +10,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from spinlock.questions.forest import fit_forest, probabilities
 
-MIN_ROWS, MIXES = (1, 2, 4), (0.02, 0.05, 0.1, 0.2, 0.4)
+MIN_ROWS, MIXES = (2, 4, 8), (0.02, 0.05, 0.1, 0.2, 0.4)
 """Rows in a leaf, and shares of the system's own frequencies in a prediction, among which validation rows choose."""
 TRIAL_TREES = 100
 """Trees of the forests among which validation rows choose."""
@@ -93,8 +93,7 @@ class TokenForest:
         """The distribution of each row's labels, category by category."""
         sizes = tuple(map(len, self.frequencies.overall))
         grown = probabilities(self.forest, inputs, sizes)
-        known = self.frequencies.by_system(systems)
-        return [(1 - self.mix) * p + self.mix * prior for p, prior in zip(grown, known, strict=True)]
+        return mixed(grown, self.frequencies.by_system(systems), self.mix)
 
 
 class Rows(NamedTuple):
@@ -122,13 +121,14 @@ def fit_token_forest(
         seed: of the forests.
     """
     known = Frequencies.of(train.labels, train.systems, sizes=sizes, num_systems=num_systems)
+    prior = known.by_system(validation.systems)
     best, chosen = np.inf, (MIN_ROWS[0], MIXES[0])
     for min_rows in MIN_ROWS:
         settings = {"min_rows": min_rows, "num_trees": TRIAL_TREES, "share": SHARE}
         forest = fit_forest(train.inputs, train.labels, seed=seed, **settings)
+        grown = probabilities(forest, validation.inputs, tuple(sizes))
         for mix in MIXES:
-            trial = TokenForest(forest=forest, frequencies=known, mix=mix, min_rows=min_rows)
-            bits = log_loss(trial(validation.inputs, validation.systems), validation.labels).sum()
+            bits = log_loss(mixed(grown, prior, mix), validation.labels).sum()
             if bits < best:
                 best, chosen = bits, (min_rows, mix)
     rows = train.both(validation)
@@ -138,6 +138,11 @@ def fit_token_forest(
         mix=chosen[1],
         min_rows=chosen[0],
     )
+
+
+def mixed(grown: Distribution, prior: Distribution, share: float) -> Distribution:
+    """(1 - share) of one distribution and a share of another."""
+    return [(1 - share) * p + share * q for p, q in zip(grown, prior, strict=True)]
 
 
 def log_loss(given: Distribution, labels: Int[np.ndarray, "row category"]) -> Float[np.ndarray, " category"]:
