@@ -10,7 +10,7 @@
     vqvae/       quantise every category, coarse to fine
     training/    split, fit, keep the better; the `Tokenizer` that users call
     metrics/     judge: pure functions and baselines at equal bits
-    questions/   ask: what behaves alike, what differs between two sets
+    questions/   ask: what behaves alike, what differs, parameters for a behaviour, tokens for parameters, what goes with what
     plots/       figures and the report page
     store/       spinlock's own files, and the guard before those of others
     importers/   rollouts from files and arrays of others
@@ -50,6 +50,9 @@ _HOMES = {
     "TokenFeatures": "spinlock.training.token_features",
     "BehaviourIndex": "spinlock.questions.search",
     "compare": "spinlock.pipeline.compare",
+    "predict": "spinlock.pipeline.predict",
+    "propose": "spinlock.pipeline.propose",
+    "relate": "spinlock.pipeline.relate",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",
     "ConfigError": "spinlock.core.errors",
