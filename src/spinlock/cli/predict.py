@@ -11,7 +11,7 @@ from spinlock.cli.options import ExistingFile, tokenizer_option
 
 @command(examples="spinlock predict datasets/demo.h5 --tokenizer checkpoints/demo", reads_files=True)
 @click.argument("dataset", metavar="DATASET", type=ExistingFile())
-@tokenizer_option
+@tokenizer_option(default="behaviour-1")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the forest.")
 def predict(*, dataset: Path, tokenizer: Path, seed: int) -> Any:
     """Predict coarse tokens from parameters, system and kind of initial condition; say how well, on draws that were held out.

@@ -15,7 +15,7 @@ from spinlock.cli.options import ExistingFile, output_form, output_option, token
     reads_files=True,
 )
 @click.argument("dataset", metavar="DATASET", type=ExistingFile())
-@tokenizer_option
+@tokenizer_option(default="behaviour-1")
 @click.option("--want", required=True, metavar="TOKENS", help='Coarse tokens, as in "temporal=12 nonlinear=3".')
 @click.option("--system", metavar="NAME", help="Whose parameters; not needed where the data set has one system.")
 @click.option("-n", "count", type=int, default=8, show_default=True, metavar="N", help="Proposals.")

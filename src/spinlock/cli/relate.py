@@ -20,7 +20,7 @@ MOST_SHOWN = 30
     reads_files=True,
 )
 @click.argument("dataset", metavar="DATASET", type=ExistingFile())
-@tokenizer_option
+@tokenizer_option(default="behaviour-1")
 @click.option(
     "--between",
     nargs=2,
