@@ -32,7 +32,7 @@ class Phrase(NamedTuple):
         noun: what is measured, without an article: "middling …", "… not low".
         low, high: what a low or high value means, as a trait of a run; `{}` is where "very " goes.
         signed: the two speak of opposite directions, so each is only said of values of its sign.
-        missing: why there is no value, most often.
+        missing: why there is no value, most often; "" where every run has one.
     """
 
     noun: str
@@ -58,10 +58,15 @@ class Phrase(NamedTuple):
         return (_BETWEEN | _PLAIN)[first, last].format(self.noun)
 
 
-def phrase_of(feature: str) -> Phrase:
-    """The phrase of a feature; one made of its name where the package has no such feature."""
-    name = feature.replace("_", " ")
-    return PHRASES.get(feature) or Phrase(name, f"{{}}low {name}", f"{{}}high {name}", missing=f"{name} undefined")
+def phrase_of(column: str) -> Phrase:
+    """The phrase of a column: of its feature, whatever runs it is the mean of; made of its name where it has none."""
+    feature, _, aggregation = column.partition("__")
+    if aggregation in ("", "mean") and feature in PHRASES:
+        return PHRASES[feature]
+    noun = column.removesuffix("__mean").replace("_", " ")
+    if aggregation in ("std", "cv"):
+        noun = f"{aggregation} of {PHRASES[feature].noun if feature in PHRASES else feature.replace('_', ' ')}"
+    return Phrase(noun, f"{{}}low {noun}", f"{{}}high {noun}", missing=f"{noun} undefined")
 
 
 PHRASES = {
@@ -72,7 +77,7 @@ PHRASES = {
     "roughening_rate": Phrase("rate of refinement", "pattern coarsens {}fast", "pattern refines {}fast", signed=True, missing="flat at some time"),
     "relative_activity_growth_rate": Phrase("gain of liveliness", "calms down {}quickly", "livens up {}quickly", signed=True),
     "transient_gain": Phrase("largest amplification", "amplified {}little over its start", "amplified {}much over its start", missing="zero throughout"),
-    "settling_time": Phrase("settling time", "amplitude settles {}early", "amplitude settles {}late, if at all", missing="never varies in space"),
+    "settling_time": Phrase("settling time", "amplitude settles {}early", "amplitude settles {}late or never", missing="never varies in space"),
     "initial_return": Phrase("return to the start", "comes back {}little to its start", "comes back {}close to its start"),
     "first_crossing_time": Phrase("time of the first crossing", "crosses its mean {}early", "crosses its mean {}late"),
     "dominant_frequency": Phrase("main frequency", "{}slow rhythm", "{}fast rhythm"),
@@ -95,14 +100,14 @@ PHRASES = {
     "longest_stretch": Phrase("longest stretch above the mean", "crosses its mean {}often", "stays above its mean {}long"),
     "amplitude_fluctuation": Phrase("breathing of the amplitude", "late amplitude {}steady", "late amplitude breathes {}strongly", missing="never varies in space"),
     "synchrony": Phrase("synchrony of places", "places move {}independently", "places move {}much together"),
-    "temporal_spread": Phrase("size of the swings", "{}small swings", "{}large swings", missing="too few steps"),
+    "temporal_spread": Phrase("size of the swings", "{}small swings", "{}large swings", missing=""),
     # causality
     "transport_x": Phrase("velocity along x", "drifts {}fast to the left", "drifts {}fast to the right", signed=True, missing="flat in space"),
     "transport_y": Phrase("velocity along y", "drifts {}fast upwards", "drifts {}fast downwards", signed=True, missing="flat in space"),
-    "transport_speed": Phrase("speed of the pattern", "pattern moves {}slowly, if at all", "pattern moves {}fast", missing="flat in space"),
+    "transport_speed": Phrase("speed of the pattern", "pattern moves {}slowly or not", "pattern moves {}fast", missing="flat in space"),
     "transport_spread": Phrase("unsteadiness of the motion", "pattern moves {}steadily", "pattern moves {}unsteadily", missing="flat in space"),
     "transport_share": Phrase("share of change by motion", "motion explains {}little of the change", "motion explains {}much of the change"),
-    "spreading_speed": Phrase("speed of spreading", "change spreads {}slowly", "change spreads {}fast", missing="too few steps"),
+    "spreading_speed": Phrase("speed of spreading", "change spreads {}slowly", "change spreads {}fast", missing=""),
     "granger_neighbours": Phrase("influence of neighbours", "neighbours matter {}little", "neighbours matter {}much"),
     "granger_eastward": Phrase("eastward excess of influence", "influence {}clearly westward", "influence {}clearly eastward", signed=True),
     "granger_southward": Phrase("southward excess of influence", "influence {}clearly northward", "influence {}clearly southward", signed=True),
@@ -116,9 +121,9 @@ PHRASES = {
     "channel_lag": Phrase("delay of later channels", "later channels run {}far ahead", "later channels lag {}far behind", signed=True, missing="one channel"),
     "time_irreversibility": Phrase("asymmetry of rises and falls", "falls {}clearly faster than it rises", "rises {}clearly faster than it falls", signed=True),
     # invariant_drift
-    "mass_drift": Phrase("net change of the mean", "mean falls {}much", "mean rises {}much", signed=True, missing="too few steps"),
-    "mass_drift_rate": Phrase("rate of change of the mean", "mean falls {}fast", "mean rises {}fast", signed=True, missing="too few steps"),
-    "mass_increment_variance": Phrase("restlessness of the mean", "mean {}steady", "mean {}restless", missing="too few steps"),
+    "mass_drift": Phrase("net change of the mean", "mean falls {}much", "mean rises {}much", signed=True, missing=""),
+    "mass_drift_rate": Phrase("rate of change of the mean", "mean falls {}fast", "mean rises {}fast", signed=True, missing=""),
+    "mass_increment_variance": Phrase("restlessness of the mean", "mean {}steady", "mean {}restless", missing=""),
     "mass_monotonicity": Phrase("one-way drift of the mean", "mean falls {}steadily", "mean rises {}steadily", signed=True, missing="mean never changes"),
     "l2_drift": Phrase("net change of the energy", "energy falls {}much", "energy rises {}much", signed=True, missing="zero at some time"),
     "l2_drift_rate": Phrase("rate of change of the energy", "energy falls {}fast", "energy rises {}fast", signed=True, missing="zero at some time"),
@@ -156,7 +161,7 @@ PHRASES = {
     "influence_radius": Phrase("reach of a step", "{}short reach", "{}long reach", missing="no step operator"),
     "influence_growth": Phrase("growth of the reach", "reach grows {}little", "reach grows {}much", missing="no step operator"),
     # nonlinear
-    "lyapunov_exponent": Phrase("parting of similar states", "similar states part {}slowly, if at all", "similar states part {}fast"),
+    "lyapunov_exponent": Phrase("parting of similar states", "similar states part {}slowly or not", "similar states part {}fast"),
     "correlation_dimension": Phrase("correlation dimension", "{}few degrees of freedom", "{}many degrees of freedom"),
     "recurrence_rate": Phrase("share of recurrences", "states come again {}rarely", "states come again {}often"),
     "determinism": Phrase("likeness after recurrences", "states that come again go on {}differently", "states that come again go on {}much alike"),
@@ -184,7 +189,7 @@ PHRASES = {
     "orthogonal_leading_share": Phrase("share of the two strongest modes", "two modes carry {}little", "two modes carry {}much"),
     "orthogonal_rank_growth": Phrase("growth of the number of modes", "number of modes falls {}much", "number of modes rises {}much", signed=True),
     "dynamic_mode_growth": Phrase("growth of the strongest mode", "strongest mode decays {}fast", "strongest mode grows {}fast", signed=True),
-    "dynamic_mode_frequency": Phrase("frequency of the strongest mode", "strongest mode turns {}slowly, if at all", "strongest mode turns {}fast"),
+    "dynamic_mode_frequency": Phrase("frequency of the strongest mode", "strongest mode turns {}slowly or not", "strongest mode turns {}fast"),
     "dynamic_mode_residual": Phrase("rest beyond linear modes", "linear modes predict it {}well", "linear modes predict it {}badly"),
     "fluctuation_length": Phrase("wavelength of the changes", "changes {}fine-grained", "changes {}large-scale"),
     "comoving_correlation": Phrase("survival of the moving pattern", "moving pattern {}short-lived", "moving pattern {}long-lived"),
