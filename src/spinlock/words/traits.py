@@ -65,9 +65,9 @@ def with_traits(
     for category, (name, columns) in enumerate(tokenizer.category_map.group_indices.items()):
         token = codes[:, category].numpy()
         rows, chosen = np.flatnonzero(token >= 0), _of_runs(tokenizer, columns)
-        other = levels[np.ix_(partner[rows], chosen)]
+        other = levels[partner[rows]][:, chosen]
         candidates = _candidates(
-            levels[np.ix_(rows, chosen)],
+            levels[rows][:, chosen],
             None if (partner == np.arange(len(partner))).all() else other,
             [
                 [condition(tokenizer.registry.specs[column], edges[column].tolist(), levels=side) for side in SIDES]
