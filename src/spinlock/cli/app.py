@@ -19,6 +19,7 @@ COMMANDS = {
     "train-vqvae": ("train_vqvae", "Train a tokenizer."),
     "validate": ("validate", "Judge a tokenizer on a data set, or a data set alone."),
     "tokenize": ("tokenize_table", "Write the tokens of a data set."),
+    "words": ("words", "Say in words what tokens mean, and what runs do."),
     "report": ("report", "Write an HTML report on a tokenizer and its tokens."),
     "info": ("info", "Say what a file is and what it holds."),
     "config": ("config", "Start, check and describe configuration files."),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,6 +12,8 @@ FALSE_DISCOVERIES = 0.05
 """Expected share of false ones among all that is called enriched."""
 LEAST_CARRIERS = 5
 """Draws with a token, and within a system without it, below which nothing is tested."""
+LEAST_HELD_OUT = 3
+"""The same of held-out draws, below which they confirm nothing and refute nothing."""
 
 T = TypeVar("T", "EnrichedSystem", "EnrichedParameter")
 
@@ -25,7 +27,7 @@ class EnrichedSystem:
         share: of the token's draws that are of the system.
         expected: the same share if the token knew of no systems.
         q: probability of as many, adjusted for all pairs.
-        held_out: `share / expected` on other draws; None where the token did not come there.
+        held_out: `share / expected` on other draws; None where it came in fewer than 3.
     """
 
     category: int
@@ -38,7 +40,7 @@ class EnrichedSystem:
 
     @property
     def is_confirmed(self) -> bool | None:
-        """Whether other draws show the same direction; None where they show none."""
+        """Whether other draws show the same direction; None where they are too few to show one."""
         return None if self.held_out is None else self.held_out > 1
 
 
@@ -50,7 +52,7 @@ class EnrichedParameter:
         category, token, system, parameter: what this is about; the category by its number.
         above: probability that the parameter is higher in a draw with the token than in one without; ½ where it does not matter.
         q: probability of as much difference from ½, adjusted for all that was tested.
-        held_out: `above` of other draws; None where these have the token never, or always.
+        held_out: `above` of other draws; None where fewer than 3 have the token, or lack it.
     """
 
     category: int
@@ -62,8 +64,13 @@ class EnrichedParameter:
     held_out: float | None
 
     @property
+    def side(self) -> Literal["low", "high"]:
+        """Where draws with the token have it."""
+        return "high" if self.above > 0.5 else "low"
+
+    @property
     def is_confirmed(self) -> bool | None:
-        """Whether other draws show the same direction; None where they show none."""
+        """Whether other draws show the same direction; None where they are too few to show one."""
         return None if self.held_out is None else (self.held_out - 0.5) * (self.above - 0.5) > 0
 
 
@@ -104,7 +111,7 @@ def enriched_systems(
                     share=float(carriers[place] / carriers.sum()),
                     expected=float(members[place] / members.sum()),
                     q=1.0,
-                    held_out=float(seen[place] / expected) if expected else None,
+                    held_out=float(seen[place] / expected) if expected and seen.sum() >= LEAST_HELD_OUT else None,
                 )
             )
     return tuple(sorted(_discovered(found, tested), key=lambda one: (one.category, one.token, -one.share, one.system)))
@@ -146,7 +153,7 @@ def enriched_parameters(
                     parameter=parameter,
                     above=float(test.statistic / (len(parts[0]) * len(parts[1]))),
                     q=1.0,
-                    held_out=_above(*others) if min(map(len, others)) else None,
+                    held_out=_above(*others) if min(map(len, others)) >= LEAST_HELD_OUT else None,
                 )
             )
     return tuple(

@@ -22,6 +22,7 @@ class Tokenized:
         empty_samples: samples of the data set without any feature, which have no row.
         categories: in the order of the columns.
         levels: tokens a category.
+        words: coarse tokens with a definition in words (`spinlock words`); 0 where they come from a codebook.
         bits: nominal bits a sample.
         absent: category tokens that are -1, as a share of all.
         out_of_corpus: samples that are unlike those the tokenizer was fitted to; None where it has no boundary of its corpus.
@@ -32,6 +33,7 @@ class Tokenized:
     empty_samples: int
     categories: tuple[str, ...]
     levels: int
+    words: int
     bits: float
     absent: float
     out_of_corpus: int | None
@@ -69,6 +71,7 @@ def tokenize_table(
         empty_samples=loaded.num_empty,
         categories=tokens.category_names,
         levels=tokens.codes.shape[2],
+        words=len(fitted.definitions()),
         bits=tokens.bits,
         absent=float((tokens.codes == MISSING).double().mean()),
         out_of_corpus=None if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),

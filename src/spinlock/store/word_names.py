@@ -8,10 +8,10 @@ from spinlock.core.errors import InputError
 from spinlock.core.spec import Stored
 from spinlock.store.atomic import sha256_of_file
 from spinlock.store.json_file import read_json, write_json
+from spinlock.store.summary import WORD_NAMES
 
 log = logging.getLogger(__name__)
 
-WORD_NAMES = "word_names.json"
 _FORMAT = "spinlock word names"
 
 

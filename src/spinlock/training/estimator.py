@@ -218,7 +218,9 @@ class Tokenizer(ShownInShort, BaseEstimator):
         """
         return tuple(word for word in self.words() if word.definition is not None)
 
-    def words(self, table: Table | None = None, *, runs: Table | None = None) -> tuple[Word, ...]:
+    def words(
+        self, table: Table | None = None, *, runs: Table | None = None, known: Sequence[Word] | None = None
+    ) -> tuple[Word, ...]:
         """Every coarse token in language, those of a codebook too, which have typical traits and no definition.
 
         Args:
@@ -226,13 +228,14 @@ class Tokenizer(ShownInShort, BaseEstimator):
                 or a folder of an older version); when not given, all is as it was on training rows.
             runs: single realizations of the same draws, told by `groups`, by which it is measured how often words come again;
                 the rows of `table` when not given.
+            known: words whose traits are kept; those of the training when not given.
 
         Raises:
             NotFittedError: before `fit`.
             InputError: if the folder's record of its words is not what it should be.
         """
         fitted = self._fitted("words")
-        known = from_record(self.record_.facts.get("words", []))
+        known = from_record(self.record_.facts.get("words", [])) if known is None else tuple(known)
         if table is None:
             found = words_of(fitted, known)
         else:

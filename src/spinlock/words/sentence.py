@@ -7,7 +7,7 @@ from dataclasses import replace
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import MISSING, TokenTable
 from spinlock.vqvae.vocabulary import Condition
-from spinlock.words.word import MOST_TRAITS, NOUNS, Word, said_together, sharpest
+from spinlock.words.word import MOST_TRAITS, Word, called, said_together, sharpest
 
 
 def sentences(words: Sequence[Word], tokens: TokenTable, table: FeatureTable | None = None) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def sentences(words: Sequence[Word], tokens: TokenTable, table: FeatureTable | N
 
 
 def _sentence(words: Sequence[Word], values: Mapping[str, float] | None) -> str:
-    return " ".join(f"{NOUNS.get(word.category, _spelled(word.category))}: {_said(word, values)}." for word in words)
+    return " ".join(f"{called(word.category)}: {_said(word, values)}." for word in words)
 
 
 def _said(word: Word, values: Mapping[str, float] | None) -> str:
@@ -53,8 +53,3 @@ def _as_it_is(condition: Condition, value: float) -> Condition:
     if math.isnan(value):
         return replace(condition, above=None, at_most=None, levels=None)
     return replace(condition, may_be_undefined=False)
-
-
-def _spelled(category: str) -> str:
-    text = category.replace("_", " ")
-    return f"{text[:1].upper()}{text[1:]}"

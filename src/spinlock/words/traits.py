@@ -18,7 +18,7 @@ from spinlock.words.word import MOST_TRAITS, Word, sharpest
 SIDES = ((0, 0), (0, 1), (3, 4), (4, 4))
 """Levels that make a trait: very low, low, high, very high."""
 LEAST_HOLDS = 2 / 3
-"""Share of a token's rows that a trait must be true of to be called typical."""
+"""Share of a token's rows that a title must be true of to be called typical."""
 MOST_ALIKE = 0.75
 """Correlation from which on two columns say the same."""
 RELIABILITY_POWER = 2
@@ -84,6 +84,23 @@ def with_traits(
             titles.add(best.title)
             found[name, word.token] = best
     return tuple(found[word.category, word.token] for word in words)
+
+
+def typical_first(
+    words: Iterable[Word], tokenizer: FittedTokenizer, table: FeatureTable, codes: Int[torch.Tensor, "sample category"]
+) -> tuple[Int[np.ndarray, " row"], ...]:
+    """The rows of each word, the most typical first: by the distance of their category's levels to the mean of the word's rows."""
+    levels = levels_of(table.values.double().numpy(), column_edges(tokenizer, table)).astype(np.float64)
+    levels[levels == UNDEFINED] = np.nan
+    groups = tokenizer.category_map.group_indices
+    places, found = {name: place for place, name in enumerate(groups)}, []
+    for word in words:
+        rows = np.flatnonzero((codes[:, places[word.category]] == word.token).numpy())
+        own = levels[rows][:, _of_runs(tokenizer, groups[word.category])]
+        own = np.where(np.isnan(own), 2.0, own)
+        distance = np.square(own - own.mean(axis=0)).sum(axis=1) if len(rows) else own.sum(axis=1)
+        found.append(rows[np.lexsort((rows, ~keeps(word.traits, table.rows(rows)), distance.round(9)))])
+    return tuple(found)
 
 
 def keeps(conditions: Iterable[Condition], table: FeatureTable) -> Bool[np.ndarray, " row"]:
@@ -189,7 +206,9 @@ def _choices(
         yield exact[:MOST_TRAITS]
         return
     first = int(scores.argmax())
-    both = _f1(holds & holds[:, [first]], has_word)
+    together = holds & holds[:, [first]]
+    both = _f1(together, has_word)
+    typical &= together[has_word].mean(axis=0) >= LEAST_HOLDS
     seconds = np.where(typical & (candidates.alike[first] < MOST_ALIKE), candidates.weights * both, 0.0)
     better = both > both[first]
     ranked = np.lexsort((-seconds, ~better))[:MOST_TRIED]

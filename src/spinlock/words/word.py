@@ -21,6 +21,7 @@ NOUNS = {
     "spectral": "Scales",
 }
 """Category → what a sentence calls it."""
+
 NOTHING_TYPICAL = "nothing in particular"
 MOST_TRAITS = 2
 """Of a title, and of a word in a sentence."""
@@ -107,6 +108,12 @@ def phrase(condition: Condition) -> str:
     first, last = map(LEVELS.index, condition.levels)
     said = own.of_levels(first, last, lowest=condition.above, highest=condition.at_most)
     return f"{said}, or {own.missing}" if condition.may_be_undefined and own.missing else said
+
+
+def called(category: str) -> str:
+    """What a sentence calls a category."""
+    spelled = category.replace("_", " ")
+    return NOUNS.get(category, f"{spelled[:1].upper()}{spelled[1:]}")
 
 
 def said_together(conditions: Iterable[Condition]) -> str:
