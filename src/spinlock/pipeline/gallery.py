@@ -1,6 +1,7 @@
 """Rollouts to look at: the card of every coarse token with runs that carry it, and a sheet of everything."""
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -150,4 +151,4 @@ def _from_many_systems(samples: list[int], systems: tuple[str, ...]) -> list[int
     for sample in samples:
         seen[systems[sample]] = seen.get(systems[sample], -1) + 1
         turns.append((seen[systems[sample]], sample))
-    return [sample for _, sample in sorted(turns)]
+    return [sample for _, sample in sorted(turns, key=itemgetter(0))]
