@@ -8,11 +8,13 @@ import torch
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import torch_stream
+from spinlock.core.tokens import TokenTable
 from spinlock.features.sdf import SDF
 from spinlock.training.estimator import Tokenizer
 from spinlock.vqvae.vocabulary import condition
+from spinlock.words.sentence import sentences
 from spinlock.words.traits import LEAST_HOLDS
-from spinlock.words.word import NOTHING_TYPICAL, phrase, said_together
+from spinlock.words.word import NOTHING_TYPICAL, Word, phrase, said_together
 
 NAMES = ["settling_time", "autocorrelation_time", "synchrony", "granger_channels", "transport_speed", "spreading_speed"]
 CATEGORIES = ["temporal"] * 3 + ["causality"] * 3
@@ -80,16 +82,37 @@ def test_agreement_is_the_share_of_the_other_runs_of_a_draw_that_have_the_word(f
 
 def test_a_sentence_of_a_row_says_only_what_is_true_of_it(fitted):
     table = runs(seed=3)
-    words = {(word.category, word.token): word for word in fitted.words()}
+    words = fitted.words()
     said = fitted.describe(table)
     for row, codes in enumerate(fitted.encode(table).codes[:, :, 0].tolist()):
         assert said[row].startswith("Rhythm: ")
         assert ". Influence: " in said[row]
-        word = words["temporal", codes[0]]
+        word = next(one for one in words if (one.category, one.token) == ("temporal", codes[0]))
         true = [one for one in word.traits if holds([one], table, row)]
-        if true:
+        if any(said_together([one]).split()[0] not in ("middling", "low", "high") for one in true):
             assert f"Rhythm: {said_together(true)}." in said[row]
     assert len(set(said)) > 10
+
+
+def test_where_a_word_is_middling_its_sentence_says_what_the_row_has_at_an_end():
+    low, high = (condition(SDF["synchrony"], [0.1, 0.3, 0.7, 0.9], levels=levels) for levels in ((0, 1), (3, 4)))
+    middling = condition(SDF["settling_time"], [0.1, 0.3, 0.7, 0.9], levels=(2, 2))
+    words = [
+        Word(category="temporal", token=0, traits=(middling,)),
+        Word(category="temporal", token=1, traits=(low,)),
+        Word(category="temporal", token=2, traits=(high,)),
+    ]
+    table = FeatureTable.from_array([[0.5, 0.95], [0.5, 0.2], [0.5, 0.5]], names=["settling_time", "synchrony"])
+    tokens = TokenTable(
+        codes=torch.zeros((3, 1, 1), dtype=torch.long),
+        category_names=("temporal",),
+        codebook_sizes=torch.tensor([[3]]),
+    )
+    assert sentences(words, tokens, table) == (
+        "Rhythm: places move much together.",
+        "Rhythm: places move independently.",
+        "Rhythm: middling settling time.",
+    )
 
 
 def test_a_sentence_of_tokens_is_made_of_titles(fitted):
