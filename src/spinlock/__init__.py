@@ -8,6 +8,7 @@
     features/    describe a rollout by numbers with names
     categories/  group columns that belong together
     vqvae/       quantise every category, coarse to fine
+    words/       say in language what coarse tokens mean
     training/    split, fit, keep the better; the `Tokenizer` that users call
     metrics/     judge: pure functions and baselines at equal bits
     questions/   ask: what behaves alike, what differs, parameters for a behaviour, tokens for parameters, what goes with what

@@ -10,6 +10,7 @@ from spinlock.core.figures import SPLIT
 from spinlock.core.repeatability import NOT_LOOKED, Replicates, SameToken
 from spinlock.core.report import CoderFigures, ColumnTree, QuantizerUsage, Report, SplitFigures, TokenAgreement
 from spinlock.plots import GalleryRollout, GalleryToken, Outside, Page, render_page
+from spinlock.plots.page import Spread
 from spinlock.plots.static_page import MAX_BYTES, figure_text
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&<b>'
@@ -100,6 +101,32 @@ BARE = Page(
 )
 
 
+def card(name, run):
+    spread = Spread(
+        noun=f"height {name}", shares=(0.5, *[0.0] * 18, 0.25), middle=0.05, missing=0.25, why=f"flat {name}"
+    )
+    return GalleryToken(
+        category=name,
+        called=f"Shape {name}",
+        level=0,
+        code=3,
+        num_samples=4,
+        out_of=10,
+        rollouts=(run, run),
+        title=f"high peaks {name}",
+        meaning=f"peaks not low {name}; flat",
+        name=f"alps {name}",
+        title_holds=0.75,
+        title_f1=0.6,
+        agreement=0.9,
+        spreads=(spread, spread._replace(middle=np.nan, missing=1.0)),
+        systems=((f"gray {name}", 0.5),),
+        parameters=((f"gray {name}", f"low feed {name}"),),
+        sentence=f"Shape: high peaks {name}. Scales: few {name}.",
+        typical=f"sample {name}",
+    )
+
+
 def full(name="spatial", **changes):
     run = GalleryRollout(title=f"system_{name}", caption=f"sample {name}", frames=WAVES)
     judged = figures(
@@ -139,7 +166,8 @@ def full(name="spatial", **changes):
         report=report,
         outside=Outside(3, 48),
         curves={f"train_{name}": [(0, 1.0), (1, 0.5)]},
-        gallery=(GalleryToken(category=name, level=0, code=3, num_samples=4, out_of=10, rollouts=(run, run)),),
+        gallery=(card(name, run), GalleryToken(category="b", level=0, code=0, num_samples=0, out_of=10, rollouts=())),
+        judged=f"12 rows of {name}",
         rollouts=(run,),
         tree=ColumnTree(
             linkage=((0.0, 1.0, 0.2, 2.0),), leaves=(name, "b"), groups=(0, 1), stability=0.9, scores={2: 0.5}
@@ -211,7 +239,7 @@ def test_every_picture_is_described(page):
     tags = Elements(page).tags
     assert all(a.get("alt") for tag, a in tags if tag == "img")
     drawings = [a for tag, a in tags if tag == "svg"]
-    assert len(drawings) == 9
+    assert len(drawings) == 10
     assert all(a.get("aria-label") and a.get("role") == "img" for a in drawings)
 
 
@@ -294,7 +322,7 @@ def test_panels_without_data_say_so():
         "What of tokens is noise cannot be said, as no judged sample has two realizations whose features were kept",
         "At other realizations: not measured, as no judged sample has two realizations whose features were kept.",
         "At another initial condition: not measured, as no two judged samples share their draw of parameters.",
-        "No gallery",
+        "No dictionary",
         "No states were kept",
         "so there is no tree",
         "No provenance was recorded",
@@ -304,16 +332,32 @@ def test_panels_without_data_say_so():
     assert render_page(BARE).count("<svg") == 4
 
 
-def test_token_whose_states_were_not_kept_says_so():
-    token = replace(full().gallery[0], rollouts=())
-    assert "nothing to show" in words(render_page(replace(full(), gallery=(token,))))
+def test_tokens_whose_states_were_not_kept_say_so_once():
+    tokens = tuple(replace(token, rollouts=()) for token in full().gallery)
+    assert words(render_page(replace(full(), gallery=tokens))).count("nothing to show") == 1
 
 
-def test_gallery_names_token_and_systems(page):
+def test_a_card_says_what_a_token_means_how_far_that_holds_and_where_it_is_at_home(page):
     text = words(page)
-    assert "spatial, level 0, token 3" in text
-    assert "4 of 10 samples carry it; 2 of them are shown." in text
+    assert 'id="token-spatial-0-3"' in page
+    for said in (
+        "Alps spatial typically high peaks spatial means exactly peaks not low spatial; flat",
+        "40.0% of 10 runs 75% are as titled 0.60 F1 of the title 90% of replicates agree",
+        "height spatial 25% flat spatial height spatial flat spatial",
+        "at home in gray spatial 50%",
+        "favoured by low feed spatial (gray spatial)",
+        "Shape: high peaks spatial. Scales: few spatial. sample spatial",
+        "Titles and replicates were measured on 12 rows of spatial",
+        "token 0 0.0%",
+    ):
+        assert said in text
     assert text.count("system_spatial") == 3
+    assert "<b>Scales:</b>" in page
+
+
+def test_bars_of_a_card_stand_on_the_ground_and_reach_its_top_at_half_of_the_runs(page):
+    assert 'd="M0 24V0h5V24h5' in page
+    assert "V12h5V24z" in page
 
 
 def test_split_that_was_judged_is_named():

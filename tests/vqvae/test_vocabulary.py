@@ -42,7 +42,7 @@ def test_a_row_has_a_coarse_token_if_and_only_if_it_keeps_its_definition(fitted)
 
 
 def test_definitions_say_what_they_mean(fitted):
-    said = [str(one) for one in fitted.definitions()]
+    said = [str(one.definition) for one in fitted.definitions()]
     assert len(set(said)) == len(said)
     assert any("wave 1 undefined" in one or "or undefined" in one for one in said)
     for one in fitted.definitions():

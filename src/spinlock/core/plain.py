@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from numbers import Integral, Real
 from pathlib import PurePath
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from spinlock.core.errors import InputError
@@ -74,10 +75,11 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(kind: Any, data: Any) -> Any:
-    """The value that `to_plain` made `data` of: null is NaN, a key that a dataclass lacks is passed over.
+    """The value that `to_plain` made `data` of: null is NaN (None where that may be), a key that a dataclass lacks is passed over.
 
     Args:
-        kind: a dataclass whose fields are numbers, texts, `tuple[X, ...]`, `Mapping[str or int, X]` or such dataclasses.
+        kind: a dataclass whose fields are numbers, texts, `tuple[X, ...]`, `Mapping[str or int, X]`, such dataclasses, or `X | None` of
+            them.
         data: as `json.loads` gives it; a field without a key takes its default.
 
     Raises:
@@ -88,6 +90,8 @@ def from_plain(kind: Any, data: Any) -> Any:
 
 def _read(kind: Any, data: Any, place: str) -> Any:
     shape, inner = get_origin(kind) or kind, get_args(kind)
+    if shape is UnionType:
+        return None if data is None else _read(next(one for one in inner if one is not NoneType), data, place)
     if is_dataclass(kind) and isinstance(data, dict):
         return _read_fields(kind, data, place)
     if shape is float and (data is None or type(data) in (int, float)):

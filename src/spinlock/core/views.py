@@ -93,6 +93,17 @@ def numbered(groups: Collection[str]) -> Int[Tensor, " row"]:
     return torch.from_numpy(np.unique(list(groups), return_inverse=True)[1])
 
 
+def partners(groups: Int[Tensor, " row"]) -> Int[Tensor, " row"]:
+    """For every row another of its group, half of the group away; itself where it is alone."""
+    order = groups.argsort(stable=True)
+    counts = torch.bincount(groups)
+    first = counts.cumsum(0) - counts
+    own = groups[order]
+    place = torch.arange(len(groups), device=groups.device) - first[own]
+    partner = order[first[own] + (place + (counts[own] + 1) // 2) % counts[own]]
+    return torch.empty_like(order).index_copy_(0, order, partner)
+
+
 def in_memory(view: View) -> FeatureTable:
     """All rows of a view as a table."""
     return view if isinstance(view, FeatureTable) else view.rows(torch.arange(len(view)))

@@ -9,6 +9,7 @@ Each call is what the command of its name does. In an empty folder `run`, by han
         -o training.category_mapping_file=run/categories.json
     spinlock validate --tokenizer run/tokenizer --dataset run/rollouts.h5
     spinlock tokenize --tokenizer run/tokenizer --dataset run/rollouts.h5 --output run/tokens.csv
+    spinlock words --tokenizer run/tokenizer --input run/rollouts.h5
     spinlock report --tokenizer run/tokenizer --dataset run/rollouts.h5 --output run/report.html
 """
 

@@ -1,51 +1,117 @@
-"""Rollouts to look at: what carries one token, and a sheet of everything."""
+"""Rollouts to look at: the card of every coarse token with runs that carry it, and a sheet of everything."""
 
-import torch
+from collections.abc import Iterator
+from operator import itemgetter
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import rankdata
 
 from spinlock.core.rollout import Rollout
-from spinlock.core.tokens import TokenTable
-from spinlock.plots.page import GalleryToken
+from spinlock.features.phrases import phrase_of
+from spinlock.pipeline.words import Dictionary
+from spinlock.plots.page import NUM_BINS, GalleryToken, Spread
 from spinlock.plots.rollouts import GalleryRollout
 from spinlock.store.dataset import Dataset
+from spinlock.training.estimator import Tokenizer
+from spinlock.words.traits import typical_first
+from spinlock.words.word import Word, called
 
 ROLLOUTS_A_TOKEN = 6
+MOST_ROLLOUTS = 200
+"""On all cards together: with more tokens each shows fewer, with more than these the rarest none."""
 ROLLOUTS_A_SYSTEM = 2
 LARGEST_PICTURE = 64
 """Cells along a side that are shown of a large grid."""
-MOST_COMMON = 1 / 6
-"""A token that more of the samples carry says little; the gallery prefers rarer ones."""
+MOST_SPREADS, MOST_SYSTEMS, MOST_PARAMETERS = 3, 4, 3
+"""Of a card."""
 
 
-def token_gallery(tokens: TokenTable, dataset: Dataset) -> tuple[GalleryToken, ...]:
-    """One coarse token of every category, with rollouts that carry it.
+def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[GalleryToken, ...]:
+    """The card of every coarse token: what it means, how far that holds, where it is at home, and runs that carry it.
 
-    Of a category's coarse tokens, the most frequent of those that at most a sixth of the samples carry. Its rollouts
-    are taken from as many systems as possible, in the order of the data set: they are not picked for looking alike.
+    The first run is the most typical one: the levels of its category's columns lie nearest to what its token's rows have in the mean.
+    The others are the most typical ones of as many other systems as possible.
 
     Args:
-        tokens: of samples of `dataset`, with its ids.
-        dataset: with states.
+        fitted: the tokenizer.
+        found: its words measured on `dataset`, with the rows.
+        dataset: with states, if runs are to be seen.
     """
-    gallery = []
+    assert found.table is not None
+    assert found.tokens is not None
+    table, tokens = found.table, found.tokens
     place = {name: sample for sample, name in enumerate(dataset.view().ids)}
-    for category, name in enumerate(tokens.category_names):
-        codes = tokens.codes[:, category, 0]
-        counts = torch.bincount(codes[codes >= 0], minlength=int(tokens.codebook_sizes[category, 0]))
-        rare = torch.where(counts <= MOST_COMMON * len(codes), counts, 0)
-        code = int((rare if rare.any() else counts).argmax())
-        carriers = [place[tokens.ids[row]] for row in (codes == code).nonzero().squeeze(1).tolist()]
-        chosen = _from_many_systems(carriers, dataset.systems)[:ROLLOUTS_A_TOKEN]
-        gallery.append(
+    samples = [place[name] for name in tokens.ids]
+    systems = dataset.systems
+    places = {name: number for number, name in enumerate(tokens.category_names)}
+    orders = typical_first(found.words, fitted.tokenizer_, table, tokens.codes[:, :, 0])
+    ranks: dict[str, np.ndarray] = {}
+    most = min(ROLLOUTS_A_TOKEN, max(1, MOST_ROLLOUTS // max(1, len(found.words)))) if dataset.has_states else 0
+    shown_of = sorted(map(len, orders), reverse=True)[:MOST_ROLLOUTS]
+    cards = []
+    for word, rows in zip(found.words, orders, strict=True):
+        of_systems, of_parameters = found.homes(places[word.category], word.token)
+        few = most if len(rows) >= shown_of[-1] else 0
+        shown = _from_many_systems([samples[row] for row in rows], systems)[:few]
+        figures = word.figures
+        cards.append(
             GalleryToken(
-                category=name,
+                category=word.category,
+                called=called(word.category),
                 level=0,
-                code=code,
-                num_samples=len(carriers),
-                out_of=len(codes),
-                rollouts=tuple(gallery_rollout(dataset, sample) for sample in chosen),
+                code=word.token,
+                num_samples=len(rows),
+                out_of=figures.out_of if figures else len(tokens),
+                rollouts=tuple(gallery_rollout(dataset, sample) for sample in shown),
+                title=word.title,
+                meaning=word.meaning,
+                name=word.name,
+                title_holds=figures.title_holds if figures else None,
+                title_f1=figures.title_f1 if figures else None,
+                agreement=figures.agreement if figures else None,
+                spreads=tuple(_spreads(word, found, rows, ranks)),
+                systems=tuple(
+                    (one.system.replace("_", " "), one.share) for one in of_systems if one.is_confirmed is not False
+                )[:MOST_SYSTEMS],
+                parameters=tuple(
+                    (one.system.replace("_", " "), f"{one.side} {one.parameter.replace('_', ' ')}")
+                    for one in of_parameters
+                    if one.is_confirmed is not False
+                )[:MOST_PARAMETERS],
+                sentence=found.sentences.get(tokens.ids[rows[0]], "") if len(rows) else "",
+                typical=_caption(dataset, samples[rows[0]]) if len(rows) else "",
             )
         )
-    return tuple(gallery)
+    return tuple(cards)
+
+
+def _spreads(
+    word: Word, found: Dictionary, rows: Int[np.ndarray, " row"], ranks: dict[str, Float[np.ndarray, " sample"]]
+) -> Iterator[Spread]:
+    """Where runs with a word lie among all, in the columns that its title and its definition speak of.
+
+    Args:
+        word: which.
+        found: with the table.
+        rows: that carry it.
+        ranks: of columns that were ranked already, 0 to 1; more are added.
+    """
+    assert found.table is not None
+    for column in tuple(dict.fromkeys(one.column for one in (*word.traits, *word.conditions)))[:MOST_SPREADS]:
+        if column not in ranks:
+            values = found.table.values[:, found.table.names.index(column)].double().numpy()
+            ranks[column] = (rankdata(values, nan_policy="omit") - 0.5) / max(1, int(np.isfinite(values).sum()))
+        own = ranks[column][rows]
+        known = own[np.isfinite(own)]
+        counts = np.bincount(np.minimum((known * NUM_BINS).astype(np.int64), NUM_BINS - 1), minlength=NUM_BINS)
+        yield Spread(
+            noun=phrase_of(column).noun,
+            shares=tuple((counts / max(1, len(own))).tolist()),
+            middle=float(np.median(known)) if len(known) else float("nan"),
+            missing=1 - len(known) / max(1, len(own)),
+            why=phrase_of(column).missing,
+        )
 
 
 def contact_rollouts(dataset: Dataset) -> tuple[GalleryRollout, ...]:
@@ -58,9 +124,11 @@ def contact_rollouts(dataset: Dataset) -> tuple[GalleryRollout, ...]:
 
 def gallery_rollout(dataset: Dataset, sample: int) -> GalleryRollout:
     """The first channel of a sample's first valid realization (of its first one, if none is valid)."""
-    return picture_of(
-        dataset.rollout(sample), caption=dataset.names[sample] if dataset.names is not None else f"sample {sample}"
-    )
+    return picture_of(dataset.rollout(sample), caption=_caption(dataset, sample))
+
+
+def _caption(dataset: Dataset, sample: int) -> str:
+    return dataset.names[sample] if dataset.names is not None else f"sample {sample}"
 
 
 def picture_of(rollout: Rollout, *, caption: str) -> GalleryRollout:
@@ -83,4 +151,4 @@ def _from_many_systems(samples: list[int], systems: tuple[str, ...]) -> list[int
     for sample in samples:
         seen[systems[sample]] = seen.get(systems[sample], -1) + 1
         turns.append((seen[systems[sample]], sample))
-    return [sample for _, sample in sorted(turns)]
+    return [sample for _, sample in sorted(turns, key=itemgetter(0))]

@@ -6,9 +6,10 @@ from pathlib import Path
 from spinlock.core.plain import from_plain, to_plain
 from spinlock.core.report import ColumnTree, Report
 from spinlock.core.threads import one_thread
-from spinlock.pipeline.gallery import contact_rollouts, token_gallery
+from spinlock.pipeline.gallery import contact_rollouts, token_cards
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tokenizers import judged_again, load_rows
+from spinlock.pipeline.words import described
 from spinlock.plots.page import Outside, Page, render_page
 from spinlock.store.dataset import open_dataset
 from spinlock.store.outputs import claim_output
@@ -33,7 +34,7 @@ class Written:
 
 @one_thread()
 def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress = silent) -> Written:
-    """Write the page on a tokenizer, with rollouts of `dataset` that share a token.
+    """Write the page on a tokenizer, with its dictionary and rollouts of `dataset` that share a token.
 
     The figures are those of the tokenizer's own report, made when it was trained, on the data it was trained on; one that
     was fitted in Python and never judged is judged now, by rows of `dataset` that it was not fitted to.
@@ -54,7 +55,7 @@ def report(tokenizer: Path, dataset: Path, output: Path, *, progress: Progress =
         page, judged = _page(tokenizer, dataset, progress)
         save_report(render_page(page), to_plain(judged), output)
     progress("report", 3, 3)
-    return Written(report=output, numbers=numbers, tokens_shown=len(page.gallery))
+    return Written(report=output, numbers=numbers, tokens_shown=sum(bool(token.rollouts) for token in page.gallery))
 
 
 def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Report]:
@@ -67,14 +68,12 @@ def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Rep
     else:
         judged = from_plain(Report, record.report)
         split = judged.judged_split
-    tokens = fitted.encode(loaded.table)
+    found = described(fitted, loaded)
     progress("report", 1, 3)
-    gallery, sheet = (), ()
     with open_dataset(dataset) as opened:
-        if opened.has_states:
-            gallery, sheet = token_gallery(tokens, opened), contact_rollouts(opened)
+        gallery, sheet = token_cards(fitted, found, opened), contact_rollouts(opened) if opened.has_states else ()
     progress("report", 2, 3)
-    outside = tokens.out_of_corpus
+    outside = None if found.tokens is None else found.tokens.out_of_corpus
     tree = record.facts.get("clustering")
     page = Page(
         title=f"Tokens of {Path(record.dataset.get('path', dataset)).name}",
@@ -83,6 +82,7 @@ def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Rep
         outside=None if outside is None else Outside(int(outside.sum()), len(outside)),
         curves=record.curves,
         gallery=gallery,
+        judged=found.judged,
         rollouts=sheet,
         tree=from_plain(ColumnTree, tree) if tree else None,
     )

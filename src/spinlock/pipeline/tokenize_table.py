@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinlock.core.threads import one_thread
-from spinlock.core.tokens import MISSING, TokenTable, side_by_side
+from spinlock.core.tokens import MISSING, side_by_side
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tables import LoadedTable
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.family_folder import has_families, load_families
 from spinlock.store.outputs import claim_output
@@ -25,6 +24,7 @@ class Tokenized:
         empty_samples: samples of the data set without any feature, which have no row.
         categories: in the order of the columns.
         levels: tokens a category.
+        words: coarse tokens with a definition in words (`spinlock words`); 0 where they come from a codebook.
         bits: nominal bits a sample.
         absent: category tokens that are -1, as a share of all.
         out_of_corpus: samples that are unlike those the tokenizer was fitted to; None where it has no boundary of its corpus.
@@ -36,6 +36,7 @@ class Tokenized:
     empty_samples: int
     categories: tuple[str, ...]
     levels: int
+    words: int
     bits: float
     absent: float
     out_of_corpus: int | None
@@ -59,37 +60,29 @@ def tokenize_table(
         InputError: if something else than a token file is at `output`, or another process writes it.
     """
     with claim_output(output, TOKENS, inputs=(dataset,)):
-        if has_families(tokenizer):
-            names = load_families(tokenizer)
-            found = {
-                name: _encoded(tokenizer / name, dataset, embedding=embedding and place == 0, progress=progress)
-                for place, name in enumerate(names)
-            }
-            tokens = side_by_side({name: own for name, (own, _) in found.items()})
-            loaded = found[names[0]][1]
-        else:
-            tokens, loaded = _encoded(tokenizer, dataset, embedding=embedding, progress=progress)
+        folders = {name: tokenizer / name for name in load_families(tokenizer)} if has_families(tokenizer) else {}
+        fitted = {name: Tokenizer.from_pretrained(folder) for name, folder in (folders or {"": tokenizer}).items()}
+        loaded = {name: load_rows(dataset, one.record_) for name, one in fitted.items()}
+        found = {}
+        for name, one in fitted.items():
+            total = len(loaded[name].table)
+            found[name] = one.tokenizer_.encode(
+                loaded[name].table,
+                told=lambda rows, total=total: progress("tokenize", rows, total),
+                with_embedding=embedding and not found,
+            )
+        first = next(iter(found))
+        tokens = side_by_side(found) if folders else found[first]
         save_tokens(tokens, output)
     return Tokenized(
         output=output,
         dataset=dataset,
         samples=len(tokens),
-        empty_samples=loaded.num_empty,
+        empty_samples=loaded[first].num_empty,
         categories=tokens.category_names,
         levels=tokens.codes.shape[2],
+        words=sum(len(one.definitions()) for one in fitted.values()),
         bits=tokens.bits,
         absent=float((tokens.codes == MISSING).double().mean()),
         out_of_corpus=None if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
     )
-
-
-def _encoded(tokenizer: Path, dataset: Path, *, embedding: bool, progress: Progress) -> tuple[TokenTable, LoadedTable]:
-    """The tokens of every sample by one tokenizer, and what was encoded."""
-    fitted = Tokenizer.from_pretrained(tokenizer)
-    loaded = load_rows(dataset, fitted.record_)
-    tokens = fitted.tokenizer_.encode(
-        loaded.table,
-        told=lambda rows: progress("tokenize", rows, len(loaded.table)),
-        with_embedding=embedding,
-    )
-    return tokens, loaded

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Float
@@ -25,15 +26,54 @@ SPLIT_WORDS = {"test": "test", "validation": "validation", "train": "training"}
 """Splits in the order of a table, and what a page calls them."""
 
 
+NUM_BINS = 20
+"""Of a `Spread`: equal parts of all runs, from low to high."""
+
+
+class Spread(NamedTuple):
+    """Where runs with a token lie among all runs, in one feature.
+
+    Attributes:
+        noun: the feature.
+        shares: of the runs with the token, in each of `NUM_BINS` equal parts of all runs.
+        middle: share of all runs below the middle one of them.
+        missing: share of them without a value.
+        why: it is missing, most often.
+    """
+
+    noun: str
+    shares: tuple[float, ...]
+    middle: float
+    missing: float
+    why: str
+
+    @property
+    def path(self) -> str:
+        """The outline of the bars as an SVG path: 100 wide, as high as 24, which stands for half of the runs and more."""
+        width = 100 / len(self.shares)
+        bars = (f"V{24 - 24 * min(1.0, 2 * share):.3g}h{width:g}" for share in self.shares)
+        return f"M0 24{''.join(bars)}V24z"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GalleryToken:
-    """Rollouts that carry one token.
+    """The card of one token: what it means, and rollouts that carry it.
 
     Attributes:
         category, level, code: the token.
+        called: what sentences call the category; "" where it is called by its name.
         num_samples: that carry it.
-        out_of: samples that were tokenized.
-        rollouts: a handful of them.
+        out_of: samples that have its category.
+        rollouts: a handful of them, the most typical one first.
+        title: what is typical of it; "" where nobody looked.
+        meaning: its definition; "" where there is none.
+        name: that a user gave it.
+        title_holds, title_f1: share of its samples of which the title is true, and F1 of the title; None where not measured.
+        agreement: of another run of the draw, that it has the token too; None where not measured.
+        spreads: features that set it apart.
+        systems: where it is at home, with the share of its draws.
+        parameters: system, and what its draws with the token have more or less of.
+        sentence: of the most typical sample, which `typical` names.
     """
 
     category: str
@@ -42,6 +82,23 @@ class GalleryToken:
     num_samples: int
     out_of: int
     rollouts: tuple[GalleryRollout, ...]
+    called: str = ""
+    title: str = ""
+    meaning: str = ""
+    name: str = ""
+    title_holds: float | None = None
+    title_f1: float | None = None
+    agreement: float | None = None
+    spreads: tuple[Spread, ...] = ()
+    systems: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    sentence: str = ""
+    typical: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Its id on the page."""
+        return f"token-{quote(self.category, safe='')}-{self.level}-{self.code}"
 
 
 class Outside(NamedTuple):
@@ -61,7 +118,8 @@ class Page:
         split: which rows the verdict, the bars and the use are about.
         outside: samples unlike the corpus; None where there is no boundary.
         curves: figures over training, name → (epoch, value) pairs.
-        gallery: tokens and the rollouts that carry them.
+        gallery: cards of tokens, category by category.
+        judged: the rows that titles and agreement of cards were measured on, in words; "" where there are none.
         rollouts: samples for the sheet of still frames.
         tree: of the automatic grouping.
     """
@@ -72,6 +130,7 @@ class Page:
     outside: Outside | None = None
     curves: Mapping[str, Points] = field(default_factory=dict)
     gallery: tuple[GalleryToken, ...] = ()
+    judged: str = ""
     rollouts: tuple[GalleryRollout, ...] = ()
     tree: ColumnTree | None = None
 

@@ -1,6 +1,7 @@
 """Pages as one static HTML file: no script, nothing loaded from elsewhere, the same bytes on every run."""
 
 import math
+import re
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,9 +10,13 @@ from matplotlib.figure import Figure
 
 from spinlock.core.errors import InputError
 from spinlock.plots.images import data_uri, to_page_svg
-from spinlock.plots.rollouts import GalleryRollout, animation, still
+from spinlock.plots.rollouts import GalleryRollout, animation, chosen_frames, still
 
 MAX_BYTES = 5_000_000
+SMALL_FRAMES, SMALL_CELLS, SMALL_MILLISECONDS = 12, 32, 180
+"""Most frames and cells along a side of a small picture, which plays as long as a large one."""
+LABEL = re.compile(r"([^.:]+): (.*)", re.DOTALL)
+"""A category's name in front of what is said of it."""
 
 
 class Picture(NamedTuple):
@@ -47,6 +52,9 @@ def render(template: str, *, max_bytes: int, **values: Any) -> str:
         "share": lambda part, whole: f"{part / whole:.1%}" if whole else "none",
         "breakable": breakable,
         "picture": picture,
+        "small_picture": small_picture,
+        "labelled": labelled,
+        "first_upper": lambda text: f"{text[:1].upper()}{text[1:]}",
     }
     page = environment.get_template(template).render(values)
     size = len(page.encode())
@@ -65,6 +73,24 @@ def drawing(figure: Figure, *, name: str, description: str) -> Markup:
 def picture(rollout: GalleryRollout) -> Picture:
     """A rollout as an animation and its last frame."""
     return Picture(data_uri(animation(rollout.frames), "image/webp"), data_uri(still(rollout.frames), "image/webp"))
+
+
+def labelled(sentence: str) -> Markup:
+    """A sentence of a run, escaped, with what it calls its categories in bold."""
+    parts = (LABEL.fullmatch(part) for part in re.split(r"(?<=\.) (?=[^.:]+: )", sentence))
+    return Markup(" ").join(
+        Markup("<b>{}:</b> {}").format(*found.groups()) if found else Markup.escape(sentence) for found in parts
+    )
+
+
+def small_picture(rollout: GalleryRollout) -> Picture:
+    """The same with fewer frames and a pixel a cell, which the page draws larger: for hundreds of them."""
+    step = -(-max(rollout.frames.shape[1:]) // SMALL_CELLS)
+    frames = rollout.frames[chosen_frames(len(rollout.frames), at_most=SMALL_FRAMES), ::step, ::step]
+    return Picture(
+        data_uri(animation(frames, size=1, milliseconds=SMALL_MILLISECONDS), "image/webp"),
+        data_uri(still(frames, size=1), "image/webp"),
+    )
 
 
 def figure_text(value: float | None) -> str:

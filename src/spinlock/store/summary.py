@@ -17,6 +17,12 @@ from spinlock.store.manifest import MANIFEST
 
 _CSV_SIZES = "# codebook_sizes: "
 MOST_ROWS_COUNTED = 1_000_000
+WORD_NAMES = "word_names.json"
+"""Beside a tokenizer: what `word_names` writes; here by its name alone, as nothing is read for a summary that takes time."""
+_COARSE = {
+    "words": "words; what they mean: spinlock words --tokenizer …",
+    "codebook": "codes of a codebook; what is typical of them: spinlock words --tokenizer … --input …",
+}
 
 
 def summarize(path: AnyPath) -> dict[str, Any]:
@@ -124,6 +130,8 @@ def _folder(path: Path) -> dict[str, Any]:
         }
         if kind == "tokenizer":
             about |= _tokenizer(read_json(path / "tokenizer.json"))
+            if (path / WORD_NAMES).is_file():
+                about["named_words"] = _word_names(read_json(path / WORD_NAMES))
         return about
     steps = sorted(entry.name for entry in path.glob("step-*") if entry.is_dir())
     if steps:
@@ -153,9 +161,21 @@ def _tokenizer(description: Any) -> dict[str, Any]:
             {"category": name, "columns": len(columns), "codes_by_level": " ".join(map(str, row))}
             for (name, columns), row in zip(groups.items(), sizes, strict=True)
         ]
+    about["coarse_tokens"] = _COARSE.get(str(found("provenance", "model", "coarse")))
     about["rows_fitted_to"] = found("provenance", "num_fitted")
     about["registry_version"] = found("registry", "version")
     return {name: value for name, value in about.items() if value is not None}
+
+
+def _word_names(content: Any) -> dict[str, str]:
+    """Word → its name, as far as a file has them."""
+    by_category = content.get("names") if isinstance(content, dict) else None
+    entries = by_category.items() if isinstance(by_category, dict) else ()
+    return {
+        f"{category} {token}": str(name)
+        for category, names in entries
+        for token, name in (names.items() if isinstance(names, dict) else ())
+    }
 
 
 def _category_map(path: Path) -> dict[str, Any]:

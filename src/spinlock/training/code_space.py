@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from torch import Tensor
 
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
-from spinlock.core.views import numbered
+from spinlock.core.views import numbered, partners
 from spinlock.training.data import TrainingData, joined
 from spinlock.vqvae.category_metric import CategoryMetric, Runs
 from spinlock.vqvae.normalizer import TableNormalizer
@@ -60,12 +60,12 @@ def fit_code_space(  # noqa: PLR0913 rows and runs with their draws, and what to
     if model.coarse == "codebook":
         return data
     parts = [part for part in (rows, single) if part is not None]
-    partners = [_partners(part.groups) for part in parts]
+    others = [partners(part.groups) for part in parts]
     batch = packing.batch(joined(*(part.rows for part in parts)))
     words = WordTree.fit(
         batch,
         batch.values if metric is None else metric(batch.values),
-        torch.cat([partners[0], *(part + len(groups) for part in partners[1:])]),
+        torch.cat([others[0], *(part + len(groups) for part in others[1:])]),
         usable=packing.pack(_speaking(registry, of_runs, data)[None])[0],
     )
     below = None if metric is None else metric.below(words.undefined, data.train, packing=packing)
@@ -92,14 +92,3 @@ def _speaking(
                 speaking[columns] = kind[columns]
                 break
     return speaking
-
-
-def _partners(groups: Int[Tensor, " row"]) -> Int[Tensor, " row"]:
-    """For every row another of its group, half of the group away; itself where it is alone."""
-    order = groups.argsort(stable=True)
-    counts = torch.bincount(groups)
-    first = counts.cumsum(0) - counts
-    own = groups[order]
-    place = torch.arange(len(groups), device=groups.device) - first[own]
-    partner = order[first[own] + (place + (counts[own] + 1) // 2) % counts[own]]
-    return torch.empty_like(order).index_copy_(0, order, partner)

@@ -31,20 +31,24 @@ from spinlock.core.shown import ShownInShort
 from spinlock.core.spec import Spec
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
-from spinlock.core.views import Selection, View
+from spinlock.core.views import Selection, View, in_memory, thinned
 from spinlock.metrics.token_distance import Neighbors, column_distances, nearest_of_blocks, token_distances
 from spinlock.store.atomic import remove_partial
 from spinlock.store.category_file import load_category_map, load_clustering, save_category_map
 from spinlock.store.shipped import vocabulary
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
-from spinlock.training.fit import FitResult, fit_tokenizer
+from spinlock.store.word_names import load_word_names, save_word_names
+from spinlock.training.fit import MOST_RUNS, FitResult, fit_tokenizer
 from spinlock.training.record import TrainingRecord, clustering_facts, record_of
 from spinlock.training.run import OnProgress
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
-from spinlock.vqvae.vocabulary import Definition
+from spinlock.words.measure import measured_words
+from spinlock.words.names import named
+from spinlock.words.sentence import sentences
+from spinlock.words.word import Word, from_record, to_record, words_of
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +181,15 @@ class Tokenizer(ShownInShort, BaseEstimator):
         self.record_ = record_of(
             self.result_, {"train": train, "validation": held_out}, seed=seed, clustering=clustering
         )
+        self.word_names_ = {}
+        if self.tokenizer_.words is not None:
+            words = self.words(
+                thinned(train, MOST_RUNS, seed),
+                runs=None
+                if runs is None
+                else thinned(_of_draws(_as_view(runs, like=train.registry), train), MOST_RUNS, seed),
+            )
+            self.record_ = self.record_.with_facts(words=to_record(words))
         return self
 
     def encode(self, table: Table) -> TokenTable:
@@ -197,13 +210,77 @@ class Tokenizer(ShownInShort, BaseEstimator):
         """The columns that tokens stand for, in their own units; from the first `num_levels` levels."""
         return self._fitted("decode").decode(tokens, num_levels)
 
-    def definitions(self) -> tuple[Definition, ...]:
-        """What each coarse token means exactly, in the names and units of the columns; none without `coarse="words"`.
+    def definitions(self) -> tuple[Word, ...]:
+        """What each coarse token means, exactly (`conditions`, in the names and units of the columns) and typically (`title`), with
+        how far that holds of the training rows (`figures`); none without `coarse="words"`.
 
         Raises:
             NotFittedError: before `fit`.
         """
-        return self._fitted("definitions").definitions
+        return tuple(word for word in self.words() if word.definition is not None)
+
+    def words(
+        self, table: Table | None = None, *, runs: Table | None = None, known: Sequence[Word] | None = None
+    ) -> tuple[Word, ...]:
+        """Every coarse token in language, those of a codebook too, which have typical traits and no definition.
+
+        Args:
+            table: rows that the figures are measured on, and that traits are chosen by where training chose none (a codebook,
+                or a folder of an older version); when not given, all is as it was on training rows.
+            runs: single realizations of the same draws, told by `groups`, by which it is measured how often words come again;
+                the rows of `table` when not given.
+            known: words whose traits are kept; those of the training when not given.
+
+        Raises:
+            NotFittedError: before `fit`.
+            InputError: if the folder's record of its words is not what it should be.
+        """
+        fitted = self._fitted("words")
+        known = from_record(self.record_.facts.get("words", [])) if known is None else tuple(known)
+        if table is None:
+            found = words_of(fitted, known)
+        else:
+            rows, single = (
+                None if part is None else in_memory(_as_view(part, like=fitted.registry)) for part in (table, runs)
+            )
+            assert rows is not None
+            found = measured_words(fitted, rows, runs=single, known=known)
+        return tuple(replace(word, name=self.word_names_.get((word.category, word.token), "")) for word in found)
+
+    def describe(self, table: TokenTable | Table, words: Sequence[Word] | None = None) -> tuple[str, ...]:
+        """Every row in one line of language: "Rhythm: short memory, amplitude settles early. Influence: …".
+
+        Of tokens, what is typical of their words; of a table's rows, what is also true of them.
+
+        Args:
+            table: a table, or tokens.
+            words: as `words` gives them; those of the training when not given.
+
+        Raises:
+            NotFittedError: before `fit`.
+            InputError: if nothing is known of what the coarse tokens mean.
+        """
+        words = self.words() if words is None else words
+        if not any(word.traits or word.conditions for word in words):
+            raise InputError(
+                "the coarse tokens of this tokenizer come from a codebook, of which nobody looked what is typical: give `words`, "
+                'from `words(table)`, or fit with coarse="words".'
+            )
+        if isinstance(table, TokenTable):
+            self._fitted("describe").check_tokens(table)
+            return sentences(words, table)
+        view = _as_view(table, like=self._fitted("describe").registry)
+        return sentences(words, self.tokenizer_.encode(view), in_memory(view))
+
+    def name_word(self, category: str, token: int, name: str) -> None:
+        """Give a coarse token a name, which is shown wherever the word is; "" takes it away.
+
+        Raises:
+            NotFittedError: before `fit`.
+            InputError: if there is no such token, or the name is too long, no plain text, or another word's.
+        """
+        known = {(word.category, word.token) for word in self.words()}
+        self.word_names_ = named(self.word_names_, (category, token), name, known=known)
 
     def embed(self, table: TokenTable | Table) -> Float[Tensor, "sample axis"]:
         """Where rows lie among behaviours: at most 48 numbers each, float32, in units of what noise does to them.
@@ -294,6 +371,8 @@ class Tokenizer(ShownInShort, BaseEstimator):
             training=self.record_.facts,
             report=self.record_.report,
         )
+        if self.word_names_:
+            save_word_names(self.word_names_, Path(folder))
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "Tokenizer":
@@ -317,6 +396,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
             raise InputError(f"{folder}: {error}") from error
         tokenizer.tokenizer_ = fitted
         tokenizer.record_ = TrainingRecord(facts=files.training, report=files.report)
+        tokenizer.word_names_ = load_word_names(Path(folder))
         return tokenizer
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
-from spinlock.core.tokens import TokenTable
+from spinlock.core.tokens import MISSING, TokenTable
 from spinlock.core.views import View
 from spinlock.vqvae.behaviour import BehaviourEmbedding
 from spinlock.vqvae.coders.classical import ClassicalCoder
@@ -23,6 +23,7 @@ from spinlock.vqvae.normalizer import TableNormalizer
 from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.part import Part, tensors_below
 from spinlock.vqvae.vocabulary import Definition, definitions
+from spinlock.vqvae.word_tree import WordTree
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +72,34 @@ class FittedTokenizer(Part):
         return self.coder.codebook_sizes.cpu()
 
     @property
+    def words(self) -> WordTree | None:
+        """What the first level is, where it is no codebook."""
+        return own.words if isinstance(own := self._own_coder, ClassicalCoder) else None
+
+    @property
+    def _own_coder(self) -> ClassicalCoder | LearnedCoder:
+        """What codes each category alone."""
+        return self.coder.own if isinstance(self.coder, JointCoder) else self.coder
+
+    @property
     def definitions(self) -> tuple[Definition, ...]:
         """What each coarse token means exactly, category by category; none where the first level is a codebook."""
-        own = self.coder.own if isinstance(self.coder, JointCoder) else self.coder
-        if not isinstance(own, ClassicalCoder) or own.words is None:
+        if self.words is None:
             return ()
         return definitions(
-            own.words, normalizer=self.normalizer, category_map=self.category_map, registry=self.registry
+            self.words, normalizer=self.normalizer, category_map=self.category_map, registry=self.registry
         )
+
+    def coarse_codes(self, view: View) -> Int[Tensor, "sample category"]:
+        """The first level's token of every row, without a search where it is a word; -1 where a category is absent."""
+        own, found = self._own_coder, []
+        for block in view.blocks():
+            batch = self.normalizer.packing.batch(self.normalize(block))
+            if isinstance(own, ClassicalCoder) and own.words is not None:
+                found.append(torch.where(own.present(batch), own.words(*batch), MISSING).cpu())
+            else:
+                found.append(self.coder.encode(batch)[:, :, 0].cpu())
+        return torch.cat(found)
 
     def normalize(self, table: FeatureTable) -> Rows:
         """Standardised rows and their mask.
@@ -143,7 +164,7 @@ class FittedTokenizer(Part):
 
     def decode_normalized(self, tokens: TokenTable, *, num_levels: int | None = None) -> Float[Tensor, "sample column"]:
         """The same in standardised units."""
-        self._check_tokens(tokens)
+        self.check_tokens(tokens)
         most = self.codebook_sizes.shape[1]
         if num_levels is not None and not 1 <= num_levels <= most:
             raise InputError(f"`num_levels` must be between 1 and {most}; got {num_levels}.")
@@ -175,10 +196,11 @@ class FittedTokenizer(Part):
 
     def token_vectors(self, tokens: TokenTable) -> Float[Tensor, "sample category latent"]:
         """The vector that each category's tokens stand for."""
-        self._check_tokens(tokens)
+        self.check_tokens(tokens)
         return self.coder.embed(tokens.codes.to(self.normalizer.packing.columns.device)).cpu()
 
-    def _check_tokens(self, tokens: TokenTable) -> None:
+    def check_tokens(self, tokens: TokenTable) -> None:
+        """Refuse tokens of other categories or codebooks."""
         if tokens.category_names != self.category_map.categories:
             raise InputError(
                 f"tokens of the categories {', '.join(tokens.category_names)} cannot be decoded by a tokenizer of "

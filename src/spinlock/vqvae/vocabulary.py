@@ -1,14 +1,17 @@
 """What words mean: their rules in the names and units of the columns, as data and as a sentence."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float64
+from torch import Tensor
 
 from spinlock.core.category_map import CategoryMap
-from spinlock.core.feature_table import FeatureRegistry
+from spinlock.core.feature_table import FeatureRegistry, FeatureSpec
 from spinlock.vqvae.normalizer import TableNormalizer
-from spinlock.vqvae.word_tree import LEVELS, SHARES, Interval, WordTree
+from spinlock.vqvae.word_tree import LEVELS, SHARES, WordTree
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,9 +89,7 @@ def definitions(
         category_map: names of the categories.
         registry: names and units of the columns.
     """
-    packing = normalizer.packing
-    flat = torch.stack([packing.unpack(edge[None])[0] for edge in words.thresholds.unbind(dim=2)])
-    edges = normalizer.transform.invert(torch.nan_to_num(flat, posinf=1e6)).double().tolist()
+    packing, edges = normalizer.packing, level_edges(words, normalizer=normalizer).tolist()
     found = []
     for category, name in enumerate(category_map.categories):
         for token in range(int(words.num_words[category])):
@@ -96,18 +97,28 @@ def definitions(
             for said in words.rule(category, token):
                 column = int(packing.columns[category, said.place])
                 spec = registry.specs[column]
-                conditions.append(_condition(said, [edge[column] for edge in edges], name=spec.name, unit=spec.unit))
+                levels = (said.first, said.last) if said.first <= said.last else None
+                conditions.append(condition(spec, edges[column], levels=levels, may_be_undefined=said.may_be_undefined))
             found.append(Definition(category=name, token=token, conditions=tuple(conditions)))
     return tuple(found)
 
 
-def _condition(said: Interval, edges: list[float], *, name: str, unit: str) -> Condition:
-    has_values = said.first <= said.last
+def level_edges(words: WordTree, *, normalizer: TableNormalizer) -> Float64[Tensor, "column edge"]:
+    """Values between the levels of every column, in its own unit, ascending."""
+    flat = torch.stack([normalizer.packing.unpack(edge[None])[0] for edge in words.thresholds.unbind(dim=2)])
+    return normalizer.transform.invert(torch.nan_to_num(flat, posinf=1e6)).double().mT.cpu()
+
+
+def condition(
+    spec: FeatureSpec, edges: Sequence[float], *, levels: tuple[int, int] | None, may_be_undefined: bool = False
+) -> Condition:
+    """The condition that a column has one of the levels from the first to the last; None where it must have no value."""
+    first, last = levels or (0, -1)
     return Condition(
-        column=name,
-        unit=unit,
-        above=edges[said.first - 1] if has_values and said.first > 0 else None,
-        at_most=edges[said.last] if has_values and said.last < len(SHARES) else None,
-        levels=(LEVELS[said.first], LEVELS[said.last]) if has_values else None,
-        may_be_undefined=said.may_be_undefined,
+        column=spec.name,
+        unit=spec.unit,
+        above=edges[first - 1] if levels and first > 0 else None,
+        at_most=edges[last] if levels and last < len(SHARES) else None,
+        levels=(LEVELS[first], LEVELS[last]) if levels else None,
+        may_be_undefined=may_be_undefined or levels is None,
     )
