@@ -59,6 +59,8 @@ def test_own_states_become_tokens_and_the_features_are_kept(states):
     with open_dataset(states.parent / "tokens.features.h5") as dataset:
         expected = Tokenizer.from_pretrained("behaviour-1").encode(dataset.feature_table())
     assert torch.equal(tokens.codes, expected.codes)
+    assert list(told["sentences"]) == ["0", "1", "2"]
+    assert all("apparent motion" in sentence for sentence in told["sentences"].values())
     again = run("--dataset", "tokens.features.h5", "--output", "again.csv", folder=states.parent)
     assert again.returncode == 0
     assert torch.equal(load_tokens(states.parent / "again.csv").codes, tokens.codes)

@@ -154,7 +154,9 @@ def test_names_of_another_tokenizer_are_not_used(fitted, tmp_path, caplog):
     fitted.name_word("temporal", 0, "calm")
     fitted.save_pretrained(tmp_path / "words")
     fitted.name_word("temporal", 0, "")
-    Tokenizer([(4, 8)], metric="columns", coarse="words", backend="classical").fit(runs(seed=9)).save_pretrained(tmp_path / "words")
+    Tokenizer([(4, 8)], metric="columns", coarse="words", backend="classical").fit(runs(seed=9)).save_pretrained(
+        tmp_path / "words"
+    )
     assert not any(word.name for word in Tokenizer.from_pretrained(tmp_path / "words").words())
     assert "names the words of the tokenizer that was here before" in caplog.text
 

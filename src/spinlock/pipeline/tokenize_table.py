@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import MISSING, side_by_side
+from spinlock.core.views import View
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.family_folder import has_families, load_families
 from spinlock.store.outputs import claim_output
 from spinlock.store.token_file import TOKENS, save_tokens
 from spinlock.training.estimator import Tokenizer
+
+NUM_SENTENCES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +33,7 @@ class Tokenized:
         bits: nominal bits a sample.
         absent: category tokens that are -1, as a share of all.
         out_of_corpus: samples that are unlike those the tokenizer was fitted to; None where it has no boundary of its corpus.
+        sentences: what the first samples do, in words; `spinlock words` says it of all. Empty where tokens come from codebooks.
     """
 
     output: Path
@@ -40,6 +46,7 @@ class Tokenized:
     bits: float
     absent: float
     out_of_corpus: int | None
+    sentences: dict[str, str]
 
 
 @one_thread()
@@ -85,4 +92,13 @@ def tokenize_table(
         bits=tokens.bits,
         absent=float((tokens.codes == MISSING).double().mean()),
         out_of_corpus=None if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
+        sentences=_sentences(fitted[first], loaded[first].table),
     )
+
+
+def _sentences(tokenizer: Tokenizer, view: View) -> dict[str, str]:
+    """What the first samples do, by their ids."""
+    if not tokenizer.definitions():
+        return {}
+    rows = view.rows(torch.arange(min(NUM_SENTENCES, len(view))))
+    return dict(zip(rows.ids, tokenizer.describe(rows), strict=True))
