@@ -142,7 +142,7 @@ def enriched_parameters(
             parts = [values[of_system & ~held_out & side] for side in (has, ~has)]
             if min(map(len, parts)) < LEAST_CARRIERS or np.ptp(np.concatenate(parts)) == 0:
                 continue
-            test = mannwhitneyu(*parts, alternative="two-sided", method="asymptotic")
+            test = mannwhitneyu(parts[0], parts[1], alternative="two-sided", method="asymptotic")
             others = [values[of_system & held_out & side] for side in (has, ~has)]
             tested.append(float(test.pvalue))
             found.append(
@@ -175,7 +175,8 @@ def _counts(
     tokens: Int[np.ndarray, " draw"], token: int, of: Int[np.ndarray, " draw"], num_systems: int
 ) -> tuple[Int[np.ndarray, " system"], Int[np.ndarray, " system"]]:
     """Draws of each system with the token, and with any."""
-    return tuple(np.bincount(of[rows], minlength=num_systems) for rows in (tokens == token, tokens >= 0))
+    with_token, with_any = (np.bincount(of[rows], minlength=num_systems) for rows in (tokens == token, tokens >= 0))
+    return with_token, with_any
 
 
 def _discovered(found: Sequence[T], p: Sequence[float]) -> list[T]:
