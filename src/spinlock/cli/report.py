@@ -6,37 +6,47 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile, dataset_option, output_option
+from spinlock.cli.import_options import dataset_of, import_options
+from spinlock.cli.options import TOKENIZER_HELP, ExistingFile, output_option, tokenizer_option
 
 
 @command(
-    examples="""spinlock report --tokenizer checkpoints/demo --dataset datasets/demo.h5 --output report.html
+    examples="""spinlock report --input my_runs.nc --output report.html
+    spinlock report --tokenizer checkpoints/demo --dataset datasets/demo.h5 --output report.html
     spinlock report --dataset datasets/demo.h5 --output data.html""",
     reads_files=True,
 )
-@click.option("--tokenizer", type=ExistingFile(), metavar="DIR", help="The folder of a trained tokenizer.")
-@dataset_option
+@tokenizer_option(help=f"{TOKENIZER_HELP} That one where --input is given without a tokenizer.")
+@click.option("--dataset", type=ExistingFile(), metavar="FILE", help="A data-set file (HDF5).")
 @output_option(help="The page (HTML); the same numbers go to a JSON file beside it.")
 @click.option(
     "--simulate",
     is_flag=True,
     help="Without --tokenizer: simulate the rollouts for the pictures again, however much work the file asks for.",
 )
-def report(*, tokenizer: Path | None, dataset: Path, output: Path, simulate: bool) -> Any:
-    """Write an HTML report: training curves, use of the tokens, reconstruction, and rollouts that share a token.
+@import_options
+def report(
+    *, tokenizer: Path | None, dataset: Path | None, output: Path, simulate: bool, keep_states: str, **settings: Any
+) -> Any:
+    """Write an HTML report: what every token means, runs that carry it, how far that holds, and how the tokenizer was made.
 
-    Without a tokenizer: what is in the data set, how evenly it was sampled, and which runs diverged, died or froze.
+    With --input the features of rollouts of your own are computed first and kept beside the page, as NAME.features.h5, with the
+    states (float16) for its pictures. Without a tokenizer and with --dataset: what is in the data set, how evenly it was
+    sampled, and which runs diverged, died or froze.
     """
     from spinlock.cli.progress import progress
     from spinlock.core.errors import UsageError
     from spinlock.pipeline.dataset_report import dataset_report
     from spinlock.pipeline.report import report as run
+    from spinlock.store.shipped import vocabulary
 
+    states = "float16" if keep_states == "none" else keep_states
     with progress() as listener:
-        if tokenizer is None:
-            return dataset_report(dataset, output, simulate_all=simulate, progress=listener)
+        features = dataset_of(dataset, output=output, keep_states=states, progress=listener, **settings)
+        if tokenizer is None and dataset is not None:
+            return dataset_report(features, output, simulate_all=simulate, progress=listener)
         if simulate:
             raise UsageError(
-                "--simulate belongs to the report on a data set alone; leave --tokenizer or --simulate out."
+                "--simulate belongs to the report on a data set alone; leave --tokenizer, --input or --simulate out."
             )
-        return run(tokenizer, dataset, output=output, progress=listener)
+        return run(tokenizer or vocabulary("behaviour-1"), features, output=output, progress=listener)

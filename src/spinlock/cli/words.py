@@ -19,7 +19,7 @@ MOST_SYSTEMS, MOST_PARAMETERS = 4, 3
 
 
 @command(
-    examples="""spinlock words --tokenizer checkpoints/demo
+    examples="""spinlock words
     spinlock words --tokenizer checkpoints/demo --input datasets/demo.h5
     spinlock words --tokenizer checkpoints/demo --name temporal=12 'restless waves'""",
     reads_files=True,

@@ -396,7 +396,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
             raise InputError(f"{folder}: {error}") from error
         tokenizer.tokenizer_ = fitted
         tokenizer.record_ = TrainingRecord(facts=files.training, report=files.report)
-        tokenizer.word_names_ = load_word_names(Path(folder))
+        tokenizer.word_names_ = load_word_names(vocabulary(folder))
         return tokenizer
 
     def __sklearn_is_fitted__(self) -> bool:
