@@ -10,7 +10,7 @@ from spinlock.core.figures import SPLIT
 from spinlock.core.repeatability import NOT_LOOKED, Replicates, SameToken
 from spinlock.core.report import CoderFigures, ColumnTree, QuantizerUsage, Report, SplitFigures, TokenAgreement
 from spinlock.plots import GalleryRollout, GalleryToken, Outside, Page, render_page
-from spinlock.plots.page import Spread
+from spinlock.plots.page import RunCard, Spread, anchor_of
 from spinlock.plots.static_page import MAX_BYTES, figure_text
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&<b>'
@@ -164,6 +164,20 @@ def full(name="spatial", **changes):
     return Page(
         title=f"Tokens of {name}",
         report=report,
+        runs=(
+            RunCard(
+                f"system {name}",
+                "sample 3",
+                f"Rhythm: fast {name}.",
+                ((f"{name} 3", anchor_of(name, 3)),),
+                7,
+                True,
+                run,
+            ),
+            RunCard("other", "sample 4", "", (), 1, False, None),
+        ),
+        num_runs=48,
+        of=f"{name}.h5",
         outside=Outside(3, 48),
         curves={f"train_{name}": [(0, 1.0), (1, 0.5)]},
         gallery=(card(name, run), GalleryToken(category="b", level=0, code=0, num_samples=0, out_of=10, rollouts=())),
@@ -379,3 +393,21 @@ def test_page_stays_below_five_megabytes(page):
 )
 def test_figures_are_short_and_a_missing_one_says_so(value, text):
     assert figure_text(value) == text
+
+
+def test_runs_come_first_each_in_a_sentence_with_links_to_the_cards_of_its_words(page):
+    text = words(page)
+    sections = [attributes["id"] for tag, attributes in Elements(page).tags if tag == "section" and "id" in attributes]
+    assert sections[:3] == ["runs", "dictionary", "verdict"]
+    assert "2 runs that stand for all 48" in text
+    assert "stands for 7 runs · unlike the corpus" in text
+    links = {attributes.get("href") for tag, attributes in Elements(page).tags if tag == "a"}
+    ids = {attributes.get("id") for _, attributes in Elements(page).tags}
+    wanted = {link for link in links if link and link.startswith("#token-")}
+    assert wanted
+    assert wanted <= {f"#{name}" for name in ids}
+
+
+def test_a_page_on_runs_of_others_says_whose_they_are(page):
+    assert "in the words of a tokenizer that was fitted to others" in words(page)
+    assert "fitted to others" not in words(render_page(replace(full(), of="")))

@@ -10,8 +10,9 @@ from scipy.stats import rankdata
 from spinlock.core.rollout import Rollout
 from spinlock.features.phrases import phrase_of
 from spinlock.pipeline.words import Dictionary
-from spinlock.plots.page import NUM_BINS, GalleryToken, Spread
+from spinlock.plots.page import NUM_BINS, GalleryToken, RunCard, Spread, anchor_of
 from spinlock.plots.rollouts import GalleryRollout
+from spinlock.questions.search import BehaviourIndex
 from spinlock.store.dataset import Dataset
 from spinlock.training.estimator import Tokenizer
 from spinlock.words.traits import typical_first
@@ -21,6 +22,7 @@ ROLLOUTS_A_TOKEN = 6
 MOST_ROLLOUTS = 200
 """On all cards together: with more tokens each shows fewer, with more than these the rarest none."""
 ROLLOUTS_A_SYSTEM = 2
+MOST_RUNS_SHOWN = 24
 LARGEST_PICTURE = 64
 """Cells along a side that are shown of a large grid."""
 MOST_SPREADS, MOST_SYSTEMS, MOST_PARAMETERS = 3, 4, 3
@@ -81,6 +83,41 @@ def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple
                 )[:MOST_PARAMETERS],
                 sentence=found.sentences.get(tokens.ids[rows[0]], "") if len(rows) else "",
                 typical=_caption(dataset, samples[rows[0]]) if len(rows) else "",
+            )
+        )
+    return tuple(cards)
+
+
+def run_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[RunCard, ...]:
+    """Some runs that stand for all, those that stand for most first, each in a sentence.
+
+    Args:
+        fitted: the tokenizer.
+        found: its words measured on `dataset`, with the rows.
+        dataset: with states, if runs are to be seen.
+    """
+    assert found.table is not None
+    assert found.tokens is not None
+    table, tokens = found.table, found.tokens
+    if fitted.tokenizer_.embedding is None:
+        return ()
+    index = BehaviourIndex(fitted.embed(table), table.groups)
+    chosen = index.subset(min(MOST_RUNS_SHOWN, len(index.draws[index.known].unique())))
+    place = {name: sample for sample, name in enumerate(dataset.view().ids)}
+    outside = tokens.out_of_corpus
+    cards = []
+    for row, number in zip(chosen.rows.tolist(), chosen.num_rows.tolist(), strict=True):
+        sample = place[tokens.ids[row]]
+        coarse = zip(tokens.category_names, tokens.codes[row, :, 0].tolist(), strict=True)
+        cards.append(
+            RunCard(
+                system=dataset.systems[sample].replace("_", " "),
+                name=_caption(dataset, sample),
+                sentence=found.sentences.get(tokens.ids[row], ""),
+                words=tuple((f"{name} {code}", anchor_of(name, code)) for name, code in coarse if code >= 0),
+                stands_for=number,
+                is_outside=outside is not None and bool(outside[row]),
+                rollout=gallery_rollout(dataset, sample) if dataset.has_states else None,
             )
         )
     return tuple(cards)

@@ -6,9 +6,9 @@ from pathlib import Path
 from spinlock.core.plain import from_plain, to_plain
 from spinlock.core.report import ColumnTree, Report
 from spinlock.core.threads import one_thread
-from spinlock.pipeline.gallery import contact_rollouts, token_cards
+from spinlock.pipeline.gallery import contact_rollouts, run_cards, token_cards
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tokenizers import judged_again, load_rows
+from spinlock.pipeline.tokenizers import is_own_data, judged_again, load_rows
 from spinlock.pipeline.words import described
 from spinlock.plots.page import Outside, Page, render_page
 from spinlock.store.dataset import open_dataset
@@ -72,11 +72,16 @@ def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Rep
     progress("report", 1, 3)
     with open_dataset(dataset) as opened:
         gallery, sheet = token_cards(fitted, found, opened), contact_rollouts(opened) if opened.has_states else ()
+        runs = run_cards(fitted, found, opened)
     progress("report", 2, 3)
     outside = None if found.tokens is None else found.tokens.out_of_corpus
     tree = record.facts.get("clustering")
+    is_own = is_own_data(loaded, record)
     page = Page(
-        title=f"Tokens of {Path(record.dataset.get('path', dataset)).name}",
+        title=f"Tokens of {Path(record.dataset.get('path', dataset)).name if is_own else dataset.name}",
+        runs=runs,
+        num_runs=len(loaded.table),
+        of="" if is_own else dataset.name,
         report=judged,
         split=split,
         outside=None if outside is None else Outside(int(outside.sum()), len(outside)),

@@ -30,6 +30,11 @@ NUM_BINS = 20
 """Of a `Spread`: equal parts of all runs, from low to high."""
 
 
+def anchor_of(category: str, code: int, *, level: int = 0) -> str:
+    """The id of a token's card on the page."""
+    return f"token-{quote(category, safe='')}-{level}-{code}"
+
+
 class Spread(NamedTuple):
     """Where runs with a token lie among all runs, in one feature.
 
@@ -98,7 +103,28 @@ class GalleryToken:
     @property
     def anchor(self) -> str:
         """Its id on the page."""
-        return f"token-{quote(self.category, safe='')}-{self.level}-{self.code}"
+        return anchor_of(self.category, self.code, level=self.level)
+
+
+class RunCard(NamedTuple):
+    """A run in a sentence.
+
+    Attributes:
+        system, name: of the run.
+        sentence: what it does; "" where its tokens have no words.
+        words: its coarse tokens, as text and the id of their card.
+        stands_for: runs that are most like it among those shown, itself included.
+        is_outside: whether it is unlike the corpus.
+        rollout: to be seen; None where no states were kept.
+    """
+
+    system: str
+    name: str
+    sentence: str
+    words: tuple[tuple[str, str], ...]
+    stands_for: int
+    is_outside: bool
+    rollout: GalleryRollout | None
 
 
 class Outside(NamedTuple):
@@ -116,6 +142,9 @@ class Page:
         title: of the page.
         report: its figures.
         split: which rows the verdict, the bars and the use are about.
+        runs: some that stand for all.
+        num_runs: that they stand for.
+        of: what the runs are, where the tokenizer was fitted to others; "" where they are its own.
         outside: samples unlike the corpus; None where there is no boundary.
         curves: figures over training, name → (epoch, value) pairs.
         gallery: cards of tokens, category by category.
@@ -127,6 +156,9 @@ class Page:
     title: str
     report: Report
     split: str = "test"
+    runs: tuple[RunCard, ...] = ()
+    num_runs: int = 0
+    of: str = ""
     outside: Outside | None = None
     curves: Mapping[str, Points] = field(default_factory=dict)
     gallery: tuple[GalleryToken, ...] = ()
