@@ -19,7 +19,7 @@ COMMANDS = {
     "train-vqvae": ("train_vqvae", "Train a tokenizer."),
     "validate": ("validate", "Judge a tokenizer on a data set, or a data set alone."),
     "tokenize": ("tokenize_table", "Write the tokens of a data set."),
-    "words": ("words", "Say in words what tokens mean, and what runs do."),
+    "words": ("words", "Print what tokens mean in words, and what runs do."),
     "search": ("search", "Find runs that behave alike, like no other, or like most."),
     "compare": ("compare", "Say what differs between two data sets."),
     "propose": ("propose", "Propose parameters that will show wanted tokens."),
