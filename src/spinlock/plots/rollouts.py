@@ -83,7 +83,7 @@ def contact_sheet(
     rollouts: Sequence[Float[np.ndarray, "time height width"]], labels: Sequence[str], *, num_times: int = 6
 ) -> Figure:
     """One row a rollout, its frames at evenly spaced times from left to right, each row in its own colour scale."""
-    names = [shortened(label) for label in labels]
+    names = ["\n".join(shortened(line) for line in label.split("\n")) for label in labels]
     left = label_width(names)
     width, height = left + _CELL * num_times, _TITLE_HEIGHT + _CELL * len(rollouts)
     figure = Figure(figsize=(width, height))
