@@ -1,17 +1,20 @@
 """`spinlock tokenize`: the tokens of a data set as a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import MISSING, TokenTable, side_by_side
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tables import LoadedTable
+from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.family_folder import has_families, load_families
 from spinlock.store.outputs import claim_output
+from spinlock.store.parameters_folder import has_parameters
 from spinlock.store.token_file import TOKENS, save_tokens
 from spinlock.training.estimator import Tokenizer
+from spinlock.training.parameters import ParameterTokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,21 +60,21 @@ def tokenize_table(
         InputError: if something else than a token file is at `output`, or another process writes it.
     """
     with claim_output(output, TOKENS, inputs=(dataset,)):
-        if has_families(tokenizer):
-            names = load_families(tokenizer)
-            found = {
-                name: _encoded(tokenizer / name, dataset, embedding=embedding and place == 0, progress=progress)
-                for place, name in enumerate(names)
-            }
-            tokens = side_by_side({name: own for name, (own, _) in found.items()})
-            loaded = found[names[0]][1]
-        else:
-            tokens, loaded = _encoded(tokenizer, dataset, embedding=embedding, progress=progress)
+        folders = {name: tokenizer / name for name in load_families(tokenizer)} if has_families(tokenizer) else {}
+        found: dict[str, TokenTable] = {}
+        num_empty = 0
+        for name, folder in (folders or {"": tokenizer}).items():
+            if has_parameters(folder):
+                found[name] = _of_parameters(folder, dataset, among=found)
+                continue
+            found[name], empty = _of_columns(folder, dataset, embedding=embedding and not found, progress=progress)
+            num_empty = num_empty if len(found) > 1 else empty
+        tokens = side_by_side(found) if folders else found[""]
         save_tokens(tokens, output)
     return Tokenized(
         output=output,
         samples=len(tokens),
-        empty_samples=loaded.num_empty,
+        empty_samples=num_empty,
         categories=tokens.category_names,
         levels=tokens.codes.shape[2],
         bits=tokens.bits,
@@ -80,8 +83,8 @@ def tokenize_table(
     )
 
 
-def _encoded(tokenizer: Path, dataset: Path, *, embedding: bool, progress: Progress) -> tuple[TokenTable, LoadedTable]:
-    """The tokens of every sample by one tokenizer, and what was encoded."""
+def _of_columns(tokenizer: Path, dataset: Path, *, embedding: bool, progress: Progress) -> tuple[TokenTable, int]:
+    """The tokens of every sample by one tokenizer, and the number of samples without features, which have none."""
     fitted = Tokenizer.from_pretrained(tokenizer)
     loaded = load_rows(dataset, fitted.record_)
     tokens = fitted.tokenizer_.encode(
@@ -89,4 +92,12 @@ def _encoded(tokenizer: Path, dataset: Path, *, embedding: bool, progress: Progr
         told=lambda rows: progress("tokenize", rows, len(loaded.table)),
         with_embedding=embedding,
     )
-    return tokens, loaded
+    return tokens, loaded.num_empty
+
+
+def _of_parameters(tokenizer: Path, dataset: Path, *, among: Mapping[str, TokenTable]) -> TokenTable:
+    """The tokens of what samples were made from: of those that other families have, or of all where there is no other."""
+    runs = run_parameters(dataset)
+    if among:
+        runs = runs.of_ids(tuple(dict.fromkeys(name for tokens in among.values() for name in tokens.ids)))
+    return ParameterTokenizer.from_pretrained(tokenizer).encode(runs)
