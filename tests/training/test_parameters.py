@@ -91,7 +91,8 @@ def test_decoding_is_the_inverse_up_to_a_cell_and_exact_in_the_system(runs, toke
     back = tokenizer.decode(tokens)
     assert back.systems == runs.systems
     assert (back.ids, back.groups) == (runs.ids, runs.groups)
-    assert torch.equal(tokenizer.encode(replace(back, initial_conditions=runs.initial_conditions)).codes, tokens.codes)
+    cells = [place for place, name in enumerate(tokens.category_names) if name != "regime"]
+    assert torch.equal(tokenizer.encode(back).codes[:, cells], tokens.codes[:, cells])
     kind, told = column(runs, "wave.kind"), column(back, "wave.kind")
     assert np.array_equal(kind, told, equal_nan=True)
     assert np.array_equal(column(runs, "wave.layers"), column(back, "wave.layers"), equal_nan=True)
@@ -199,7 +200,9 @@ def test_a_choice_is_known_by_its_word(runs, tokenizer):
     assert torch.equal(tokenizer.encode(other).codes, tokenizer.encode(runs).codes)
     values[0, 2] = 0  # a comet
     assert tokenizer.encode(other).codes[0, tokenizer.categories.index("slot_2"), 0] == -1
-    number = replace(runs, table=ParameterTable((*COLUMNS[:2], ParameterColumn(name="wave.kind"), *COLUMNS[3:]), values))
+    number = replace(
+        runs, table=ParameterTable((*COLUMNS[:2], ParameterColumn(name="wave.kind"), *COLUMNS[3:]), values)
+    )
     with pytest.raises(InputError, match=r"'wave.kind' is a number here; its tokens were fitted to a choice"):
         tokenizer.encode(number)
 

@@ -125,7 +125,11 @@ def parameter_error(tokenizer: ParameterTokenizer, train: RunParameters, rows: R
 
 
 def _choice_errors(
-    column: ParameterColumn, told_column: ParameterColumn, true: Values, told: Values, fitted: Values
+    column: ParameterColumn,
+    told_column: ParameterColumn,
+    true: Values,
+    told: Values,
+    fitted: Float[np.ndarray, " training_run"],
 ) -> Values:
     """0 where a choice is told, 1 / chance where another is, NaN where there is none."""
     chance = 1 - float(np.square(np.bincount(fitted.astype(int)) / len(fitted)).sum())
