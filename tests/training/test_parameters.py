@@ -207,7 +207,7 @@ def test_a_choice_is_known_by_its_word(runs, tokenizer):
         tokenizer.encode(number)
 
 
-def test_parameters_of_the_initial_condition_are_none_of_the_system(runs, tokenizer):
+def test_parameters_of_the_initial_condition_are_none_of_the_system(tokenizer):
     assert [slot.name for slot in tokenizer.cells_.systems["wave"].slots] == ["speed", "layers", "kind", "Re"]
     assert [slot.name for slot in tokenizer.cells_.systems["heat"].slots] == ["diffusivity", "Re"]
 
@@ -255,13 +255,13 @@ def test_what_is_refused_says_what_it_is(runs, tokenizer):
         tokenizer.decode(ParameterTokenizer().fit(runs).encode(runs))
     with pytest.raises(InputError, match="`systems` must have one entry for each of the 120 runs; got 1"):
         replace(runs, systems=("wave",))
+    values = runs.table.values.copy()
+    values[0, 2] = 9
     with pytest.raises(InputError, match="has 3 choices, so its values must be their places from 0; got 9"):
-        values = runs.table.values.copy()
-        values[0, 2] = 9
         replace(runs, table=ParameterTable(COLUMNS, values))
 
 
-def test_a_regime_of_a_word_that_is_missing_is_unknown(runs, tokenizer):
+def test_a_regime_of_a_word_that_is_missing_is_unknown(tokenizer):
     heat = tokenizer.cells_.systems["heat"].regimes
     assert heat is not None
     facts = {"diffusivity": np.ones(2), "Re": np.zeros(2)}
