@@ -7,7 +7,7 @@ import torch
 from pipeline_runs import train_config
 
 from spinlock.config.train import FAMILIES as TRAINED
-from spinlock.config.train import SUMMARY, TrainConfig
+from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.views import in_memory
 from spinlock.features.families import FAMILIES
@@ -43,7 +43,7 @@ def folder(dataset, tmp_path_factory):
 
 
 def test_what_can_be_trained_are_the_families_that_there_are():
-    assert {*SUMMARY, *FAMILIES} == set(TRAINED)
+    assert {*SUMMARY, *FAMILIES, PARAMETERS} == set(TRAINED)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -5,14 +5,16 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from spinlock.core.errors import did_you_mean
-from spinlock.core.spec import FilePath, Spec, located
+from spinlock.core.spec import FilePath, Location, Spec, located
 from spinlock.training.spec import TrainingSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
 SUMMARY = ("summary", "sdf")
 """Two names of the family that every data set holds."""
-FAMILIES = (*SUMMARY, "trajectory", "initial", "time_series")
-"""Feature families that tokenizers are trained on."""
+PARAMETERS = "parameters"
+"""The family of what runs were made from, which has cells in place of codebooks."""
+FAMILIES = (*SUMMARY, "trajectory", "initial", "time_series", PARAMETERS)
+"""Families that tokenizers are trained on."""
 
 
 def _known_family(name: str) -> str:
@@ -35,7 +37,7 @@ class TrainConfig(Spec):
     """The data-set file with the features."""
 
     families: Annotated[dict[Annotated[str, AfterValidator(_known_family)], FamilySpec], Field(min_length=1)]
-    """Feature family → how it is tokenized; several are trained one after the other, on the same split."""
+    """Family → how it is tokenized; several are trained one after the other, on the same split, parameters last."""
 
     model: ModelSpec = ModelSpec()
     training: TrainingSpec = TrainingSpec()
@@ -49,9 +51,25 @@ class TrainConfig(Spec):
         if self.training.resume_from is not None and len(self.families) > 1:
             text = "is of one family; with several, resume in their own folder (--resume)"
             mistakes.append((("training", "resume_from"), text))
+        mistakes += self._parameter_mistakes()
         if mistakes:
             raise located(mistakes)
         return self
+
+    def _parameter_mistakes(self) -> list[tuple[Location, str]]:
+        """Parameters have a budget of bits, and nothing that is trained."""
+        own = self.families.get(PARAMETERS)
+        if own is None:
+            return []
+        mistakes: list[tuple[Location, str]] = []
+        has_network = own.model_copy(update={"model": None}) != FamilySpec()
+        if has_network or (own.model is not None and own.model.model_copy(update={"bits": None}) != ModelSpec()):
+            text = "takes model: {bits: …} alone: parameters are cut into cells, without codebooks and networks; remove the rest"
+            mistakes.append((("families", PARAMETERS), text))
+        if self.training.resume_from is not None and self.family == PARAMETERS:
+            text = "goes on with a training, and parameters are fitted in seconds; remove it"
+            mistakes.append((("training", "resume_from"), text))
+        return mistakes
 
     @property
     def family(self) -> str:

@@ -192,7 +192,7 @@ def of_family(tokens: TokenTable, family: str) -> TokenTable:
             f"the tokens have no category of the family '{family}'; they have {', '.join(tokens.category_names)}."
         )
     codes, sizes = tokens.codes[:, chosen], tokens.codebook_sizes[chosen]
-    levels = int((sizes > 1).any(dim=0).sum())
+    levels = max(1, int((sizes > 1).any(dim=0).sum()))
     rows = (codes >= 0).flatten(1).any(dim=1).nonzero().squeeze(1)
     return TokenTable(
         codes=codes[rows, :, :levels],

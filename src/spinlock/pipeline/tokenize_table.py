@@ -1,19 +1,23 @@
 """`spinlock tokenize`: the tokens of a data set as a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from spinlock.core.threads import one_thread
-from spinlock.core.tokens import MISSING, side_by_side
+from spinlock.core.tokens import MISSING, TokenTable, side_by_side
 from spinlock.core.views import View
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.family_folder import has_families, load_families
 from spinlock.store.outputs import claim_output
+from spinlock.store.parameters_folder import has_parameters
 from spinlock.store.token_file import TOKENS, save_tokens
 from spinlock.training.estimator import Tokenizer
+from spinlock.training.parameters import ParameterTokenizer
 
 NUM_SENTENCES = 5
 
@@ -68,9 +72,12 @@ def tokenize_table(
     """
     with claim_output(output, TOKENS, inputs=(dataset,)):
         folders = {name: tokenizer / name for name in load_families(tokenizer)} if has_families(tokenizer) else {}
-        fitted = {name: Tokenizer.from_pretrained(folder) for name, folder in (folders or {"": tokenizer}).items()}
+        named = folders or {"": tokenizer}
+        fitted = {
+            name: Tokenizer.from_pretrained(folder) for name, folder in named.items() if not has_parameters(folder)
+        }
         loaded = {name: load_rows(dataset, one.record_) for name, one in fitted.items()}
-        found = {}
+        found: dict[str, TokenTable] = {}
         for name, one in fitted.items():
             total = len(loaded[name].table)
             found[name] = one.tokenizer_.encode(
@@ -78,21 +85,21 @@ def tokenize_table(
                 told=lambda rows, total=total: progress("tokenize", rows, total),
                 with_embedding=embedding and not found,
             )
-        first = next(iter(found))
-        tokens = side_by_side(found) if folders else found[first]
+        found |= {name: _of_parameters(named[name], dataset, among=found) for name in named if name not in fitted}
+        tokens = side_by_side({name: found[name] for name in named}) if folders else found[""]
         save_tokens(tokens, output)
     return Tokenized(
         output=output,
         dataset=dataset,
         samples=len(tokens),
-        empty_samples=loaded[first].num_empty,
+        empty_samples=max((one.num_empty for one in loaded.values()), default=0),
         categories=tokens.category_names,
         levels=tokens.codes.shape[2],
         words=sum(len(one.definitions()) for one in fitted.values()),
         bits=tokens.bits,
         absent=float((tokens.codes == MISSING).double().mean()),
         out_of_corpus=None if tokens.out_of_corpus is None else int(tokens.out_of_corpus.sum()),
-        sentences=_sentences(fitted[first], loaded[first].table),
+        sentences=next((_sentences(one, loaded[name].table) for name, one in fitted.items()), {}),
     )
 
 
@@ -102,3 +109,11 @@ def _sentences(tokenizer: Tokenizer, view: View) -> dict[str, str]:
         return {}
     rows = view.rows(torch.arange(min(NUM_SENTENCES, len(view))))
     return dict(zip(rows.ids, tokenizer.describe(rows), strict=True))
+
+
+def _of_parameters(tokenizer: Path, dataset: Path, *, among: Mapping[str, TokenTable]) -> TokenTable:
+    """The tokens of what samples were made from: of those that other families have, or of all where there is no other."""
+    runs = run_parameters(dataset)
+    if among:
+        runs = runs.of_ids(tuple(dict.fromkeys(name for tokens in among.values() for name in tokens.ids)))
+    return ParameterTokenizer.from_pretrained(tokenizer).encode(runs)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from spinlock.config.train import SUMMARY, TrainConfig
+from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
 from spinlock.core.errors import InputError
 from spinlock.core.plain import to_plain
 from spinlock.core.report import Report
@@ -16,11 +17,14 @@ from spinlock.core.threads import one_thread
 from spinlock.core.views import FIT_ROWS, Selection, View, thinned
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import load_halves
+from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
+from spinlock.pipeline.train_parameters import TrainedParameters, train_parameters
 from spinlock.pipeline.verdict import verdict
 from spinlock.store.family_folder import FAMILIES_FOLDER, save_families
 from spinlock.store.outputs import claim_output
+from spinlock.store.parameters_folder import PARAMETERS_FOLDER
 from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
 from spinlock.training.fit import MOST_RUNS
@@ -47,11 +51,13 @@ class TrainedFamilies:
     """The folder of several families and what became of each."""
 
     folder: Path
-    families: Mapping[str, Trained]
+    families: Mapping[str, Trained | TrainedParameters]
 
 
 @one_thread()
-def train(config: TrainConfig, *, resume: bool = False, progress: Progress = silent) -> Trained | TrainedFamilies:
+def train(
+    config: TrainConfig, *, resume: bool = False, progress: Progress = silent
+) -> Trained | TrainedParameters | TrainedFamilies:
     """Fit a tokenizer, judge it on rows that it never saw, and write its folder, `checkpoint_dir`.
 
     With several families each is fitted to the same samples, in a folder of its own below.
@@ -67,32 +73,47 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress = sil
     """
     folder = config.training.checkpoint_dir
     if len(config.families) == 1:
-        with claim_output(folder, TOKENIZER):
-            return _train(_semantic(config), resume=resume, progress=progress)
+        return _train(_semantic(config), {}, resume=resume, progress=progress)
     with claim_output(folder, FAMILIES_FOLDER):
-        found: dict[str, Trained] = {}
-        splits = None  # the first family's, for all
-        for name in config.families:
+        found: dict[str, Trained | TrainedParameters] = {}
+        for name in sorted(
+            config.families, key=PARAMETERS.__eq__
+        ):  # parameters last: their regimes are those of the summary
             log.info("family %s:", name)
-            own = config.of_family(name)
-            with claim_output(own.training.checkpoint_dir, TOKENIZER):
-                found[name] = _train(own, splits=splits, resume=resume, progress=progress)
-            splits = splits or found[name].splits
+            found[name] = _train(config.of_family(name), found, resume=resume, progress=progress)
         save_families(folder, tuple(found))
     return TrainedFamilies(folder=folder, families=found)
+
+
+def _train(
+    config: TrainConfig, before: Mapping[str, Trained | TrainedParameters], *, resume: bool, progress: Progress
+) -> Trained | TrainedParameters:
+    """One family, on the split of those before it."""
+    folder = config.training.checkpoint_dir
+    splits = next((trained.splits for trained in before.values()), None)
+    if config.family != PARAMETERS:
+        with claim_output(folder, TOKENIZER):
+            return _train_columns(config, splits=splits, resume=resume, progress=progress)
+    with claim_output(folder, PARAMETERS_FOLDER):
+        runs = run_parameters(config.dataset_path)
+        if splits is None:
+            rows = split_rows(runs.groups, config)
+            splits = {split: [runs.ids[row] for row in index.tolist()] for split, index in rows.items()}
+        summary_folder = next((before[name].folder for name in SUMMARY if name in before), None)
+        return train_parameters(config, runs, splits, summary_folder=summary_folder)
 
 
 def _semantic(config: TrainConfig) -> TrainConfig:
     """The same, with the categories that a family's columns name where they are not said: those of the summary are found instead."""
     training = config.training
     is_said = training.category_mapping_file is not None or training.category_assignment is not None
-    if config.family in SUMMARY or is_said:
+    if config.family in (*SUMMARY, PARAMETERS) or is_said:
         return config
     return config.model_copy(update={"training": training.model_copy(update={"category_assignment": "semantic"})})
 
 
-def _train(
-    config: TrainConfig, *, splits: Mapping[str, Sequence[str]] | None = None, resume: bool, progress: Progress
+def _train_columns(
+    config: TrainConfig, *, splits: Mapping[str, Sequence[str]] | None, resume: bool, progress: Progress
 ) -> Trained:
     loaded = load_table(config.dataset_path, family_path(config.family))
     views = split_view(loaded.table, config) if splits is None else _as_split(loaded.table, splits)
@@ -160,10 +181,12 @@ def estimator(config: TrainConfig) -> Tokenizer:
     )
 
 
-def summary(trained: Trained | TrainedFamilies) -> dict[str, Any]:
+def summary(trained: Trained | TrainedParameters | TrainedFamilies) -> dict[str, Any]:
     """What a training prints: what a token is good for, the folder and the verdict on test rows (training rows where none were held
-    out), without `passed`, which `validate` judges; with several families, of each.
+    out), without `passed`, which `validate` judges; with several families, of each; of parameters what tokens leave open.
     """
+    if isinstance(trained, TrainedParameters):
+        return {"tokenizer": trained.folder, **trained.figures}
     if isinstance(trained, TrainedFamilies):
         return {"tokenizer": trained.folder, "families": {name: summary(one) for name, one in trained.families.items()}}
     said = verdict(trained.report, split=trained.report.judged_split)
@@ -171,20 +194,30 @@ def summary(trained: Trained | TrainedFamilies) -> dict[str, Any]:
 
 
 def split_view(view: View, config: TrainConfig) -> dict[str, Selection]:
-    """Training, validation and test rows; the rows of one parameter draw stay together, and with the same draws the split is the same."""
+    """Training, validation and test rows of a view; see `split_rows`."""
+    return {name: Selection(view, rows) for name, rows in split_rows(view.groups, config).items()}
+
+
+def split_rows(groups: Sequence[str], config: TrainConfig) -> dict[str, Tensor]:
+    """Row numbers of training, validation and test rows; the rows of one parameter draw stay together, and with the same draws the
+    split is the same.
+
+    Raises:
+        InputError: if a split has fewer than 2 rows.
+    """
     training = config.training
     fractions = (
         1 - training.validation_fraction - training.test_fraction,
         training.validation_fraction,
         training.test_fraction,
     )
-    split = split_by_group(view.groups, fractions=fractions, seed=training.seed)
-    views = {name: Selection(view, rows) for name, rows in split._asdict().items() if len(rows)}
-    if min(map(len, views.values())) < 2:
+    split = split_by_group(groups, fractions=fractions, seed=training.seed)
+    found = {name: rows for name, rows in split._asdict().items() if len(rows)}
+    if min(map(len, found.values())) < 2:
         raise InputError(
-            f"{config.dataset_path} has {len(view)} samples, which leaves a split with fewer than 2; generate more samples."
+            f"{config.dataset_path} has {len(groups)} samples, which leaves a split with fewer than 2; generate more samples."
         )
-    return views
+    return found
 
 
 def _as_split(view: View, splits: Mapping[str, Sequence[str]]) -> dict[str, Selection]:

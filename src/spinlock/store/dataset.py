@@ -238,17 +238,25 @@ class Dataset:
             array.shape[1],
             where=where,
         )
-        ids, groups = self._per_row("index", len(array)), self._per_row("group", len(array))
+        ids, groups = self.ids_and_groups(len(array), where=where)
+        return FileTable(path=self.path, feature_path=feature_path, registry=registry, ids=ids, groups=groups)
+
+    @_reading
+    def ids_and_groups(self, rows: int, *, where: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The name of each sample, or its number, and its parameter draw; row numbers where the file says nothing.
+
+        Args:
+            rows: samples.
+            where: of what, for messages.
+
+        Raises:
+            InputError: if the file names another number of samples, or two alike.
+        """
+        ids, groups = self._per_row("index", rows), self._per_row("group", rows)
         if len(np.unique(ids)) != len(ids):
-            raise InputError(f"{where}: `ids` must be unique: one name a row.")
+            raise InputError(f"{where or self.path}: `ids` must be unique: one name a row.")
         words = self._names_of(ids)
-        return FileTable(
-            path=self.path,
-            feature_path=feature_path,
-            registry=registry,
-            ids=words,
-            groups=_words(ids) if np.array_equal(ids, groups) else _words(groups),
-        )
+        return words, (_words(ids) if np.array_equal(ids, groups) else _words(groups))
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:

@@ -165,6 +165,11 @@ class ParameterColumn:
         """The parameter's own name."""
         return self.name.rpartition(".")[2]
 
+    @property
+    def is_of_initial_condition(self) -> bool:
+        """Whether it describes the initial condition, as `initial_length` does."""
+        return self.parameter.startswith("initial_")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetDescription:

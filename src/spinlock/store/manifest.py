@@ -9,7 +9,7 @@ from spinlock.store.atomic import human_size, sha256_of_bytes
 from spinlock.store.json_file import parse_json, read_json, to_json
 
 MANIFEST = "manifest.json"
-FORMAT_VERSIONS = {"tokenizer": 3, "checkpoint": 3, "families": 1}
+FORMAT_VERSIONS = {"tokenizer": 3, "checkpoint": 3, "families": 1, "parameters": 1}
 """Kind of folder → the version that is written and read; 3 since a tokenizer is a torch module of parts."""
 MAX_FILES, MAX_NAME = 100, 255
 """Files of a folder, and characters of the name of one."""
@@ -20,6 +20,7 @@ _ANEW = {
     "tokenizer": "spinlock train-vqvae --config … --output",
     "checkpoint": "spinlock train-vqvae --config … --output",
     "families": "spinlock train-vqvae --config … --output",
+    "parameters": "spinlock train-vqvae --config … --output",
 }
 """Kind of folder → the command that makes it."""
 

@@ -9,7 +9,11 @@ from spinlock.core.feature_table import FeatureTable
 from spinlock.core.shown import ShownInShort
 from spinlock.core.tokens import TokenTable, of_family, side_by_side
 from spinlock.store.family_folder import load_families, save_families
+from spinlock.store.parameters_folder import has_parameters
 from spinlock.training.estimator import Tokenizer
+from spinlock.training.parameters import ParameterTokenizer, RunParameters
+
+FamilyMember = Tokenizer | ParameterTokenizer
 
 
 class FamilyTokenizer(ShownInShort):
@@ -21,10 +25,10 @@ class FamilyTokenizer(ShownInShort):
         back = families.decode(tokens)["trajectory"]
 
     Args:
-        families: by name; a family may be any table of the same samples.
+        families: by name; a family may be any table of the same samples, or what they were made from (`RunParameters`).
     """
 
-    def __init__(self, families: Mapping[str, Tokenizer]) -> None:
+    def __init__(self, families: Mapping[str, FamilyMember]) -> None:
         if not families:
             raise InputError("a FamilyTokenizer needs at least one family; got none.")
         self.families = dict(families)
@@ -45,10 +49,10 @@ class FamilyTokenizer(ShownInShort):
             raise InputError(f"unknown family '{unknown[0]}'. {hint}" if unknown else f"no table is given. {hint}")
         return side_by_side({name: self.families[name].encode(table) for name, table in tables.items()})
 
-    def decode(self, tokens: TokenTable, num_levels: int | None = None) -> dict[str, FeatureTable]:
-        """The columns that tokens stand for, by family, in the rows that have tokens of it."""
+    def decode(self, tokens: TokenTable, num_levels: int | None = None) -> dict[str, FeatureTable | RunParameters]:
+        """The columns that tokens stand for, or the parameters, by family, in the rows that have tokens of it."""
         present = [name for name in self.families if any(own.startswith(f"{name}__") for own in tokens.category_names)]
-        return {name: self.families[name].decode(of_family(tokens, name), num_levels) for name in present}
+        return {name: _decoded(self.families[name], of_family(tokens, name), num_levels) for name in present}
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write every family into a folder of its own below this one, and which there are."""
@@ -63,9 +67,29 @@ class FamilyTokenizer(ShownInShort):
         Raises:
             InputError: if it holds none, or one is damaged.
         """
-        return cls({name: Tokenizer.from_pretrained(Path(folder) / name) for name in load_families(folder)})
+        return cls({name: load_member(Path(folder) / name) for name in load_families(folder)})
 
     def _facts(self) -> dict[str, object]:
         return {
-            "families": {name: tuple(one.tokenizer_.category_map.categories) for name, one in self.families.items()}
+            "families": {
+                name: one.categories
+                if isinstance(one, ParameterTokenizer)
+                else tuple(one.tokenizer_.category_map.categories)
+                for name, one in self.families.items()
+            }
         }
+
+
+def load_member(folder: Path) -> FamilyMember:
+    """The tokenizer in a folder: of parameters, or of columns.
+
+    Raises:
+        InputError: if it holds none, or a damaged one.
+    """
+    return (ParameterTokenizer if has_parameters(folder) else Tokenizer).from_pretrained(folder)
+
+
+def _decoded(member: FamilyMember, tokens: TokenTable, num_levels: int | None) -> FeatureTable | RunParameters:
+    if isinstance(member, ParameterTokenizer):
+        return member.decode(tokens)
+    return member.decode(tokens, num_levels)
