@@ -48,6 +48,7 @@ _HOMES = {
     "extract_features": "spinlock.importers.describe",
     "simulate_step": "spinlock.dynamics.user_step",
     "Tokenizer": "spinlock.training.estimator",
+    "FamilyTokenizer": "spinlock.training.families",
     "TokenFeatures": "spinlock.training.token_features",
     "BehaviourIndex": "spinlock.questions.search",
     "compare": "spinlock.pipeline.compare",

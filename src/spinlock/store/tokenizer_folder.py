@@ -105,6 +105,9 @@ def load_tokenizer_folder(folder: AnyPath) -> TokenizerFolder:
         InputError: if it is not there, not whole or damaged.
     """
     folder = Path(folder)
+    if is_manifest_of(folder / MANIFEST, kind="families"):
+        names = sorted(entry.name for entry in folder.iterdir() if is_manifest_of(entry / MANIFEST, kind="tokenizer"))
+        raise InputError(f"{folder} holds tokenizers of several families ({', '.join(names)}); give the folder of one.")
     replacement = _replacement(folder)
     try:
         files = read_verified(folder, kind="tokenizer")

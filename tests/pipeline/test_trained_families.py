@@ -128,7 +128,7 @@ def test_what_is_refused_says_what_it_is(dataset, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no manifest\.json"):
         FamilyTokenizer.from_pretrained(tmp_path / "empty")
-    with pytest.raises(InputError, match="families"):
+    with pytest.raises(InputError, match=r"several families \(initial, summary, time_series\); give the folder of one"):
         Tokenizer.from_pretrained(folder)
 
 
