@@ -15,7 +15,7 @@ from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.families import FamilyTokenizer
-from spinlock.training.parameters import ParameterTokenizer
+from spinlock.training.parameters import ParameterTokenizer, RunParameters
 
 QUICK = (
     "model.backend=predictive",
@@ -67,7 +67,9 @@ def test_tokens_of_runs_and_of_what_they_were_made_from_stand_side_by_side(datas
     assert torch.equal(together.codes, tokens.codes)
     own = families.families["parameters"].encode(runs)
     assert torch.equal(of_family(together, "parameters").codes, own.codes)
-    assert families.decode(together)["parameters"].systems == runs.systems
+    back = families.decode(together)["parameters"]
+    assert isinstance(back, RunParameters)
+    assert back.systems == runs.systems
 
 
 def test_parameters_alone_need_no_features_and_have_no_regimes(dataset, tmp_path, caplog):

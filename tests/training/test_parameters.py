@@ -13,7 +13,7 @@ from spinlock.store.dataset import ParameterTable
 from spinlock.store.dataset_layout import ParameterColumn
 from spinlock.training.families import FamilyTokenizer
 from spinlock.training.parameter_cells import Divisible, codes_of, divisible, fit_slot, spread_bits, values_of
-from spinlock.training.parameters import ParameterTokenizer
+from spinlock.training.parameters import ParameterTokenizer, RunParameters
 from spinlock.training.regimes import regime_of
 
 FREE = Divisible()
@@ -237,6 +237,7 @@ def test_it_stands_among_families(runs, tokenizer, tmp_path):
     assert tokens.column_names[0] == "parameters__system__level0"
     assert torch.equal(tokens.codes, side_by_side({"parameters": tokenizer.encode(runs)}).codes)
     back = families.decode(tokens)["parameters"]
+    assert isinstance(back, RunParameters)
     assert np.array_equal(back.table.values, tokenizer.decode(tokenizer.encode(runs)).table.values, equal_nan=True)
 
 

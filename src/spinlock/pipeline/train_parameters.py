@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from spinlock.config.train import PARAMETERS, TrainConfig
 from spinlock.core.software import software
+from spinlock.core.tokens import MISSING
 from spinlock.core.views import Selection
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.dataset import open_dataset
@@ -80,14 +81,13 @@ def _coarse_tokens(folder: Path, dataset: Path, ids: Sequence[str]) -> Float[np.
     tokenizer = Tokenizer.from_pretrained(folder)
     view = load_rows(dataset, tokenizer.record_).table
     place = {name: row for row, name in enumerate(view.ids)}
-    tokens = tokenizer.encode(Selection(view, torch.tensor([place[name] for name in ids])))
-    coarse = tokens.codes[:, :, 0].numpy()
+    there = np.array([name in place for name in ids])
+    tokens = tokenizer.encode(Selection(view, torch.tensor([place[name] for name in ids if name in place])))
+    sizes = tokens.codebook_sizes[:, 0].tolist()
+    coarse = np.full((len(ids), len(sizes)), MISSING)
+    coarse[there] = tokens.codes[:, :, 0].numpy()
     return np.concatenate(
-        [
-            (coarse[:, [category]] == np.arange(size)).astype(np.float64)
-            for category, size in enumerate(tokens.codebook_sizes[:, 0].tolist())
-        ],
-        axis=1,
+        [(coarse[:, [category]] == np.arange(size)).astype(np.float64) for category, size in enumerate(sizes)], axis=1
     )
 
 

@@ -91,7 +91,7 @@ class RunParameters:
     def columns_of(self, system: str) -> list[int]:
         """The columns of a system's parameters that any of its runs has; those of the initial condition are not among them."""
         rows = [row for row, name in enumerate(self.systems) if name == system]
-        there = np.isfinite(self.table.values[rows]).any(axis=0)
+        there = np.count_nonzero(np.isfinite(self.table.values[rows]), axis=0)
         return [
             place
             for place, column in enumerate(self.table.columns)

@@ -114,7 +114,9 @@ def regime_of(regimes: Regimes, facts: Facts, kinds: Sequence[str]) -> Int[np.nd
     return words
 
 
-def _answers(node: Node, entries: object, here: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:
+def _answers(
+    node: Node, entries: np.ndarray | Sequence[str] | None, here: Int[np.ndarray, " row"]
+) -> Int[np.ndarray, " row"]:
     """1 for yes, 0 for no, -1 for no value of what is asked for."""
     if isinstance(entries, np.ndarray) and node.at_most is not None:
         values = entries[here]
