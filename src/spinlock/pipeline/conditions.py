@@ -17,7 +17,7 @@ from spinlock.core.tokens import TokenTable
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import ParameterColumn
 from spinlock.store.dataset_paths import ARRAYS
-from spinlock.vqvae.vocabulary import Definition
+from spinlock.words.word import Word
 
 COMPARED: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "<=": operator.le,
@@ -33,7 +33,7 @@ class Choice(NamedTuple):
     """The rows that a condition holds for, and the tokens whose definitions its words describe, if it is words."""
 
     rows: Bool[Tensor, " row"]
-    words: tuple[Definition, ...] = ()
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -89,13 +89,13 @@ def load_facts(path: Path, ids: Sequence[str]) -> Facts:
 
 
 def chosen_rows(
-    condition: str, facts: Facts, *, tokens: TokenTable | None = None, definitions: Sequence[Definition] = ()
+    condition: str, facts: Facts, *, tokens: TokenTable | None = None, definitions: Sequence[Word] = ()
 ) -> Choice:
     """The rows that a condition holds for.
 
     It is one of `system=lenia,wave` (either), `feed>0.04`, `gray_scott.feed<=0.03`, `update=growth`, `temporal=12,13` (either coarse token of a
-    category), or words, such as "settling time very low": then any coarse token that a condition of its definition with all of
-    these words belongs to.
+    category), or words, such as "settles early" or "settling time very low": then any coarse token of which its name, what is typical
+    of it or a condition of its definition says all of these words.
 
     Args:
         condition: as it was typed.
@@ -168,7 +168,7 @@ def _by_parameter(
         return COMPARED[sign](values, number)
 
 
-def _by_words(text: str, tokens: TokenTable | None, definitions: Sequence[Definition]) -> Choice:
+def _by_words(text: str, tokens: TokenTable | None, definitions: Sequence[Word]) -> Choice:
     """The rows that carry a token which the words describe."""
     if tokens is None or not definitions:
         raise UsageError(
@@ -176,15 +176,18 @@ def _by_words(text: str, tokens: TokenTable | None, definitions: Sequence[Defini
             "with model.coarse: words has."
         )
     wanted = _words_of(text)
-    meant = [one for one in definitions if any(wanted <= _words_of(str(said)) for said in one.conditions)]
+    meant = [one for one in definitions if any(wanted <= _words_of(said) for said in _sayings(one))]
     if not meant or not wanted:
-        raise UsageError(
-            f"no definition of a token says '{text}'; `spinlock info` on the tokenizer's folder lists them, for example {definitions[0]}."
-        )
+        raise UsageError(f"no word says '{text}'; `spinlock words` lists them, for example {definitions[0]}.")
     rows = torch.zeros(len(tokens), dtype=torch.bool)
     for one in meant:
         rows |= tokens.codes[:, tokens.category_names.index(one.category), 0] == one.token
     return Choice(rows, tuple(meant))
+
+
+def _sayings(word: Word) -> tuple[str, ...]:
+    """What is said of a token, each by itself: its name, what is typical, and its definition in phrases and in columns."""
+    return (word.name, *word.title.split(", "), *word.meaning.split("; "), *map(str, word.conditions))
 
 
 def _words_of(text: str) -> set[str]:

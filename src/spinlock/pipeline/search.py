@@ -204,7 +204,7 @@ class _Corpus:
 
     def chosen(self, conditions: Sequence[str]) -> list[Choice]:
         """The rows that each condition holds for; of rows that have tokens where one is not on facts."""
-        definitions = self.fitted.tokenizer_.definitions if self.fitted is not None else ()
+        definitions = self.fitted.definitions() if self.fitted is not None else ()
         return [chosen_rows(one, self.facts, tokens=self.tokens, definitions=definitions) for one in conditions]
 
     def lines(self, rows: Sequence[int], **measured: Sequence[int] | Sequence[float]) -> list[dict[str, Any]]:
