@@ -55,6 +55,7 @@ _HOMES = {
     "predict": "spinlock.pipeline.predict",
     "propose": "spinlock.pipeline.propose",
     "relate": "spinlock.pipeline.relate",
+    "ChangeDetector": "spinlock.questions.changes",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",
     "ConfigError": "spinlock.core.errors",

@@ -25,6 +25,7 @@ COMMANDS = {
     "propose": ("propose", "Propose parameters that will show wanted tokens."),
     "predict": ("predict", "Predict tokens from parameters, and say how well."),
     "relate": ("relate", "Say which tokens go with which parameters."),
+    "changes": ("changes", "Say when runs change what they do."),
     "report": ("report", "Write an HTML report on a tokenizer and its tokens."),
     "info": ("info", "Say what a file is and what it holds."),
     "config": ("config", "Start, check and describe configuration files."),
