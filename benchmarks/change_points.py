@@ -6,8 +6,8 @@
 A splice is the first part of a run and the second part of a run of another system, joined at a place chosen evenly between 3/8 and
 5/8 of the run; the second's mean and standard deviation are those of the first at the joint. Without `--states` the features of
 saved states are spliced (spatial mean, spatial deviation and gradient are scaled, what the others measure has no unit); with it
-the states are, and their features computed. The detector is fitted to half of the draws, splices and false alarms are of the
-other half, mean of `--repeats` halves.
+the states are, and their features computed. The detector is fitted to half of the rows, splices and false alarms are of the
+other half (give a data set with one row a draw), mean of `--repeats` halves.
 """
 
 import argparse
