@@ -7,7 +7,7 @@ A splice is the first part of a run and the second part of a run of another syst
 5/8 of the run; the second's mean and standard deviation are those of the first at the joint. Without `--states` the features of
 saved states are spliced (spatial mean, spatial deviation and gradient are scaled, what the others measure has no unit); with it
 the states are, and their features computed. The detector is fitted to half of the rows, splices and false alarms are of the
-other half (give a data set with one row a draw), mean of `--repeats` halves.
+other half, split by draw; mean of `--repeats` halves.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import torch
 from spinlock.features.extract import extract_rollout, within_range
 from spinlock.questions.changes import ChangeDetector
 from spinlock.store.dataset import Dataset, open_dataset
+from spinlock.training.split import split_by_group
 
 
 def spliced_series(x: np.ndarray, names: tuple[str, ...], first: int, second: int, at: int) -> np.ndarray:
@@ -78,10 +79,14 @@ def main() -> None:
             rows = noise.permutation(len(dataset))[: arguments.rows]
             x = dataset.array("per_timestep").take(np.sort(rows))
             rows = np.sort(rows)
-            shuffled = noise.permutation(len(rows))
-            fit, test = shuffled[: len(rows) // 2], shuffled[len(rows) // 2 :]
+            groups = [str(group) for group in dataset.groups[rows]]
+            fit, _, test = (part.numpy() for part in split_by_group(groups, fractions=(0.5, 0.0, 0.5), seed=seed))
             detector = ChangeDetector.fit(
-                torch.from_numpy(x[fit]), window=arguments.window, shrinkage=arguments.shrinkage, seed=seed
+                torch.from_numpy(x[fit]),
+                [groups[row] for row in fit],
+                window=arguments.window,
+                shrinkage=arguments.shrinkage,
+                seed=seed,
             )
             alarms = detector.changes(torch.from_numpy(x[test]))
             found["alarms"].append(float(alarms.beyond[alarms.at >= 0].double().mean()))
