@@ -31,7 +31,7 @@ SMALL = (
     "storage.workers=1",
     "storage.keep_states=none",
 )
-TWO_LOST = 1
+MAY_LOSE = 1
 """Workers that a task may lose on the cluster of the tests; with one more it has failed."""
 
 
@@ -63,9 +63,9 @@ def distributed():
 @pytest.fixture(scope="module")
 def cluster(distributed):
     """Two workers of one thread, each a process that is started again when it ends."""
-    settings = {"allowed_failures": TWO_LOST}
+    settings = {"allowed_failures": MAY_LOSE}
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=settings, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", scheduler_kwargs=settings, silence_logs=50
     ) as made:
         yield made.scheduler_address
 
@@ -78,7 +78,7 @@ def lone_scheduler(distributed, tmp_path):  # noqa: ARG001
     process = subprocess.Popen(  # noqa: S603
         [*command, "--no-dashboard", "--scheduler-file", str(file)], cwd=tmp_path, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not (file.exists() and file.read_text().endswith("}")) and time.monotonic() < deadline:
         time.sleep(0.05)
     yield process, file
@@ -141,7 +141,7 @@ def test_a_scheduler_that_goes_away_leaves_shards_that_the_next_run_takes_up(dis
             made.close()
 
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", silence_logs=50
     ) as made:
         with pytest.raises(ResourceError, match="went away or was restarted; start a cluster and run again"):
             generate(config, scheduler=made.scheduler_address, progress=closing)
@@ -160,6 +160,7 @@ def test_a_scheduler_that_is_killed_while_tasks_wait_is_told_at_once(lone_schedu
     with pytest.raises(ResourceError, match=r"the scheduler at .*scheduler.json went away"):
         list(OnCluster(address=str(file), target=tmp_path / "x.h5").map_unordered(partial(scaled, 1), tasks()))
     assert time.monotonic() - began < 20
+    assert "distributed" not in caplog.text
     assert "has no worker; waiting for one" in caplog.text
 
 
@@ -183,11 +184,11 @@ def test_an_interrupt_takes_the_tasks_back_and_names_the_way_on(lone_scheduler, 
         def num_tasks():
             return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
 
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while num_tasks() < 3 and time.monotonic() < deadline:
             time.sleep(0.1)
         command.send_signal(signal.SIGINT)
-        words = command.communicate(timeout=60)[1]
+        words = command.communicate(timeout=120)[1]
         assert command.returncode == 130, words
         assert f"spinlock: interrupted. What is complete is kept; to go on: spinlock {' '.join(arguments)}" in words
         assert "Traceback" not in words

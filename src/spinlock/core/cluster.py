@@ -131,11 +131,13 @@ class _Run:
         try:
             if future.status == "finished":
                 return future.result()
-            error = future.exception()
+            error = future.exception() if future.status == "error" else None
         except SpinlockError:
             raise
         except (OSError, CancelledError) as lost:
             raise self._gone() from lost
+        if error is None:  # a client that lost its scheduler gives up all that it waits for
+            raise self._gone()
         raise _told(error, address=self.address)
 
     def _look_at_workers(self) -> None:
@@ -247,13 +249,15 @@ def _told(error: BaseException, *, address: str) -> BaseException:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's own log lines and tracebacks stay away: what matters is told in one sentence."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _dask(name: str) -> Any:
