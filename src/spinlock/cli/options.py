@@ -129,6 +129,16 @@ def output_option(*, help: str, required: bool = True) -> Callable[[F], F]:  # n
     return click.option("--output", required=required, type=click.Path(path_type=Path), metavar="PATH", help=help)
 
 
+scheduler_option = click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of that scheduler.")
+
+
+def check_one_place(*, scheduler: str | None, **here: object) -> None:
+    """Refuses options that are about this machine alone, by name, where a cluster does the work."""
+    for name, value in here.items():
+        if scheduler is not None and value:
+            raise UsageError(f"--{name.replace('_', '-')} is about this machine alone; leave it out with --scheduler.")
+
+
 def given(**options: tuple[str, object]) -> dict[str, tuple[str, object]]:
     """The options that were typed, as `load_config` takes them: option → dotted key and value."""
     return {f"--{name.replace('_', '-')}": (key, value) for name, (key, value) in options.items() if value is not None}

@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -45,6 +45,7 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Where tasks are done: in this process, in several on this machine, or on other machines."""
 
@@ -155,8 +156,7 @@ def _start(parent: int, function: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threadpool_limits(1)
-    keep_freed_memory()
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))  # read when the first kernel is made
+    suit_memory()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
@@ -167,6 +167,12 @@ def _end_with(parent: int) -> None:
             os.kill(parent, 0)
         except ProcessLookupError:
             os._exit(1)
+
+
+def suit_memory() -> None:
+    """Let this process keep the memory that a worker uses again and again, and not what piles up."""
+    keep_freed_memory()
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))  # read when the first kernel is made
 
 
 def keep_freed_memory() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spinlock._version import __version__
+from spinlock.core.cluster import OnCluster
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureRegistry
 from spinlock.core.rollout import Rollout
@@ -55,6 +56,12 @@ class Source(ReadOptions):
     def files(self) -> tuple[Path, ...]:
         """The files that the path stands for."""
         return rollout_files(self.path)
+
+    def with_whole_paths(self) -> "Source":
+        """The source with paths that are the same from any working directory."""
+        table = self.parameters.absolute() if isinstance(self.parameters, Path) else self.parameters
+        paths = (self.path,) if isinstance(self.path, Path) else self.path
+        return replace(self, path=tuple(path.absolute() for path in paths), parameters=table)
 
     def open(self) -> RolloutSource:
         """The rollouts, read one by one."""
@@ -101,7 +108,12 @@ class Extracted:
 
 
 def extract_features(
-    source: Source, *, output: Path, workers: int | None = None, progress: Progress = silent
+    source: Source,
+    *,
+    output: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress = silent,
 ) -> Extracted:
     """Compute the features of every rollout in some files, in parallel shards; goes on where an earlier run was stopped.
 
@@ -111,13 +123,16 @@ def extract_features(
         source: the files and how they are to be read.
         output: a new data-set file; the complete one of the same source is left as it is.
         workers: processes; one a core when not given, and with 1 this process alone.
+        scheduler: address of a running Dask cluster whose workers do it instead.
         progress: is told of the samples that are done.
 
     Raises:
         InputError: if a file is not what was said, `output` exists already and is of something else or damaged, or another
             process writes it.
+        ResourceError: out of disk or memory, or the scheduler is gone; complete shards are kept.
     """
     check_output(output, DATASET)
+    cluster = None if scheduler is None else OnCluster(address=scheduler, target=output)
     files, fingerprint = source.files(), source.fingerprint()
     rollouts = _opened_once(_Input(fingerprint, source))
     if not len(rollouts):
@@ -128,9 +143,15 @@ def extract_features(
             firsts = _first_samples(rollouts, channel_units=source.channel_units)
             columns, channel_names = _columns(firsts), _channel_names(firsts)
             write = WriteExtracted(
-                source=source, columns=columns, folder=folder, fingerprint=fingerprint, is_trusting=is_trusting()
+                source=source.with_whole_paths(),
+                columns=columns,
+                folder=folder.absolute(),
+                fingerprint=fingerprint,
+                is_trusting=is_trusting(),
             )
-            shards = _write_shards(write, len(rollouts), workers=workers or num_cores(), progress=progress)
+            shards = _write_shards(
+                write, len(rollouts), cluster=cluster, workers=workers or num_cores(), progress=progress
+            )
             description = DatasetDescription(
                 registry=SDF,
                 parameters=columns,
@@ -151,14 +172,17 @@ def extract_features(
     return _described(output, rollouts, num_files=len(files))
 
 
-def _write_shards(write: "WriteExtracted", num_samples: int, *, workers: int, progress: Progress) -> list[Shard]:
+def _write_shards(
+    write: "WriteExtracted", num_samples: int, *, cluster: OnCluster | None, workers: int, progress: Progress
+) -> list[Shard]:
     """Every complete shard, once those are written that were missing."""
     shards = list(complete_shards(write.folder, fingerprint=write.fingerprint))
     missing = missing_samples(shards, num_samples)
     finished = num_samples - len(missing)
     progress("extract features", finished, num_samples)
     tasks = consecutive_runs(missing, size=min(MOST_IN_SHARD, max(1, num_samples // SHARDS_AT_LEAST)))
-    executor = InThisProcess() if min(workers, len(tasks)) <= 1 else InProcesses(num_workers=min(workers, len(tasks)))
+    num_workers = min(workers, len(tasks))
+    executor = cluster or (InThisProcess() if num_workers <= 1 else InProcesses(num_workers=num_workers))
     for _, shard in executor.map_unordered(write, tasks):
         shards.append(shard)
         finished += shard.count

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from spinlock.config.generate import GenerateConfig
+from spinlock.core.cluster import OnCluster
 from spinlock.core.errors import InputError, UsageError
-from spinlock.core.workers import InProcesses
+from spinlock.core.workers import Executor, InProcesses
 from spinlock.dynamics.sampling import SamplingPlan
 from spinlock.pipeline.memory import Footprint, footprint, sample_bytes
 from spinlock.pipeline.progress import Progress, silent
@@ -105,22 +106,26 @@ class ScreeningCounts:
     redrawn_samples: int
 
 
-def generate(config: GenerateConfig, *, progress: Progress = silent, say: Say = _nothing) -> Path:
+def generate(
+    config: GenerateConfig, *, scheduler: str | None = None, progress: Progress = silent, say: Say = _nothing
+) -> Path:
     """Make the data set that `config` describes, or go on where an earlier run was stopped; returns its path.
 
     Args:
         config: of the data set.
+        scheduler: address of a running Dask cluster whose workers make the samples; processes of this machine otherwise.
         progress: is told of the samples that are done.
-        say: is told what memory the run takes, before it starts.
+        say: is told what memory the run takes on this machine, before it starts.
 
     Raises:
         InputError: if the target, or shards beside it, were made from another configuration, if the target is damaged, or if
             another process is making it.
-        ResourceError: out of disk or memory; complete shards are kept.
+        ResourceError: out of disk or memory, or the scheduler is gone; complete shards are kept.
     """
     target = config.output_path
     check_output(target, DATASET)
-    plan, recipe = prepare(config)
+    cluster = None if scheduler is None else OnCluster(address=scheduler, target=target)
+    plan, recipe = prepare(config, here=cluster is None)
     with claim_output(target, DATASET):
         if target.exists():
             check_target(target, recipe.fingerprint)
@@ -128,7 +133,8 @@ def generate(config: GenerateConfig, *, progress: Progress = silent, say: Say = 
         else:
             for warning in plan.warnings:
                 log.warning("%s", warning)
-            shards = _make(recipe, plan, range(config.num_samples), progress=progress, say=say)
+            executor = cluster or _processes(recipe, say)
+            shards = _make(recipe, plan, range(config.num_samples), executor=executor, progress=progress)
             with trusting():  # this run wrote the shards, or has compared their checksums
                 write_dataset(shards, target, description=description_of(recipe, plan), num_samples=config.num_samples)
         if recipe.folder.is_dir() and read_origin(recipe.folder).fingerprint == recipe.fingerprint:
@@ -136,18 +142,26 @@ def generate(config: GenerateConfig, *, progress: Progress = silent, say: Say = 
     return target
 
 
-def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = silent, say: Say = _nothing) -> MadePart:
+def generate_part(
+    config: GenerateConfig,
+    part: Part,
+    *,
+    scheduler: str | None = None,
+    progress: Progress = silent,
+    say: Say = _nothing,
+) -> MadePart:
     """Make the shards of one part of a data set, or go on with them; `spinlock merge` puts the parts together.
 
     Args:
         config: of the whole data set.
         part: of it.
+        scheduler: as for `generate`.
         progress: is told of the samples that are done.
-        say: is told what memory the run takes, before it starts.
+        say: is told what memory the run takes on this machine, before it starts.
 
     Raises:
         InputError: if the target is there already, or shards beside it were made from another configuration.
-        ResourceError: out of disk or memory; complete shards are kept.
+        ResourceError: out of disk or memory, or the scheduler is gone; complete shards are kept.
     """
     if config.output_path.exists():
         raise InputError(
@@ -156,10 +170,12 @@ def generate_part(config: GenerateConfig, part: Part, *, progress: Progress = si
     if part.out_of > config.num_samples:
         raise UsageError(f"{part.out_of} shards of {config.num_samples} samples would leave some empty; ask for fewer.")
     check_output(config.output_path, DATASET)
-    plan, recipe = prepare(config)
+    cluster = None if scheduler is None else OnCluster(address=scheduler, target=config.output_path)
+    plan, recipe = prepare(config, here=cluster is None)
     name = recipe.folder / f"part-{part.number}-of-{part.out_of}"
     with locked(config.output_path, shared=True), locked(name):
-        shards = _make(recipe, plan, part.samples(config.num_samples), progress=progress, say=say)
+        executor = cluster or _processes(recipe, say)
+        shards = _make(recipe, plan, part.samples(config.num_samples), executor=executor, progress=progress)
     return MadePart(shards=recipe.folder, samples=sum(shard.count for shard in shards), out_of=config.num_samples)
 
 
@@ -195,10 +211,18 @@ def check_target(
         raise InputError(f"{target} is damaged ({damage.rstrip('.')}); remove it and run again.")
 
 
-def _make(recipe: Recipe, plan: SamplingPlan, samples: Sequence[int], *, progress: Progress, say: Say) -> list[Shard]:
-    """Simulate, describe and store those of some samples that are not in a shard yet; every complete shard there is then."""
-    config, memory = recipe.config, footprint(recipe)
+def _processes(recipe: Recipe, say: Say) -> InProcesses:
+    """As many processes of this machine as its memory allows."""
+    memory = footprint(recipe)
     say(memory)
+    return InProcesses(num_workers=memory.num_workers)
+
+
+def _make(
+    recipe: Recipe, plan: SamplingPlan, samples: Sequence[int], *, executor: Executor, progress: Progress
+) -> list[Shard]:
+    """Simulate, describe and store those of some samples that are not in a shard yet; every complete shard there is then."""
+    config = recipe.config
     shards = list(complete_shards(recipe.folder, fingerprint=recipe.fingerprint))
     there = set(range(config.num_samples)) - set(missing_samples(shards, config.num_samples))
     missing = [sample for sample in samples if sample not in there]
@@ -218,8 +242,7 @@ def _make(recipe: Recipe, plan: SamplingPlan, samples: Sequence[int], *, progres
     runs.sort(key=lambda run: -sum(work[sample] for sample in run))
     tasks = (tuple(plan.plans[sample] for sample in run) for run in runs)
     progress("generate", len(finished), len(samples), share_done(own, finished))
-    workers = InProcesses(num_workers=memory.num_workers)
-    for _, shard in workers.map_unordered(partial(write_block, recipe), tasks):
+    for _, shard in executor.map_unordered(partial(write_block, recipe.with_whole_path()), tasks):
         shards.append(shard)
         finished.update(shard.samples)
         progress("generate", len(finished), len(samples), share_done(own, finished))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,21 +84,40 @@ class Recipe:
         target = self.config.output_path
         return target.with_name(f"{target.name}.shards")
 
+    def with_whole_path(self) -> "Recipe":
+        """The recipe with a target that is the same from any working directory."""
+        target = self.config.output_path.absolute()
+        return replace(self, config=self.config.model_copy(update={"output_path": target}))
 
-def prepare(config: GenerateConfig) -> tuple[SamplingPlan, Recipe]:
-    """The samples of a data set and what they share, once it is known that they can be made here.
+
+def prepare(config: GenerateConfig, *, here: bool = True) -> tuple[SamplingPlan, Recipe]:
+    """The samples of a data set and what they share, once it is known that they can be made.
+
+    Args:
+        config: of the data set.
+        here: whether this machine makes them; otherwise its device may be missing.
 
     Raises:
         ConfigError: if the device is not there or lacks the units of the precision, or a user's step cannot be imported.
         InputError: if a user's step fails on its first state.
     """
+    if here:
+        check_device(config)
+    plan = plan_of(config)
+    _try_own_steps(config, plan)
+    return plan, recipe_of(config, plan)
+
+
+def check_device(config: GenerateConfig) -> None:
+    """Refuses a device that is not on this machine.
+
+    Raises:
+        ConfigError: if it is not there or lacks the units of the precision.
+    """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device is cuda, and torch sees no CUDA device here; use --device cpu.")
     if mistake := precision_mistake(config.precision, device=config.device):
         raise ConfigError(f"{mistake}.")
-    plan = plan_of(config)
-    _try_own_steps(config, plan)
-    return plan, recipe_of(config, plan)
 
 
 def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:

@@ -13,7 +13,7 @@ from spinlock.dynamics.rollout import simulate
 from spinlock.dynamics.space import SamplePlan
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout, within_range
-from spinlock.pipeline.recipe import Recipe
+from spinlock.pipeline.recipe import Recipe, check_device
 from spinlock.store.dataset_layout import DatasetBlock, ParameterColumn
 from spinlock.store.hdf5_image import WORD_BYTES
 from spinlock.store.shards import Shard, write_shard
@@ -22,7 +22,12 @@ KeepStates = Literal["none", "float32", "float16"]
 
 
 def write_block(recipe: Recipe, plans: Sequence[SamplePlan]) -> Shard:
-    """Simulate, describe and store a block of consecutive samples."""
+    """Simulate, describe and store a block of consecutive samples.
+
+    Raises:
+        ConfigError: if this machine lacks the device.
+    """
+    check_device(recipe.config)
     return write_shard(recipe.folder, make_block(recipe, plans), fingerprint=recipe.fingerprint)
 
 
