@@ -38,8 +38,16 @@ def families_config(dataset, folder, *overrides: str) -> TrainConfig:
 
 
 @pytest.fixture(scope="module")
-def folder(dataset, tmp_path_factory):
-    return train(families_config(dataset, tmp_path_factory.mktemp("families") / "tokenizers")).folder
+def trained(dataset, tmp_path_factory):
+    """Three families, of which one has a shape of its own."""
+    config = families_config(dataset, tmp_path_factory.mktemp("families") / "tokenizers")
+    own = {**config.model_dump()["families"], "initial": {"model": {"levels": [(8, 3)], "coarse": "codebook"}}}
+    return train(TrainConfig(**{**config.model_dump(), "families": own}))
+
+
+@pytest.fixture(scope="module")
+def folder(trained):
+    return trained.folder
 
 
 def test_what_can_be_trained_are_the_families_that_there_are():
@@ -85,14 +93,10 @@ def test_saved_again_it_is_the_same(folder, tmp_path):
             assert (tmp_path / "again" / file).read_bytes() == (folder / file).read_bytes()
 
 
-def test_the_verdict_is_told_family_by_family(dataset, tmp_path):
-    config = families_config(dataset, tmp_path / "two")
-    config = config.model_copy(update={"families": {name: config.families[name] for name in CHOSEN[:2]}})
-    told = summary(train(config))
-    assert list(told["families"]) == list(CHOSEN[:2])
+def test_the_verdict_is_told_family_by_family(trained):
+    told = summary(trained)
+    assert list(told["families"]) == list(CHOSEN)
     assert all("thresholds" in one for one in told["families"].values())
-    alone = config.of_family("initial")
-    assert alone.training.checkpoint_dir == tmp_path / "two" / "initial"
 
 
 def test_one_family_alone_is_trained_as_a_tokenizer(dataset, tmp_path):
@@ -102,17 +106,14 @@ def test_one_family_alone_is_trained_as_a_tokenizer(dataset, tmp_path):
     assert Tokenizer.from_pretrained(tmp_path / "one").tokenizer_.category_map.categories == ("spatial", "spectral")
 
 
-def test_a_family_has_a_shape_of_its_own_where_it_is_given_one(dataset, tmp_path):
-    config = families_config(dataset, tmp_path / "own")
-    own = {"initial": {"model": {"levels": [(8, 3)]}}, "summary": {}}
-    config = TrainConfig(**{**config.model_dump(), "families": own})
-    families = FamilyTokenizer.from_pretrained(train(config).folder)
+def test_a_family_has_a_shape_of_its_own_where_it_is_given_one(dataset, folder):
+    families = FamilyTokenizer.from_pretrained(folder)
     assert families.families["initial"].tokenizer_.codebook_sizes.tolist() == [[3], [3]]
     assert families.families["summary"].tokenizer_.codebook_sizes.shape[1] == 2
-    tables = {name: load_table(dataset, family_path(name)).table for name in own}
+    tables = {name: load_table(dataset, family_path(name)).table for name in CHOSEN}
     tokens = families.encode(tables)
     assert tokens.codes.shape[2] == 2
-    assert tokens.bits == pytest.approx(sum(families.families[name].encode(tables[name]).bits for name in own))
+    assert tokens.bits == pytest.approx(sum(families.families[name].encode(tables[name]).bits for name in CHOSEN))
 
 
 def test_what_is_refused_says_what_it_is(dataset, folder, tmp_path):

@@ -66,6 +66,16 @@ def test_a_file_is_open_in_one_other_process_for_all_files(path):
         assert second.process() == before != os.getpid()
 
 
+def test_a_relative_path_is_where_this_process_is_now(path, tmp_path, monkeypatch):
+    with guarded(Misbehaving, path) as file:
+        assert file.process() != os.getpid()
+    with h5py.File(tmp_path / "data.h5", "w") as made:
+        made["x"] = np.arange(3)
+    monkeypatch.chdir(tmp_path)  # as a notebook does, after a file was read
+    with open_guarded("data.h5") as file:
+        assert file.numbers("/x").read().tolist() == [0, 1, 2]
+
+
 def test_a_trusted_file_is_open_in_this_process(path):
     with trusting(), guarded(Misbehaving, path) as file:
         assert file.process() == os.getpid()

@@ -115,7 +115,8 @@ def guarded(kind: type[G], path: Path) -> Iterator[G]:
     child = _child()
     number = child.next_number()
     child.patience = PATIENCE + (path.stat().st_size if path.is_file() else MOST_IN_FOLDER) / SLOWEST_DISK
-    found = child.ask(path, (number, 0), "open", (kind.__module__, kind.__name__, str(path)), {})
+    folder = "" if path.is_absolute() else str(Path.cwd())
+    found = child.ask(path, (number, 0), "open", (kind.__module__, kind.__name__, str(path), folder), {})
     try:
         yield found
     finally:

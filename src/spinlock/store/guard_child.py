@@ -91,7 +91,9 @@ def _answer(request: dict[str, Any], files: dict[int, list[Any]], write: Callabl
     try:
         number, place = request["object"]
         if request["method"] == "open":
-            module, name, path = request["args"]
+            module, name, path, folder = request["args"]
+            if folder:  # the parent may have gone elsewhere since the child began
+                os.chdir(folder)
             files[number] = []
             allow(unpacked=3 * _BYTES_A_SECOND)  # a library may have to be imported first
             value = getattr(import_module(module), name).opened(Path(path))
