@@ -140,6 +140,15 @@ def test_words_of_a_definition_choose_the_runs_that_carry_its_token(files, ask, 
     }
 
 
+def test_a_data_set_is_searched_by_the_vocabulary_of_the_package_where_no_tokenizer_is_named(ask, capsys):
+    found, named = (
+        ask(capsys, "search", "--dataset", "data.h5", "--like", "3", *tokenizer)
+        for tokenizer in ((), ("--tokenizer", "behaviour-1"))
+    )
+    assert found["tokenizer"] == "behaviour-1"
+    assert found["hits"] == named["hits"]
+
+
 def test_two_systems_are_told_apart_in_sentences(ask, capsys):
     words = ("compare", "data.h5", "--by", "system=gray_scott", "--tokenizer", "tokenizer", "--count", "3")
     found = ask(capsys, *words)
@@ -167,7 +176,6 @@ def test_a_parameter_is_split_at_its_median(ask, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence", "code"),
     [
-        ("search --dataset data.h5 --like 3", "data.h5 is no token file of spinlock, so a tokenizer must say where", 2),
         ("search --dataset tokens.h5", "nothing is asked; give one of --like, --unlike, --subset, --duplicates", 2),
         ("search --dataset tokens.h5 --like 3 --unlike", "--like and --unlike are two questions; ask one", 2),
         ("search --dataset tokens.h5 --like 77", "--like 77 is neither the id of a row nor a file.", 2),

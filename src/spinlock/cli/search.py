@@ -17,7 +17,9 @@ from spinlock.cli.options import ExistingFile, tokenizer_option
     spinlock search --dataset tokens.h5 --where temporal=12 --where nonlinear=3,4""",
     reads_files=True,
 )
-@tokenizer_option(help="The folder of a trained tokenizer, or behaviour-1; not needed for a token file alone.")
+@tokenizer_option(
+    help="The folder of a trained tokenizer, or behaviour-1, which is taken for a data set where none is given; not needed for a token file alone."
+)
 @click.option(
     "--dataset",
     required=True,

@@ -21,10 +21,14 @@ from spinlock.pipeline.tokenizers import load_rows
 from spinlock.questions.search import BehaviourIndex
 from spinlock.store.dataset_paths import AGGREGATED
 from spinlock.store.guarded_hdf5 import open_guarded
+from spinlock.store.shipped import VOCABULARIES
 from spinlock.store.token_file import TOKENS, load_tokens
 from spinlock.training.estimator import Tokenizer
 
 DEFAULT_HITS = 10
+
+USUAL = VOCABULARIES[0]
+"""The tokenizer of a question about a data set that names none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +86,8 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
     """The answer as tables, a line a hit.
 
     Args:
-        tokenizer: a tokenizer's folder; None where `dataset` is a token file and no other file is asked about.
+        tokenizer: a tokenizer's folder; for a data set, the vocabulary that comes with the package when not given. A token file needs
+            none unless another file is asked about.
         dataset: a data-set file, or a token file with an embedding.
         question: what is asked.
         progress: is told of the rows that are looked at.
@@ -92,15 +97,18 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
         InputError: if the tokens have no embedding, or a file is not what it should be.
         NamesDifferError: if a data set has other columns than the tokenizer was made for.
     """
-    fitted = None if tokenizer is None else Tokenizer.from_pretrained(tokenizer)
-    corpus = (
-        _Corpus.of_tokens(dataset, fitted) if _is_token_file(dataset) else _Corpus.of_data(dataset, fitted, progress)
-    )
+    if _is_token_file(dataset):
+        fitted = None if tokenizer is None else Tokenizer.from_pretrained(tokenizer)
+        corpus = _Corpus.of_tokens(dataset, fitted)
+    else:
+        fitted = Tokenizer.from_pretrained(tokenizer or USUAL)
+        corpus = _Corpus.of_data(dataset, fitted, progress)
     if not all(is_on_facts(condition, corpus.facts) for condition in question.where):
         corpus = corpus.encoded()
     choices = corpus.chosen(question.where)
     allowed = torch.stack([choice.rows for choice in choices]).all(dim=0) if choices else None
-    told: dict[str, Any] = {"runs": len(corpus.ids), "draws": len(set(corpus.groups))}
+    told: dict[str, Any] = {"tokenizer": str(tokenizer or USUAL)} if fitted is not None else {}
+    told |= {"runs": len(corpus.ids), "draws": len(set(corpus.groups))}
     if allowed is not None:
         told["where"] = [
             {"condition": condition, "runs": int(choice.rows.sum())}
@@ -183,11 +191,7 @@ class _Corpus:
         )
 
     @classmethod
-    def of_data(cls, path: Path, fitted: Tokenizer | None, progress: Progress) -> "_Corpus":
-        if fitted is None:
-            raise UsageError(
-                f"{path} is no token file of spinlock, so a tokenizer must say where its runs lie; give --tokenizer."
-            )
+    def of_data(cls, path: Path, fitted: Tokenizer, progress: Progress) -> "_Corpus":
         view = load_rows(path, fitted.record_).table
         progress("search", 0, len(view))
         embedding = fitted.embed(view)
