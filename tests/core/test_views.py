@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.views import Selection, View, choose_rows, in_memory
+from spinlock.core.views import Selection, View, choose_rows, in_memory, selected
 
 
 def a_table(rows: int = 11) -> FeatureTable:
@@ -99,3 +99,10 @@ def test_tables_and_selections_are_views():
     assert isinstance(table, View)
     assert isinstance(Selection(table, torch.arange(2)), View)
     assert not isinstance("table", View)
+
+
+def test_rows_of_ids_come_in_their_order_and_others_are_left_out():
+    table = FeatureTable.from_array([[0.0], [1.0], [2.0]], ids=["a", "b", "c"])
+    assert selected(table, ["c", "x", "a"]).rows(torch.arange(2)).values.flatten().tolist() == [2.0, 0.0]
+    assert len(selected(table, ["x"])) == 0
+    assert selected(table, []).ids == ()

@@ -1,6 +1,6 @@
 """Rows of a feature family, read block by block: a table in memory, a table in a file, or some rows of either."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -86,6 +86,12 @@ class Selection:
     def blocks(self, size: int = BLOCK_ROWS) -> Iterator[FeatureTable]:
         """The selected rows in order, at most `size` at a time."""
         return (self.view.rows(part) for part in self.index.split(size))
+
+
+def selected(view: View, ids: Iterable[str]) -> Selection:
+    """The rows of some ids, in their order; ids that the view does not have are left out."""
+    place = {name: row for row, name in enumerate(view.ids)}
+    return Selection(view, torch.tensor([place[name] for name in ids if name in place], dtype=torch.long))
 
 
 def numbered(groups: Collection[str]) -> Int[Tensor, " row"]:

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from spinlock.core.rollout import Rollout
+from spinlock.core.tokens import TokenTable
 from spinlock.features.phrases import phrase_of
 from spinlock.pipeline.words import Dictionary
 from spinlock.plots.page import NUM_BINS, GalleryToken, RunCard, Spread, anchor_of
@@ -43,8 +44,7 @@ def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple
     assert found.table is not None
     assert found.tokens is not None
     table, tokens = found.table, found.tokens
-    place = {name: sample for sample, name in enumerate(dataset.view().ids)}
-    samples = [place[name] for name in tokens.ids]
+    samples = _samples(tokens, dataset)
     systems = dataset.systems
     places = {name: number for number, name in enumerate(tokens.category_names)}
     orders = typical_first(found.words, fitted.tokenizer_, table, tokens.codes[:, :, 0])
@@ -88,6 +88,12 @@ def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple
     return tuple(cards)
 
 
+def _samples(tokens: TokenTable, dataset: Dataset) -> list[int]:
+    """The number of each row's sample in its data set."""
+    place = {name: sample for sample, name in enumerate(dataset.view().ids)}
+    return [place[name] for name in tokens.ids]
+
+
 def run_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[RunCard, ...]:
     """Some runs that stand for all, those that stand for most first, each in a sentence.
 
@@ -103,11 +109,11 @@ def run_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[R
         return ()
     index = BehaviourIndex(fitted.embed(table), table.groups)
     chosen = index.subset(min(MOST_RUNS_SHOWN, len(index.draws[index.known].unique())))
-    place = {name: sample for sample, name in enumerate(dataset.view().ids)}
+    samples = _samples(tokens, dataset)
     outside = tokens.out_of_corpus
     cards = []
     for row, number in zip(chosen.rows.tolist(), chosen.num_rows.tolist(), strict=True):
-        sample = place[tokens.ids[row]]
+        sample = samples[row]
         coarse = zip(tokens.category_names, tokens.codes[row, :, 0].tolist(), strict=True)
         cards.append(
             RunCard(

@@ -97,7 +97,7 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
         InputError: if the tokens have no embedding, or a file is not what it should be.
         NamesDifferError: if a data set has other columns than the tokenizer was made for.
     """
-    if _is_token_file(dataset):
+    if TOKENS.is_one(dataset):
         fitted = None if tokenizer is None else Tokenizer.from_pretrained(tokenizer)
         corpus = _Corpus.of_tokens(dataset, fitted)
     else:
@@ -245,7 +245,7 @@ class _Corpus:
         path = Path(like)
         if not path.exists():
             raise UsageError(f"--like {like} is neither the id of a row nor a file. {did_you_mean(like, self.ids)}")
-        if _is_token_file(path):
+        if TOKENS.is_one(path):
             tokens = _embedded_tokens(path)
             assert tokens.embedding is not None
             names, rows = tokens.ids, tokens.embedding
@@ -270,10 +270,6 @@ def _described(path: Path, fitted: Tokenizer, question: Question) -> View:
             return load_rows(path, fitted.record_).table
     given = {name: getattr(question, name) for name in ("axes", "dt", "dx") if getattr(question, name) is not None}
     return extract_features(str(path), **given)
-
-
-def _is_token_file(path: Path) -> bool:
-    return path.suffix.lower() in TOKENS.endings and TOKENS.is_one(path)
 
 
 def _embedded_tokens(path: Path) -> TokenTable:

@@ -8,7 +8,7 @@ import torch
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.masked import squared_errors
 from spinlock.core.report import REFIT_LABEL, Report
-from spinlock.core.views import Selection, View
+from spinlock.core.views import Selection, View, selected
 from spinlock.pipeline.judge import judge
 from spinlock.pipeline.parameter_steps import load_parameters
 from spinlock.pipeline.realizations import load_halves
@@ -47,14 +47,14 @@ def rows_by_id(view: View, splits: Mapping[str, list[str]], *, whose: str) -> di
     Raises:
         InputError: if an id is not among the rows.
     """
-    place = {name: row for row, name in enumerate(view.ids)}
+    known = set(view.ids)
     for split, ids in splits.items():
-        lost = [name for name in ids if name not in place]
+        lost = [name for name in ids if name not in known]
         if lost:
             raise InputError(
                 f"{whose} lacks {len(lost)} of {len(ids)} samples of the {split} rows, the first '{lost[0]}'."
             )
-    return {split: Selection(view, torch.tensor([place[name] for name in ids])) for split, ids in splits.items() if ids}
+    return {split: selected(view, ids) for split, ids in splits.items() if ids}
 
 
 def fitted_rows(views: Mapping[str, Selection], record: TrainingRecord) -> dict[str, View]:

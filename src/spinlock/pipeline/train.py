@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
@@ -14,7 +13,7 @@ from spinlock.core.errors import InputError
 from spinlock.core.plain import to_plain
 from spinlock.core.report import Report
 from spinlock.core.threads import one_thread
-from spinlock.core.views import FIT_ROWS, Selection, View, thinned
+from spinlock.core.views import FIT_ROWS, Selection, View, selected, thinned
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.run_parameters import run_parameters
@@ -222,11 +221,8 @@ def split_rows(groups: Sequence[str], config: TrainConfig) -> dict[str, Tensor]:
 
 def _as_split(view: View, splits: Mapping[str, Sequence[str]]) -> dict[str, Selection]:
     """The rows of the samples of every split, where the view has them."""
-    place = {name: row for row, name in enumerate(view.ids)}
-    return {
-        split: Selection(view, torch.tensor([place[name] for name in ids if name in place]))
-        for split, ids in splits.items()
-    }
+    found = {split: selected(view, ids) for split, ids in splits.items()}
+    return {split: rows for split, rows in found.items() if len(rows)}
 
 
 def _checkpoint_folder(config: TrainConfig) -> Path:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from spinlock.config.train import PARAMETERS, TrainConfig
 from spinlock.core.software import software
 from spinlock.core.tokens import MISSING
-from spinlock.core.views import Selection
+from spinlock.core.views import selected
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import ParameterColumn
@@ -80,9 +79,8 @@ def _coarse_tokens(folder: Path, dataset: Path, ids: Sequence[str]) -> Float[np.
     """The first-level tokens of some samples as 0 and 1, one column a code; a missing token is 0 throughout."""
     tokenizer = Tokenizer.from_pretrained(folder)
     view = load_rows(dataset, tokenizer.record_).table
-    place = {name: row for row, name in enumerate(view.ids)}
-    there = np.array([name in place for name in ids])
-    tokens = tokenizer.encode(Selection(view, torch.tensor([place[name] for name in ids if name in place])))
+    there = np.isin(ids, view.ids)
+    tokens = tokenizer.encode(selected(view, ids))
     sizes = tokens.codebook_sizes[:, 0].tolist()
     coarse = np.full((len(ids), len(sizes)), MISSING)
     coarse[there] = tokens.codes[:, :, 0].numpy()
