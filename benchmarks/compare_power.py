@@ -17,7 +17,9 @@ import spinlock
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.views import in_memory, numbered
 from spinlock.pipeline.tables import load_table
-from spinlock.questions.compare import different_columns, draw_means, energy_test
+from spinlock.questions.column_differences import different_columns
+from spinlock.questions.draws import draw_means
+from spinlock.questions.energy import energy_test
 from spinlock.store.dataset import open_dataset
 
 PARAMETERS = {

@@ -10,15 +10,11 @@ from scipy.stats import mannwhitneyu, spearmanr
 from spinlock.core.errors import InputError, NamesDifferError
 from spinlock.core.feature_table import FeatureRegistry, FeatureSpec, FeatureTable
 from spinlock.core.tokens import TokenTable
-from spinlock.questions.compare import (
-    compare_sets,
-    detectable_auc,
-    different_columns,
-    draw_means,
-    energy_test,
-    rank_correlations,
-    token_changes,
-)
+from spinlock.questions.column_differences import detectable_auc, different_columns, rank_correlations
+from spinlock.questions.compare import compare_sets
+from spinlock.questions.draws import draw_means
+from spinlock.questions.energy import energy_test
+from spinlock.questions.token_changes import token_changes
 
 NUM_COLUMNS = 12
 
