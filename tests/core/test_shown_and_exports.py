@@ -1,8 +1,11 @@
 """What a notebook shows of values, and tables for other libraries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from spinlock.core import exports
 from spinlock.core.category_map import CategoryMap
@@ -83,6 +86,94 @@ def test_a_frame_of_tokens_has_the_columns_of_a_token_file():
     frame = TOKENS.to_pandas()
     assert list(frame.columns) == ["group", "system", "speed", *TOKENS.column_names, "distance", "out_of_corpus"]
     np.testing.assert_array_equal(frame[list(TOKENS.column_names)].to_numpy(), TOKENS.to_columns())
+
+
+def same(found, expected):
+    """Whether two tables are equal in every attribute, dtypes and missing values included."""
+    for name in expected.__dataclass_fields__:
+        ours, theirs = getattr(expected, name), getattr(found, name)
+        if isinstance(ours, torch.Tensor):
+            assert ours.dtype == theirs.dtype
+            torch.testing.assert_close(theirs, ours, rtol=0, atol=0, equal_nan=True)
+        else:
+            assert theirs == ours, name
+    return True
+
+
+ODD_FACTS = {
+    "system": ("heat", None),
+    "count": (None, 2**60 + 1),
+    "speed": (0.1, None),
+    "lives": (True, None),
+    "seed": (3, 4),
+    "gone": (None, None),
+    "unit": ("=1", ""),
+}
+WIDE = FeatureTable(
+    values=VALUES.double() / 3, registry=REGISTRY, ids=IDS, groups=("g", "h"), facts={**FACTS, **ODD_FACTS}
+)
+PLACED = replace(TOKENS, embedding=torch.tensor([[0.1, float("nan")], [2.0, 3.0]]), facts={**FACTS, **ODD_FACTS})
+ROUTES = {
+    "pandas": ("pandas", lambda table: table.to_pandas()),
+    "arrow": ("pyarrow", lambda table: exports.library("pyarrow", what="").table(table)),
+    "polars": ("polars", lambda table: exports.library("polars", what="").DataFrame(table)),
+}
+
+
+@pytest.mark.parametrize("table", [TABLE, WIDE, TOKENS, PLACED], ids=["features", "wide", "tokens", "placed"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_table_comes_back_from_a_frame_exactly(table, route):
+    library, there = ROUTES[route]
+    pytest.importorskip("pyarrow")
+    pytest.importorskip(library)
+    said = {}  # polars drops what the columns do not say
+    if route == "polars" and isinstance(table, FeatureTable):
+        said = {"registry": table.registry}
+        table = replace(table, values=table.values.float())
+    elif route == "polars":
+        said = {"codebook_sizes": table.sizes}
+    assert same(type(table).from_frame(there(table), **said), table)
+
+
+def test_a_frame_of_fewer_rows_and_more_columns_is_still_a_table():
+    pytest.importorskip("pandas")
+    frame = TOKENS.to_pandas().iloc[1:].assign(mine=2.5)
+    back = TokenTable.from_frame(frame)
+    assert (back.ids, back.facts["mine"], back.codes.tolist()) == (("NA",), (2.5,), TOKENS.codes[1:].tolist())
+
+
+def test_missing_values_are_null_in_arrow():
+    arrow = pytest.importorskip("pyarrow")
+    assert arrow.table(TABLE).column("b").null_count == 1
+
+
+def test_frames_that_cannot_become_a_table_are_refused():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(InputError, match="nothing says which columns of the frame are features: give `registry`"):
+        FeatureTable.from_frame(pandas.DataFrame({"a": [1.0]}))
+    with pytest.raises(InputError, match="nothing says how large the codebooks of the frame are"):
+        TokenTable.from_frame(pandas.DataFrame({"x__level0": [1]}))
+    with pytest.raises(InputError, match="the frame lacks 2 of 3 columns: b, c"):
+        FeatureTable.from_frame(pandas.DataFrame({"a": [1.0]}), registry=REGISTRY)
+    with pytest.raises(InputError, match="column 'x__level0' of the frame must hold a whole number in every row"):
+        TokenTable.from_frame(pandas.DataFrame({"x__level0": [1, None]}), codebook_sizes={"x": [4]})
+    with pytest.raises(InputError, match="a frame is a DataFrame of pandas or polars, or a table of pyarrow; got dict"):
+        TokenTable.from_frame({"x__level0": [1]})
+    mixed = FeatureTable(values=VALUES, registry=REGISTRY, facts={"rule": ("life", 30)})
+    with pytest.raises(InputError, match="'rule' holds values of several types"):
+        mixed.__arrow_c_stream__()
+
+
+def test_a_loader_of_torch_hands_out_tables_and_facts():
+    loader = DataLoader(replace(PLACED, facts={**FACTS, "kind": ("b", "a")}).to_torch("kind", "speed"), batch_size=2)
+    codes, kinds, speeds = next(iter(loader))
+    assert codes.tolist() == TOKENS.codes.tolist()
+    assert kinds.tolist() == [1, 0]
+    assert speeds.isnan().tolist() == [True, False]
+    (values,) = next(iter(DataLoader(TABLE.to_torch(), batch_size=2)))
+    torch.testing.assert_close(values, VALUES, equal_nan=True)
+    with pytest.raises(InputError, match="the table has no fact sistem; it has system, speed"):
+        TABLE.to_torch("sistem")
 
 
 @pytest.mark.parametrize("table", [TABLE, TOKENS], ids=["features", "tokens"])

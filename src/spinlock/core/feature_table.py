@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from spinlock.core import exports
 from spinlock.core.errors import InputError, NamesDifferError, listed
@@ -337,7 +338,50 @@ class FeatureTable:
         Raises:
             UsageError: if pandas is not installed.
         """
-        return exports.to_pandas(self._columns())
+        return exports.to_pandas(self._columns(), self._about())
+
+    @classmethod
+    def from_frame(cls, frame: Any, *, registry: FeatureRegistry | None = None) -> "FeatureTable":
+        """The table that became a DataFrame or an Arrow table, exactly: values, what is missing, ids, groups, facts.
+
+        Args:
+            frame: what `to_pandas` gave, `polars.DataFrame(table)`, `pyarrow.table(table)` or anything that hands out Arrow's stream;
+                rows and facts may have been removed or added.
+            registry: the columns that are features; what pandas and Arrow kept beside the columns when not given. polars keeps
+                nothing of the kind.
+
+        Raises:
+            InputError: if nothing says which columns are features, or one of them is not there.
+            UsageError: if the frame is not of pandas, and pyarrow is not installed.
+        """
+        read = exports.from_frame(frame)
+        if registry is None:
+            if "feature_registry" not in read.about:
+                raise InputError(
+                    "nothing says which columns of the frame are features: give `registry`, for example that of the table that it "
+                    "came from, or leave other columns out and take FeatureTable.from_array."
+                )
+            registry = FeatureRegistry.from_plain(read.about["feature_registry"])
+        return cls(
+            values=torch.from_numpy(
+                read.numbers(registry.names, "float64" if read.about.get("dtype") == "float64" else "float32")
+            ),
+            registry=registry,
+            ids=read.words("id"),
+            groups=read.words("group"),
+            facts=read.facts(("id", "group", *registry.names)),
+        )
+
+    def to_torch(self, *facts: str) -> TensorDataset:
+        """A data set of torch, for its `DataLoader`: each item has the values of a sample, NaN where one is missing, and its facts.
+
+        Args:
+            facts: names of facts, for example "system": words as the number of their place among all of the fact, in order.
+
+        Raises:
+            InputError: if a fact is not there.
+        """
+        return exports.to_torch((self.values,), self.facts, facts)
 
     def to_xarray(self) -> Any:
         """An xarray DataArray (sample, feature) with id, group, facts and categories as coordinates.
@@ -355,8 +399,13 @@ class FeatureTable:
         )
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The same columns for everything that reads Arrow's capsule: `pyarrow.table(table)`, `polars.DataFrame(table)`."""
-        return exports.arrow_stream(self._columns(), requested_schema)
+        """The same columns for everything that reads Arrow's capsule: `pyarrow.table(table)`, `polars.DataFrame(table)`; what is
+        missing is null.
+        """
+        return exports.to_arrow(self._columns(), self._about()).__arrow_c_stream__(requested_schema)
+
+    def _about(self) -> dict[str, Any]:
+        return {"feature_registry": self.registry.to_plain(), "dtype": str(self.values.dtype).removeprefix("torch.")}
 
     def _columns(self) -> dict[str, Any]:
         numbers = self.values.detach().cpu().numpy()

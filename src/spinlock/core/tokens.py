@@ -1,6 +1,6 @@
 """What a tokenizer hands out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from spinlock.core import exports
 from spinlock.core.errors import InputError
@@ -81,6 +82,11 @@ class TokenTable:
         return float(torch.log2(self.codebook_sizes.double()).sum())
 
     @property
+    def sizes(self) -> dict[str, list[int]]:
+        """Category → number of tokens of each level."""
+        return dict(zip(self.category_names, self.codebook_sizes.tolist(), strict=True))
+
+    @property
     def column_names(self) -> tuple[str, ...]:
         """`<category>__level<n>`, category by category, coarse to fine: the columns of a token file."""
         return tuple(f"{name}__level{level}" for name in self.category_names for level in range(self.codes.shape[2]))
@@ -101,7 +107,56 @@ class TokenTable:
         Raises:
             UsageError: if pandas is not installed.
         """
-        return exports.to_pandas(self._columns())
+        return exports.to_pandas(self._columns(), {"codebook_sizes": self.sizes})
+
+    @classmethod
+    def from_frame(cls, frame: Any, *, codebook_sizes: Mapping[str, Sequence[int]] | None = None) -> "TokenTable":
+        """The tokens that became a DataFrame or an Arrow table, exactly, with their facts, embedding and distances.
+
+        Args:
+            frame: what `to_pandas` gave, `polars.DataFrame(tokens)`, `pyarrow.table(tokens)` or anything that hands out Arrow's
+                stream; rows and facts may have been removed or added.
+            codebook_sizes: category → size of each level, as `sizes` has them; what pandas and Arrow kept beside the columns when
+                not given. polars keeps nothing of the kind.
+
+        Raises:
+            InputError: if nothing says how large the codebooks are, a column is not there, or a token is none of its codebook.
+            UsageError: if the frame is not of pandas, and pyarrow is not installed.
+        """
+        read = exports.from_frame(frame)
+        sizes = codebook_sizes or read.about.get("codebook_sizes")
+        if not sizes:
+            raise InputError(
+                "nothing says how large the codebooks of the frame are: give `codebook_sizes`, for example `tokens.sizes` of the "
+                "tokens that it came from."
+            )
+        names = [f"{name}__level{level}" for name, row in sizes.items() for level in range(len(row))]
+        axes = [f"behaviour{axis}" for axis in range(len(read.columns)) if f"behaviour{axis}" in read.columns]
+        measured = {"distances", "out_of_corpus"} if {"distance", "out_of_corpus"} <= set(read.columns) else set()
+        codes = torch.from_numpy(read.numbers(names, "int64"))
+        beside = ("distance", "out_of_corpus") if measured else ()
+        return cls(
+            codes=codes.reshape(len(codes), len(sizes), -1),
+            category_names=tuple(sizes),
+            codebook_sizes=torch.tensor([list(row) for row in sizes.values()]),
+            ids=read.words("id"),
+            groups=read.words("group"),
+            distances=torch.from_numpy(read.numbers(["distance"], "float32")[:, 0]) if measured else None,
+            out_of_corpus=torch.from_numpy(read.numbers(["out_of_corpus"], "bool")[:, 0]) if measured else None,
+            embedding=torch.from_numpy(read.numbers(axes, "float32")) if axes else None,
+            facts=read.facts(("id", "group", *names, *axes, *beside)),
+        )
+
+    def to_torch(self, *facts: str) -> TensorDataset:
+        """A data set of torch, for its `DataLoader`: each item has the codes of a sample, (category, level), and its facts.
+
+        Args:
+            facts: names of facts, for example "system": words as the number of their place among all of the fact, in order.
+
+        Raises:
+            InputError: if a fact is not there.
+        """
+        return exports.to_torch((self.codes,), self.facts, facts)
 
     def to_xarray(self) -> Any:
         """An xarray DataArray of codes (sample, category, level) with id, group and facts as coordinates.
@@ -115,8 +170,10 @@ class TokenTable:
         return exports.to_xarray(self.codes.cpu().numpy(), dims, beside=beside, coords=coords, name="tokens")
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The same columns for everything that reads Arrow's capsule: `pyarrow.table(tokens)`, `polars.DataFrame(tokens)`."""
-        return exports.arrow_stream(self._columns(), requested_schema)
+        """The same columns for everything that reads Arrow's capsule: `pyarrow.table(tokens)`, `polars.DataFrame(tokens)`; what is
+        missing is null.
+        """
+        return exports.to_arrow(self._columns(), {"codebook_sizes": self.sizes}).__arrow_c_stream__(requested_schema)
 
     def _columns(self) -> dict[str, Any]:
         codes = dict(zip(self.column_names, self.to_columns().T, strict=True))

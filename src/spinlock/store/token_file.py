@@ -161,8 +161,7 @@ def _format_of(path: AnyPath) -> tuple[Callable[[TokenTable, Path], None], Calla
 
 
 def _sizes_json(tokens: TokenTable) -> str:
-    sizes = dict(zip(tokens.category_names, tokens.codebook_sizes.tolist(), strict=True))
-    return json.dumps(sizes, ensure_ascii=False)
+    return json.dumps(tokens.sizes, ensure_ascii=False)
 
 
 def _columns(tokens: TokenTable) -> list[str]:
