@@ -24,6 +24,7 @@ from spinlock.pipeline.verdict import verdict
 from spinlock.store.family_folder import FAMILIES_FOLDER, save_families
 from spinlock.store.outputs import claim_output
 from spinlock.store.parameters_folder import PARAMETERS_FOLDER
+from spinlock.store.summary import summarize
 from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
 from spinlock.training.fit import MOST_RUNS
@@ -140,6 +141,7 @@ def _train_columns(
             "feature_path": loaded.feature_path,
             "content_sha256": loaded.content,
             "samples_without_features": loaded.num_empty,
+            "contents": _contents(loaded.path),
         },
         splits={name: list(view.ids) for name, view in views.items()},
     )
@@ -217,6 +219,13 @@ def split_rows(groups: Sequence[str], config: TrainConfig) -> dict[str, Tensor]:
             f"{config.dataset_path} has {len(groups)} samples, which leaves a split with fewer than 2; generate more samples."
         )
     return found
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    """How many samples, systems, states and cells a data set has, as far as its file says."""
+    about = summarize(path)
+    names = ("num_samples", "groups", "num_realizations", "num_timesteps", "grid", "channels", "systems")
+    return {name: about[name] for name in names if about.get(name) is not None}
 
 
 def _as_split(view: View, splits: Mapping[str, Sequence[str]]) -> dict[str, Selection]:

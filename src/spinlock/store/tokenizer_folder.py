@@ -1,4 +1,4 @@
-"""A tokenizer as a folder: weights.safetensors, tokenizer.json, training.json, report.json, and their checksums."""
+"""A tokenizer as a folder: weights.safetensors, tokenizer.json, training.json, report.json, their checksums, and a card for people."""
 
 import logging
 import shutil
@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import Tensor
 
-from spinlock.core.errors import InputError
+from spinlock.core.errors import InputError, reading_errors
 from spinlock.core.spec import Stored
-from spinlock.store.atomic import AnyPath, remove_partial, write_bytes, write_folder
+from spinlock.store.atomic import AnyPath, remove_partial, sha256_of_bytes, write_bytes, write_folder
 from spinlock.store.json_file import to_json
 from spinlock.store.manifest import MANIFEST, is_manifest_of, json_of, read_verified, with_manifest
 from spinlock.store.outputs import Kind, check_output
@@ -63,11 +63,14 @@ def save_tokenizer_folder(
     tokenizer: Mapping[str, object],
     training: Mapping[str, object],
     report: Mapping[str, object] | None = None,
+    card: str = "",
 ) -> None:
     """Writes a tokenizer; numbers that are not finite become null in the JSON files.
 
     A new folder appears whole or not at all. Over an existing one, the new tokenizer first lies whole beside it, from where
     a load recovers should the replacement be cut short; files of other names are left alone. Nobody else may be writing there.
+
+    The card, README.md, is for people: it has no checksum in the manifest, and one that was edited, or that somebody else wrote, is kept.
 
     Raises:
         ResourceError: out of disk.
@@ -83,6 +86,8 @@ def save_tokenizer_folder(
     if report is not None:
         files["report.json"] = to_json(report).encode()
     files = with_manifest(files, kind="tokenizer")
+    if card and _is_own_card(folder / CARD):
+        files = {CARD: _signed(card), **files}
     if not folder.exists():
         write_folder(folder, files)
         return
@@ -91,7 +96,7 @@ def save_tokenizer_folder(
     write_folder(replacement, files)
     if report is None and (folder / "report.json").is_file():
         _drop_report(folder, files["weights.safetensors"])
-    for name in (*_FILES, MANIFEST):
+    for name in (*_FILES, CARD, MANIFEST):
         remove_partial(folder, of=name)  # of a writer that was killed
     for name, data in files.items():
         write_bytes(folder / name, data)
@@ -128,6 +133,23 @@ def load_tokenizer_folder(folder: AnyPath) -> TokenizerFolder:
     )
 
 
+def _signed(card: str) -> bytes:
+    """A card that ends with its own checksum, by which an edited one is told."""
+    return f"{card}<!-- {_SIGNED} {sha256_of_bytes(card.encode())} -->\n".encode()
+
+
+def _is_own_card(path: Path) -> bool:
+    """Whether no card is there, or one that nobody edited."""
+    if not path.exists():
+        return True
+    with reading_errors(path):
+        card, mark, signature = path.read_bytes().rpartition(f"<!-- {_SIGNED} ".encode())
+    if mark and signature.startswith(sha256_of_bytes(card).encode()):
+        return True
+    log.warning("%s was edited or written by somebody else: it is kept, and may tell of an earlier tokenizer.", path)
+    return False
+
+
 def _drop_report(folder: Path, weights: bytes) -> None:
     """Remove the report on another tokenizer, which a new one without a report replaces."""
     there = folder / "weights.safetensors"
@@ -145,6 +167,8 @@ def _may_hold_a_tokenizer(folder: Path) -> bool:
     return not any((folder / name).exists() for name in (*_FILES, MANIFEST))
 
 
+CARD = "README.md"
+_SIGNED = "written by spinlock, sha256"
 _FILES = ("weights.safetensors", "tokenizer.json", "training.json", "report.json")
 
 TOKENIZER = Kind(word="a tokenizer's folder, nor free of files of these names", is_one=_may_hold_a_tokenizer)

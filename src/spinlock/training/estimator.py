@@ -39,6 +39,7 @@ from spinlock.store.shipped import vocabulary
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.store.word_names import load_word_names, save_word_names
 from spinlock.training.fit import MOST_RUNS, FitResult, fit_tokenizer
+from spinlock.training.model_card import model_card
 from spinlock.training.record import TrainingRecord, clustering_facts, record_of
 from spinlock.training.run import OnProgress
 from spinlock.training.spec import FitSpec
@@ -361,15 +362,26 @@ class Tokenizer(ShownInShort, BaseEstimator):
         self._fitted("to").to(device)
         return self
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write everything that encoding raw columns needs into a folder, and the record of the training."""
+    def save_pretrained(self, folder: str | Path, *, license: str | None = None) -> None:
+        """Write everything that encoding raw columns needs into a folder, the record of the training, and a card for people, README.md.
+
+        The folder is all that somebody else needs; nothing is fetched when it is loaded. A card that was edited is kept.
+
+        Args:
+            folder: new, or a tokenizer's.
+            license: under which others may use it, as model hubs spell it: "cc-by-4.0"; what it was saved with before, or else "mit",
+                when not given.
+        """
         tokenizer = self._fitted("save_pretrained")
+        if license is not None:
+            self.record_ = self.record_.with_facts(license=license)
         save_tokenizer_folder(
             Path(folder),
             tensors={name: tensor.cpu() for name, tensor in tokenizer.state_dict().items()},
             tokenizer=tokenizer.settings(),
             training=self.record_.facts,
             report=self.record_.report,
+            card=model_card(tokenizer, self.record_, self.words()),
         )
         if self.word_names_:
             save_word_names(self.word_names_, Path(folder))
