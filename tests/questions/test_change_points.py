@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from spinlock.core.errors import InputError
-from spinlock.questions.changes import ChangeDetector, changes_among, normal_scores, window_columns
+from spinlock.core.windows import window_columns
+from spinlock.questions.changes import ChangeDetector, changes_among
+from spinlock.questions.window_metric import normal_scores
 
 NUM_FEATURES, NUM_TIMES = 5, 96
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from spinlock.core.errors import InputError, listed
 from spinlock.core.threads import one_thread
+from spinlock.core.windows import STRIDE, WINDOW
 from spinlock.pipeline.conditions import load_facts
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.questions.changes import FALSE_ALARMS, STRIDE, WINDOW, ChangeDetector, Changes, changes_among
+from spinlock.questions.changes import FALSE_ALARMS, ChangeDetector, Changes, changes_among
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import ARRAYS
 

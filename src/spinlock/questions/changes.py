@@ -12,19 +12,14 @@ from torch import Tensor
 from spinlock.core.errors import InputError
 from spinlock.core.seeds import torch_stream
 from spinlock.core.views import numbered
+from spinlock.core.windows import STRIDE, WINDOW, check_window, lengths_of
+from spinlock.questions.window_metric import SHRINKAGE, WindowMetric
 
-WINDOW, STRIDE = 16, 4
-"""Saved states of a window, and from one window to the next."""
 FALSE_ALARMS = 0.05
-SHRINKAGE = 0.05
 FEWEST_FITTED = 10
 """Runs that the metric is fitted to, at least."""
 MOST_RUNS = 4_000
 """Runs that a detector is fitted to and calibrated on, at most."""
-CLIP = 3.0
-"""Normal scores beyond which a column does not count as any farther."""
-_QUANTILES = 1_000
-_AT_ONCE = 500
 
 
 class Changes(NamedTuple):
@@ -42,42 +37,6 @@ class Changes(NamedTuple):
     scores: Float[Tensor, " run"]
     p: Float[Tensor, " run"]
     beyond: Bool[Tensor, " run"]
-
-
-def window_columns(
-    series: Float[Tensor, "run time feature"], *, window: int = WINDOW, stride: int = STRIDE
-) -> Float[Tensor, "run window column"]:
-    """Windows of runs described by mean, standard deviation, slope and standard deviation of steps of every feature, float64.
-
-    Window k holds the states from k · `stride` on. A column is NaN where a feature has values at fewer than half of a window's
-    states.
-
-    Args:
-        series: features of saved states; NaN where there is none.
-        window: states of one.
-        stride: states from one to the next.
-    """
-    x = series.double().unfold(1, window, stride)  # (run, window, feature, step)
-    known = x.isfinite()
-    count = known.sum(dim=-1)
-    few = count < max(2, window / 2)
-    filled = torch.where(known, x, 0.0)
-    mean = filled.sum(-1) / count.clamp(min=1)
-    away = torch.where(known, x - mean[..., None], 0.0)
-    times = torch.arange(window, dtype=torch.float64)
-    lag = torch.where(known, times, 0.0)
-    lag = torch.where(known, lag - (lag.sum(-1) / count.clamp(min=1))[..., None], 0.0)
-    slope = (lag * away).sum(-1) / lag.square().sum(-1).clamp(min=1e-300)
-    steps = x.diff(dim=-1)
-    stepped = steps.isfinite()
-    taken = stepped.sum(dim=-1).clamp(min=1)
-    mean_step = torch.where(stepped, steps, 0.0).sum(-1) / taken
-    jumps = torch.where(stepped, steps - mean_step[..., None], 0.0)
-    deviation, restless = (
-        (part.square().sum(-1) / n).sqrt() for part, n in ((away, count.clamp(min=1)), (jumps, taken))
-    )
-    columns = torch.stack([mean, deviation, slope, restless], dim=-1)
-    return columns.masked_fill(few[..., None], torch.nan).flatten(2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -139,12 +98,12 @@ class ChangeDetector:
             InputError: if runs are too few for the rate of false alarms, too short for the window, or have no values.
         """
         first, second = _halves(series, groups, window=window, stride=stride, false_alarms=false_alarms, seed=seed)
-        metric = _fit_metric(series[first], window=window, stride=stride, shrinkage=shrinkage)
+        metric = WindowMetric.fit(series[first], window=window, stride=stride, shrinkage=shrinkage)
         return cls._calibrated(metric, series[second], false_alarms)
 
     @classmethod
     def _calibrated(
-        cls, metric: "_Metric", series: Float[Tensor, "run time feature"], false_alarms: float
+        cls, metric: WindowMetric, series: Float[Tensor, "run time feature"], false_alarms: float
     ) -> "ChangeDetector":
         apart = metric.apart(series)
         known = apart.isfinite()
@@ -186,7 +145,7 @@ class ChangeDetector:
             raise InputError(
                 f"`series` must have the {len(self.quantiles) // 4} features that the detector was fitted to; got {series.shape[2]}."
             )
-        metric = _Metric(self.window, self.stride, self.quantiles, self.whitening)
+        metric = WindowMetric(self.window, self.stride, self.quantiles, self.whitening)
         scores, place = _largest(metric.apart(series), self.usual)
         known = scores.isfinite()
         at = torch.where(known, self.window + place * self.stride, -1)
@@ -221,90 +180,10 @@ def changes_among(  # noqa: PLR0913 runs, three numbers that say what is looked 
         beyond=torch.zeros(len(series), dtype=torch.bool),
     )
     for fitted, judged in (halves, halves[::-1]):
-        metric = _fit_metric(series[fitted[:MOST_RUNS]], window=window, stride=stride, shrinkage=shrinkage)
+        metric = WindowMetric.fit(series[fitted[:MOST_RUNS]], window=window, stride=stride, shrinkage=shrinkage)
         detector = ChangeDetector._calibrated(metric, series[judged], false_alarms)
         for every, own in zip(found, detector._judged(series[judged], own=1), strict=True):
             every[judged] = own
-    return found
-
-
-class _Metric(NamedTuple):
-    """How far apart two windows are; the fields are those of the detector."""
-
-    window: int
-    stride: int
-    quantiles: Float[Tensor, "column quantile"]
-    whitening: Float[Tensor, "column axis"]
-
-    def apart(self, series: Float[Tensor, "run time feature"]) -> Float[Tensor, "run place"]:
-        """D at each place; NaN where a run has ended, or the two windows have no column in common."""
-        places = max(0, (series.shape[1] - 2 * self.window) // self.stride + 1)
-        found = torch.full((len(series), places), torch.nan, dtype=torch.float64)
-        if not places:
-            return found
-        states = self.window + torch.arange(places) * self.stride
-        for start in range(0, len(series), _AT_ONCE):
-            some = series[start : start + _AT_ONCE]
-            before, after = (
-                normal_scores(window_columns(part, window=self.window, stride=self.stride)[:, :places], self.quantiles)
-                for part in (some, some[:, self.window :])
-            )
-            away = after - before
-            distance = (away.nan_to_num(0.0) @ self.whitening).norm(dim=2)
-            unknown = away.isnan().all(dim=2) | (states + self.window > lengths_of(some)[:, None])
-            found[start : start + _AT_ONCE] = distance.masked_fill(unknown, torch.nan)
-        return found
-
-
-def normal_scores(
-    columns: Float[Tensor, "run window column"], quantiles: Float[Tensor, "column quantile"]
-) -> Float[Tensor, "run window column"]:
-    """Normal scores of windows' columns by their rank among quantiles, within ±3; NaN where missing or without quantiles."""
-    flat = columns.flatten(0, 1).mT.contiguous()  # (column, run and window)
-    count = quantiles.shape[1]
-    below, upto = (torch.searchsorted(quantiles, flat, right=right) for right in (False, True))
-    rank = ((below + upto).double() / (2 * count)).clamp(0.5 / count, 1 - 0.5 / count)
-    scores = torch.special.ndtri(rank).clamp(-CLIP, CLIP)
-    scores = scores.masked_fill(flat.isnan() | quantiles[:, :1].isnan(), torch.nan)
-    return scores.mT.unflatten(0, columns.shape[:2])
-
-
-def lengths_of(series: Float[Tensor, "run time feature"]) -> Int[Tensor, " run"]:
-    """States of each run up to the last one with a value."""
-    known = series.isfinite().any(dim=2)
-    return ((torch.arange(series.shape[1]) + 1) * known).amax(dim=1)
-
-
-def _fit_metric(series: Float[Tensor, "run time feature"], *, window: int, stride: int, shrinkage: float) -> _Metric:
-    """Quantiles, and the whitening by windows of one run."""
-    columns = torch.cat([window_columns(part, window=window, stride=stride) for part in series.split(_AT_ONCE)])
-    lengths = lengths_of(series)[:, None]
-    starts = torch.arange(columns.shape[1]) * stride
-    inside = starts + window <= lengths
-    quantiles = _quantiles(columns[inside])
-    scores = normal_scores(columns, quantiles)
-    z = scores.nan_to_num(0.0)
-    late = inside & (starts >= lengths / 3)
-    share = late / late.sum(dim=1, keepdim=True).clamp(min=1)
-    mean = torch.einsum("rw,rwc->rc", share.double(), z)
-    within = (z - mean[:, None])[late]
-    spare = int(late.sum()) - int(late.any(dim=1).sum())
-    spread = z[inside].var(dim=0).clamp(min=1e-6)
-    noise = (1 - shrinkage) * (within.mT @ within) / spare + shrinkage * torch.diag(spread)
-    # M = L Lᵀ, so dᵀ M⁻¹ d = |L⁻¹ d|².
-    factor = torch.linalg.cholesky(noise)
-    identity = torch.eye(len(noise), dtype=torch.float64)
-    return _Metric(window, stride, quantiles, torch.linalg.solve_triangular(factor, identity, upper=False).mT)
-
-
-def _quantiles(columns: Float[Tensor, "window column"]) -> Float[Tensor, "column quantile"]:
-    """At most 1000 values of each column, evenly by rank; NaN for a column in which no two windows differ."""
-    count = min(_QUANTILES, len(columns))
-    found = torch.full((columns.shape[1], count), torch.nan, dtype=torch.float64)
-    for place, column in enumerate(columns.mT):
-        values = column[column.isfinite()].sort().values
-        if len(values) > 1 and values[0] < values[-1]:
-            found[place] = values[torch.linspace(0, len(values) - 1, count).round().long()]
     return found
 
 
@@ -334,10 +213,7 @@ def _halves(  # noqa: PLR0913 what `fit` is given
     Raises:
         InputError: see `ChangeDetector.fit`.
     """
-    if window < 4 or not 1 <= stride <= window:
-        raise InputError(
-            f"`window` must be at least 4 states and `stride` from 1 to `window`; got a window of {window} every {stride}."
-        )
+    check_window(window, stride)
     if not 0 < false_alarms < 1:
         raise InputError(f"`false_alarms` must lie between 0 and 1; got {false_alarms}.")
     _check_series(series)
