@@ -11,6 +11,7 @@ from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.tokenize_table import tokenize_table
 from spinlock.pipeline.train import summary, train
+from spinlock.pipeline.validate_families import validate_families
 from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 from spinlock.training.estimator import Tokenizer
@@ -70,6 +71,13 @@ def test_tokens_of_runs_and_of_what_they_were_made_from_stand_side_by_side(datas
     back = families.decode(together)["parameters"]
     assert isinstance(back, RunParameters)
     assert back.systems == runs.systems
+
+
+def test_validating_families_tells_the_error_of_parameters_again(dataset, trained):
+    line = validate_families(trained.folder, dataset)["families"][1]
+    told = summary(trained)["families"]["parameters"]
+    assert line["error"] == pytest.approx(told["parameter_error"], rel=1e-3)
+    assert line["passed"] is None
 
 
 def test_parameters_alone_need_no_features_and_have_no_regimes(dataset, tmp_path, caplog):

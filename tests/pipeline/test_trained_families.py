@@ -12,9 +12,12 @@ from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.views import in_memory
 from spinlock.features.families import FAMILIES
 from spinlock.pipeline.family_table import family_table
+from spinlock.pipeline.search import Question, search
 from spinlock.pipeline.tables import family_path, load_table
 from spinlock.pipeline.tokenize_table import tokenize_table
 from spinlock.pipeline.train import summary, train
+from spinlock.pipeline.validate import validate
+from spinlock.pipeline.validate_families import validate_families
 from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 from spinlock.training.estimator import Tokenizer
@@ -148,3 +151,25 @@ def test_a_folder_of_families_is_not_written_over_a_tokenizer(dataset, folder):
     with pytest.raises(InputError, match="is not a folder of families"):
         train(config)
     assert json.loads((folder / "summary" / "manifest.json").read_text()) == before
+
+
+def test_every_family_is_judged_as_it_is_alone(dataset, folder):
+    found = validate_families(folder, dataset)
+    assert [line["family"] for line in found["families"]] == list(CHOSEN)
+    alone = validate(folder / "initial", dataset)
+    assert found["verdicts"]["initial"] == alone
+    line = found["families"][1]
+    assert line["bits"] == pytest.approx(alone["bits"], rel=1e-3)
+    assert line["error"] == alone["splits"][-1]["mse"]
+    assert 0 < line["codes_used"] <= 1
+    assert found["passed"] == all(one["passed"] for one in found["verdicts"].values())
+    assert {one["family"] for one in found["failed"]} == {
+        name for name, one in found["verdicts"].items() if not one["passed"]
+    }
+
+
+def test_a_question_is_answered_by_the_summary_which_is_said(dataset, folder, caplog):
+    question = Question(like=load_table(dataset).table.ids[0], num_hits=2)
+    by_folder = search(folder, dataset, question)
+    assert "the answer is by" in caplog.text
+    assert by_folder == search(folder / "summary", dataset, question)

@@ -30,7 +30,7 @@ SPLITS = ("test", "validation", "train", "all")
 def validate(*, tokenizer: Path | None, dataset: Path, split: str | None, training_dataset: Path | None) -> Any:
     """Judge a tokenizer on a data set; without one, check the data set itself.
 
-    On a data set that the tokenizer was not fitted to, all rows are judged, as rows of which none were seen. Ends with exit code 1 when a threshold or a check fails.
+    On a data set that the tokenizer was not fitted to, all rows are judged, as rows of which none were seen. Several families are judged each by its own columns. Ends with exit code 1 when a threshold or a check fails.
     """
     from dataclasses import asdict
 
@@ -42,12 +42,22 @@ def validate(*, tokenizer: Path | None, dataset: Path, split: str | None, traini
             raise UsageError(f"{option} needs --tokenizer: a data set alone is checked as a whole.")
     from spinlock.pipeline.validate import validate as run
     from spinlock.pipeline.validate import validate_dataset
+    from spinlock.pipeline.validate_families import validate_families
+    from spinlock.store.family_folder import has_families
 
     with progress() as listener:
         if tokenizer is None:
             verdict = asdict(validate_dataset(dataset, progress=listener))
-            everything = output_form().as_json or output_form().verbosity > 0
-            return {
-                name: value for name, value in verdict.items() if everything or (name != "features" and value != {})
-            }
+            return _shown(verdict, without="features")
+        if has_families(tokenizer):
+            verdict = validate_families(
+                tokenizer, dataset, split=split, training_dataset=training_dataset, progress=listener
+            )
+            return _shown(verdict, without="verdicts")
         return run(tokenizer, dataset, split=split, training_dataset=training_dataset, progress=listener)
+
+
+def _shown(verdict: dict[str, Any], *, without: str) -> dict[str, Any]:
+    """A verdict; what is empty in it, and one long part, for programs and with --verbose only."""
+    everything = output_form().as_json or output_form().verbosity > 0
+    return {name: value for name, value in verdict.items() if everything or (name != without and value != {})}

@@ -15,6 +15,7 @@ from spinlock.core.views import FIT_ROWS, Selection, View, in_memory, thinned
 from spinlock.pipeline.conditions import COMPARED, Facts, chosen_rows, load_facts
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.tables import AGGREGATED, load_table
+from spinlock.pipeline.tokenizers import summary_folder
 from spinlock.questions.compare import Comparison, check_sets, compare_sets
 from spinlock.training.estimator import Table, Tokenizer
 from spinlock.vqvae.behaviour import BehaviourEmbedding
@@ -116,7 +117,7 @@ def compare_files(
         InputError: if a side has fewer than three draws, or a draw is on both.
         NamesDifferError: if the columns differ.
     """
-    fitted = None if tokenizer is None else Tokenizer.from_pretrained(tokenizer)
+    fitted = None if tokenizer is None else Tokenizer.from_pretrained(summary_folder(tokenizer))
     path = AGGREGATED if fitted is None else fitted.record_.dataset.get("feature_path", AGGREGATED)
     progress("compare", 0, 2)
     first, second = _sides(sides, path)

@@ -19,7 +19,7 @@ from spinlock.pipeline.parameter_axes import ParameterAxis, places_of
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.recipe import config_of_data, own_steps
 from spinlock.pipeline.tables import LoadedTable
-from spinlock.pipeline.tokenizers import is_own_data, load_rows, rows_by_id
+from spinlock.pipeline.tokenizers import is_own_data, load_rows, rows_by_id, summary_folder
 from spinlock.store.dataset import Dataset, open_dataset
 from spinlock.store.dataset_paths import ARRAYS
 from spinlock.training.estimator import Tokenizer
@@ -127,7 +127,7 @@ def load_runs(dataset: Path, tokenizer: Path, *, progress: Progress = silent) ->
         NamesDifferError: if the data set has other columns.
         InputError: if the facts on its samples are of another number of samples.
     """
-    fitted = Tokenizer.from_pretrained(tokenizer)
+    fitted = Tokenizer.from_pretrained(summary_folder(tokenizer))
     loaded = load_rows(dataset, fitted.record_)
     total = len(loaded.table)
     tokens = fitted.tokenizer_.encode(loaded.table, told=lambda rows: progress("tokenize", rows, total))

@@ -17,7 +17,7 @@ from spinlock.core.views import View
 from spinlock.importers.describe import extract_features
 from spinlock.pipeline.conditions import Choice, Facts, chosen_rows, is_on_facts, load_facts
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.tokenizers import load_rows
+from spinlock.pipeline.tokenizers import load_rows, summary_folder
 from spinlock.questions.search import BehaviourIndex
 from spinlock.store.dataset_paths import AGGREGATED
 from spinlock.store.guarded_hdf5 import open_guarded
@@ -97,6 +97,7 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
         InputError: if the tokens have no embedding, or a file is not what it should be.
         NamesDifferError: if a data set has other columns than the tokenizer was made for.
     """
+    tokenizer = None if tokenizer is None else summary_folder(tokenizer)
     if TOKENS.is_one(dataset):
         fitted = None if tokenizer is None else Tokenizer.from_pretrained(tokenizer)
         corpus = _Corpus.of_tokens(dataset, fitted)

@@ -1,10 +1,12 @@
 """Saved tokenizers beside data sets: which rows one was fitted to, which are left to judge it by, and where it comes from."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from spinlock.config.train import SUMMARY
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.masked import squared_errors
 from spinlock.core.report import REFIT_LABEL, Report
@@ -13,11 +15,24 @@ from spinlock.pipeline.judge import judge
 from spinlock.pipeline.parameter_steps import load_parameters
 from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import AGGREGATED, LoadedTable, load_table
+from spinlock.store.family_folder import has_families, load_families
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.record import TrainingRecord, fingerprint
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
+log = logging.getLogger(__name__)
+
 DATA_LABELS = ("data set", "content of the data (sha256)")
+
+
+def summary_folder(folder: Path) -> Path:
+    """A tokenizer's folder; of several families that of the summary, which is said, or the folder itself where there is none."""
+    names = load_families(folder) if has_families(folder) else ()
+    name = next((name for name in names if name in SUMMARY), None)
+    if name is None:
+        return folder
+    log.warning("%s holds the families %s; the answer is by %s.", folder, ", ".join(names), folder / name)
+    return folder / name
 
 
 def load_rows(dataset: Path, record: TrainingRecord) -> LoadedTable:

@@ -17,7 +17,7 @@ from spinlock.metrics.enrichment import EnrichedParameter, EnrichedSystem, enric
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.tables import LoadedTable
-from spinlock.pipeline.tokenizers import is_own_data, judged_split, load_rows, own_rows
+from spinlock.pipeline.tokenizers import is_own_data, judged_split, load_rows, own_rows, summary_folder
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_paths import ARRAYS
 from spinlock.store.outputs import locked
@@ -82,6 +82,7 @@ def words(
         InputError: if there is no such word, a name is refused, or the file is neither a data set nor tokens of this tokenizer.
         NamesDifferError: if the data set has other columns.
     """
+    tokenizer = summary_folder(tokenizer)
     fitted = Tokenizer.from_pretrained(tokenizer)
     if names:
         check_may_be_named(tokenizer)
