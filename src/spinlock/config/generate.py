@@ -204,6 +204,19 @@ class SamplingConfig(Spec):
     """Samples that share one draw of parameters and differ in the initial condition and noise; splits keep them together."""
 
 
+class PairsConfig(Spec):
+    """Base and operated runs with the same initial condition and noise, as `spinlock pairs` makes them."""
+
+    operations: Annotated[tuple[Word, ...], Field(min_length=1)]
+    """A step of a parameter as feed+0.2 (of its place in its own distribution, from 0 to 1), initial=KIND, later, or several joined by &."""
+
+    bases: Count
+    """Draws of parameters; each is run as it is and under every operation of its system."""
+
+    initial_conditions: Annotated[int, Field(strict=True, ge=3, le=10_000)] = 6
+    """Initial conditions of each base, all of one kind; at least 3."""
+
+
 class FeaturesConfig(Spec):
     """What is computed from the rollouts."""
 
@@ -248,6 +261,10 @@ class GenerateConfig(Simulation):
     """Kinds of initial conditions for every system: a list, or name → weight; each system's own where it is empty."""
 
     sampling: SamplingConfig = SamplingConfig()
+
+    pairs: PairsConfig | None = None
+    """Operations whose effects are asked for; num_samples is then all of their runs, which `spinlock pairs` counts."""
+
     features: FeaturesConfig = FeaturesConfig()
     storage: StorageConfig = StorageConfig()
 
@@ -270,6 +287,13 @@ class GenerateConfig(Simulation):
             overrides = {system: entry.parameters for system, entry in shipped.items()}
             if mistake := precision_use_mistake(overrides):
                 mistakes.append((("precision",), mistake))
+        if self.pairs is not None:
+            if self.sampling.samples_per_group != 1:
+                text = "must be 1 with pairs, whose bases have pairs.initial_conditions"
+                mistakes.append((("sampling", "samples_per_group"), text))
+            if self.screening.policy == "redraw":
+                text = "must be mark with pairs: a run that is drawn again has lost its partner"
+                mistakes.append((("screening", "policy"), text))
         if self.sampling.samples_per_group > self.num_samples:
             text = f"must be at most num_samples, which is {self.num_samples}"
             mistakes.append((("sampling", "samples_per_group"), text))

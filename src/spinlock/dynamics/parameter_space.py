@@ -21,6 +21,10 @@ Columns = Mapping[str, Sequence[Value]]
 """Parameters of a batch: name → one value a row."""
 
 
+MOST_VALUES = 2**16
+"""Whole numbers of a larger range name something, as the seed of random weights does: the next one has nothing in common with it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameter:
     """One sampled dimension of a system.
@@ -67,6 +71,11 @@ class Parameter:
         if self.kind == "choice":
             return len(self.choices) == 1
         return self.kind != "boolean" and self.low == self.high
+
+    @property
+    def is_named(self) -> bool:
+        """Whether its whole numbers only name something, so that a small step means nothing."""
+        return self.kind == "integer" and self.high - self.low >= MOST_VALUES
 
     def value(self, u: float) -> Value:
         """The value at `u` in [0, 1) of the parameter's cumulative distribution."""

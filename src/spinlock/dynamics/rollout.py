@@ -5,6 +5,7 @@ realizations is then the system's own response to noise, not a difference of sta
 
 Random streams are keyed by (seed, sample, "initial") and (seed, sample, realization, "noise"); a sample that is drawn
 again after screening adds the number of the attempt, and its new parameters come from (seed, sample, "redraw", attempt).
+The operated run of a pair (`operations.py`) has the keys of its base, so that the two differ in nothing but the operation.
 
 Bits: rows (a sample's realizations) of one system are simulated together in calls of a fixed shape, filled up with
 copies of the last row; no operation mixes rows. So a sample comes out bit-identical alone, in any batch, in any shard
@@ -71,9 +72,8 @@ def _simulate(
     size = 0
     for plan in plans:
         channels = len(_system(plan.system, spaces).channel_names)
-        sample_bytes = (
-            4 * simulation.num_realizations * simulation.num_timesteps * channels * math.prod(simulation.size)
-        )
+        num_states = simulation.num_realizations * simulation.num_timesteps * (1 + plan.later)
+        sample_bytes = 4 * num_states * channels * math.prod(simulation.size)
         if window and size + sample_bytes > WINDOW_BYTES:
             yield from _simulate_window(window, simulation, spaces)
             window, size = [], 0
@@ -107,8 +107,7 @@ def _simulate_system(
     waiting = dict(enumerate(plans))
     while waiting:
         again: dict[int, SamplePlan] = {}
-        states = _states(system, tuple(waiting.values()), simulation)
-        for (place, plan), runs in zip(waiting.items(), states, strict=True):
+        for (place, plan), runs in zip(waiting.items(), _states(system, tuple(waiting.values()), simulation), strict=True):
             found = outcomes(runs, bound=system.bound)
             if wants_redraw(simulation.screening, found, attempt=plan.attempt):
                 again[place] = spaces[name].redrawn(plan, seed=simulation.seed)
@@ -120,6 +119,17 @@ def _simulate_system(
 
 
 def _states(
+    system: System, plans: Sequence[SamplePlan], simulation: Simulation
+) -> list[Float[Tensor, "realization time channel height width"]]:
+    """States of each plan; plans that begin equally late run together."""
+    found: dict[int, Tensor] = {}
+    for later in dict.fromkeys(plan.later for plan in plans):
+        own = [plan for plan in plans if plan.later == later]
+        found |= {plan.index: runs for plan, runs in zip(own, _equally_late(system, own, simulation), strict=True)}
+    return [found[plan.index] for plan in plans]
+
+
+def _equally_late(
     system: System, plans: Sequence[SamplePlan], simulation: Simulation
 ) -> Float[Tensor, "sample realization time channel height width"]:
     rows = [(plan, realization) for plan in plans for realization in range(simulation.num_realizations)]
@@ -147,7 +157,7 @@ def _simulate_rows(
     filled = [*rows, *[rows[-1]] * (per_call - len(rows))]
     initial = torch.cat([frames[plan.index] for plan, _ in filled])
     columns: Columns = {p.name: [plan.parameters[p.name] for plan, _ in filled] for p in system.parameters}
-    streams = [stream(simulation.seed, plan.index, realization, "noise", *_attempt(plan)) for plan, realization in rows]
+    streams = [stream(simulation.seed, *plan.noise_stream(realization)) for plan, realization in rows]
     shape = tuple(initial.shape[1:])
     buffer = np.empty((per_call, *shape), dtype=np.float32)
 
@@ -158,7 +168,9 @@ def _simulate_rows(
         return torch.from_numpy(buffer).to(simulation.device, copy=True)
 
     with torch.no_grad():
-        return system.simulate(initial, columns, num_timesteps=simulation.num_timesteps, white=white)[: len(rows)]
+        before = rows[0][0].later * simulation.num_timesteps
+        states = system.simulate(initial, columns, num_timesteps=before + simulation.num_timesteps, white=white)
+    return states[: len(rows), before:]
 
 
 def _initial_condition(
@@ -166,7 +178,7 @@ def _initial_condition(
 ) -> Float[Tensor, "1 channel height width"]:
     fields = draw_fields(
         plan.initial_condition,
-        rng=stream(simulation.seed, plan.index, "initial", *_attempt(plan)),
+        rng=stream(simulation.seed, *plan.initial_stream),
         num_channels=len(system.channel_names),
         height=simulation.size[0],
         width=simulation.size[1],
@@ -174,11 +186,6 @@ def _initial_condition(
     )
     ready = torch.from_numpy(fields.astype(np.float32))[None].to(simulation.device)
     return system.initial_condition(ready)
-
-
-def _attempt(plan: SamplePlan) -> tuple[int, ...]:
-    """Further parts of the key of a sample's streams: the number of the attempt, after the first."""
-    return (plan.attempt,) if plan.attempt else ()
 
 
 def _rollout(

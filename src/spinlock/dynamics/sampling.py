@@ -9,6 +9,7 @@ on its number alone: not on shards or workers.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 from scipy.stats import qmc
@@ -16,6 +17,7 @@ from scipy.stats import qmc
 from spinlock.core.errors import ConfigError
 from spinlock.core.seeds import key_of
 from spinlock.dynamics.evenness import SystemSampling, evenness, max_correlation, sampling_warnings
+from spinlock.dynamics.operations import Pairs
 from spinlock.dynamics.parameter_space import Override
 from spinlock.dynamics.space import SamplePlan, SystemSpace
 from spinlock.dynamics.systems import SYSTEMS
@@ -52,24 +54,26 @@ def plan_samples(
     parameters: Mapping[str, Mapping[str, Override]] | None = None,
     initial_conditions: Mapping[str, float | int] | None = None,
     samples_per_group: int = 1,
+    pairs: Pairs | None = None,
     spatial_dimensions: int = 2,
     own: Mapping[str, UserStep] | None = None,
 ) -> SamplingPlan:
     """The plans of `num_samples` samples, and the report on how evenly they fill the spaces.
 
     Args:
-        num_samples: at least 1.
+        num_samples: at least 1; of pairs, all that their bases have.
         seed: of the data set.
         systems: names, for equal shares, or name → weight; where None, all that run in so many dimensions.
         parameters: system → parameter → one value, `[low, high]`, the choices that stay, or choices with weights.
         initial_conditions: kind of initial condition → weight, for every system; None for each system's own.
         samples_per_group: samples that share one draw of parameters; the initial condition and noise differ.
+        pairs: operations, where each draw is a base that is run as it is and under each of them.
         spatial_dimensions: 1 or 2.
         own: name → a user's step; a name in `systems` that is here is not looked up in the table.
 
     Raises:
-        ConfigError: for unknown names, systems that do not run in so many dimensions, weights that are not positive, or
-            overrides that do not fit.
+        ConfigError: for unknown names, systems that do not run in so many dimensions, weights that are not positive,
+            overrides that do not fit, or operations that a system does not have.
     """
     if num_samples < 1 or samples_per_group < 1:
         raise ConfigError(
@@ -80,18 +84,22 @@ def plan_samples(
     overrides = parameters or {}
     for name in overrides.keys() - own:
         SYSTEMS[name]  # an unknown name is refused by the table
-    order = _interleave(weights, -(-num_samples // samples_per_group))
+    order = _interleave(weights, -(-num_samples // samples_per_group) if pairs is None else pairs.num_bases)
     plans: list[SamplePlan] = []
     report: dict[str, SystemSampling] = {}
     spaces = {
         name: SystemSpace.of(name, overrides.get(name, {}), initial_conditions, own=own.get(name)) for name in weights
     }
+    firsts = _first_samples(order, spaces, samples_per_group=samples_per_group, pairs=pairs)
     for name, space in spaces.items():
         groups = [group for group, system in enumerate(order) if system == name]
         points = _sobol(len(groups), space.num_dimensions, seed=seed, system=name)
         report[name] = evenness(points[:, space.sampled_dimensions()])
         for group, point in zip(groups, points, strict=True):
-            first = group * samples_per_group
+            first = firsts[group]
+            if pairs is not None:
+                plans += pairs.plans(space, point, first=first, group=group)
+                continue
             for index in range(first, min(first + samples_per_group, num_samples)):
                 plans.append(space.plan(point, index=index, group=group, repeat=index - first))
     return SamplingPlan(
@@ -100,6 +108,17 @@ def plan_samples(
         spaces=spaces,
         warnings=sampling_warnings(report, samples_per_group=samples_per_group),
     )
+
+
+def _first_samples(
+    order: Sequence[str], spaces: Mapping[str, SystemSpace], *, samples_per_group: int, pairs: Pairs | None
+) -> list[int]:
+    """The number of the first sample of each draw."""
+    if pairs is None:
+        return [group * samples_per_group for group in range(len(order))]
+    pairs.check(spaces)
+    sizes = {name: pairs.samples_of_base(space) for name, space in spaces.items()}
+    return list(accumulate((sizes[name] for name in order), initial=0))
 
 
 def _system_weights(

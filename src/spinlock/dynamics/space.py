@@ -26,6 +26,9 @@ class SamplePlan:
         parameters: physical values by name, those of the initial condition among them (`initial_length` and others, by its kind).
         initial_condition: kind of initial condition.
         attempt: how often it was drawn again after screening; part of the key of its random streams.
+        initial_key: the sample whose random numbers make the initial condition; None for its own.
+        noise_key: the sample whose random numbers make the noise; None for its own.
+        later: how many whole runs go on before the states of this sample begin.
     """
 
     index: int
@@ -34,6 +37,24 @@ class SamplePlan:
     parameters: Mapping[str, Value]
     initial_condition: str
     attempt: int = 0
+    initial_key: int | None = None
+    noise_key: int | None = None
+    later: int = 0
+
+    @property
+    def initial_stream(self) -> tuple[int | str, ...]:
+        """After the seed, the key of the random numbers of its initial condition."""
+        number = self.index if self.initial_key is None else self.initial_key
+        return (number, "initial", *self._attempts)
+
+    def noise_stream(self, realization: int) -> tuple[int | str, ...]:
+        """After the seed, the key of the random numbers of one realization's noise."""
+        number = self.index if self.noise_key is None else self.noise_key
+        return (number, realization, "noise", *self._attempts)
+
+    @property
+    def _attempts(self) -> tuple[int, ...]:
+        return (self.attempt,) if self.attempt else ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +122,9 @@ class SystemSpace:
         varied = [not parameter.is_fixed for parameter in (*self.parameters, self.kind)]
         return [number for number, is_varied in enumerate((*varied, *shape)) if is_varied]
 
-    def plan(self, point: Float[np.ndarray, " dimension"], *, index: int, group: int, repeat: int = 0) -> SamplePlan:
+    def plan(
+        self, point: Float[np.ndarray, " dimension"], *, index: int, group: int, repeat: int = 0, kind: str = ""
+    ) -> SamplePlan:
         """The sample at a point of the unit cube.
 
         Args:
@@ -109,12 +132,13 @@ class SystemSpace:
             index: number of the sample.
             group: number of the parameter draw.
             repeat: number of the sample in its group.
+            kind: of the initial condition, in place of the point's own.
         """
         # Samples of one group go round the circle by the golden ratio, so their initial conditions spread as evenly as can be.
         turns = np.array([0.618033988749895, 0.754877666246693, 0.819172513396164])
         of_kind, of_length, of_detail = ((point[-3:] + repeat * turns) % 1.0).tolist()
         values = {p.name: p.value(float(u)) for p, u in zip(self.parameters, point[:-3], strict=True)}
-        kind = str(self.kind.value(of_kind))
+        kind = kind or str(self.kind.value(of_kind))
         values |= INITIAL_CONDITIONS[kind]().values(of_length, of_detail)
         return SamplePlan(index=index, system=self.system, group=group, parameters=values, initial_condition=kind)
 

@@ -78,7 +78,7 @@ def worker_bytes(recipe: Recipe) -> int:
     """The most that one worker takes: states that are simulated together, features of one sample, states that are kept."""
     config, shard_size = recipe.config, recipe.config.storage.shard_size
     cells = math.prod(config.size)
-    sample = 4 * config.num_realizations * config.num_timesteps * _most_channels(recipe) * cells
+    sample = 4 * config.num_realizations * recipe.most_states * _most_channels(recipe) * cells
     window = min(max(WINDOW_BYTES, sample), shard_size * sample)
     kept = (
         3 * shard_size * sample * STATE_BYTES[config.storage.keep_states] // 4

@@ -9,10 +9,6 @@ from scipy.stats import rankdata
 
 from spinlock.dynamics.parameter_space import Parameter, Value
 
-MOST_VALUES = 2**16
-"""Whole numbers of a larger range name something, as the seed of random weights does: the next one has nothing in common with it."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ParameterAxis:
     """One parameter as a number in [0, 1].
@@ -47,8 +43,7 @@ class ParameterAxis:
         """Whether a small step along it means nothing: a choice, a name that is a number, or a single value."""
         if self.parameter is None:
             return self.values is None or len(self.values) < 2
-        named = self.parameter.kind == "integer" and self.parameter.high - self.parameter.low >= MOST_VALUES
-        return named or self.parameter.is_fixed or self.parameter.kind in ("choice", "boolean")
+        return self.parameter.is_named or self.parameter.is_fixed or self.parameter.kind in ("choice", "boolean")
 
     def stored(self, value: float | str) -> Value:
         """The parameter's own value of what a data set keeps: a choice is kept as its word, a boolean as a number."""

@@ -15,6 +15,7 @@ from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import ConfigError
 from spinlock.core.software import software
 from spinlock.dynamics.initial_conditions import initial_parameters
+from spinlock.dynamics.operations import Pairs
 from spinlock.dynamics.parameter_space import Parameter
 from spinlock.dynamics.precision import in_words, precision_mistake
 from spinlock.dynamics.rollout import simulate
@@ -30,16 +31,41 @@ NOT_DATA = ("output_path", "storage")
 
 
 def plan_of(config: GenerateConfig) -> SamplingPlan:
-    """The samples that a configuration asks for."""
-    return plan_samples(
+    """The samples that a configuration asks for.
+
+    Raises:
+        ConfigError: for operations that its systems do not have, or a number of samples that is not that of its pairs.
+    """
+    pairs = pairs_of(config)
+    plan = plan_samples(
         num_samples=config.num_samples,
         seed=config.seed,
         systems={name: system.weight for name, system in config.systems.items()},
         parameters={name: system.parameters for name, system in config.systems.items() if system.step is None},
         initial_conditions=config.initial_conditions,
         samples_per_group=config.sampling.samples_per_group,
+        pairs=pairs,
         spatial_dimensions=config.spatial_dimensions,
         own=own_steps(config),
+    )
+    if len(plan.plans) != config.num_samples:
+        raise ConfigError(
+            f"num_samples must be {len(plan.plans)}, all runs of {config.pairs and config.pairs.bases} bases; got {config.num_samples}."
+        )
+    return plan
+
+
+def pairs_of(config: GenerateConfig) -> Pairs | None:
+    """The operations of a configuration; None for a data set without any.
+
+    Raises:
+        ConfigError: for words that are none, or too few initial conditions.
+    """
+    if config.pairs is None:
+        return None
+    asked = config.pairs
+    return Pairs.of_texts(
+        asked.operations, num_bases=asked.bases, num_initial_conditions=asked.initial_conditions
     )
 
 
@@ -77,6 +103,12 @@ class Recipe:
     spaces: Mapping[str, SystemSpace]
     columns: tuple[ParameterColumn, ...]
     fingerprint: str
+
+    @property
+    def most_states(self) -> int:
+        """States of the longest realization that is simulated, those before the ones that are looked at among them."""
+        pairs = pairs_of(self.config)
+        return self.config.num_timesteps * (1 if pairs is None else 1 + pairs.latest)
 
     @property
     def folder(self) -> Path:
@@ -122,10 +154,12 @@ def check_device(config: GenerateConfig) -> None:
 
 def recipe_of(config: GenerateConfig, plan: SamplingPlan) -> Recipe:
     """The recipe of a data set, without a look at whether it can be made here."""
+    pairs = pairs_of(config)
+    kinds = [] if pairs is None else [one.initial for one in pairs.operations if one.initial]
     return Recipe(
         config=config,
         spaces=plan.spaces,
-        columns=_parameter_columns(plan.spaces, config.initial_conditions),
+        columns=_parameter_columns(plan.spaces, config.initial_conditions, dict.fromkeys(kinds)),
         fingerprint=fingerprint_of(config),
     )
 
@@ -160,6 +194,8 @@ def fingerprint_of(config: GenerateConfig) -> str:
 def data_configuration(config: GenerateConfig) -> dict[str, Any]:
     """The part of a configuration that the data depend on."""
     settings = config.model_dump(mode="json")
+    if config.pairs is None:
+        del settings["pairs"]  # as before there were any, so that runs begun then go on
     keep_states = settings["storage"]["keep_states"]
     return {key: value for key, value in settings.items() if key not in NOT_DATA} | {"keep_states": keep_states}
 
@@ -194,12 +230,20 @@ def description_of(recipe: Recipe, plan: SamplingPlan) -> DatasetDescription:
     )
 
 
-def _parameter_columns(spaces: Mapping[str, SystemSpace], kinds: Iterable[str] | None) -> tuple[ParameterColumn, ...]:
-    """Every parameter of every system as a column `<system>.<parameter>`, with those of the initial condition at the end."""
+def _parameter_columns(
+    spaces: Mapping[str, SystemSpace], kinds: Iterable[str] | None, others: Iterable[str]
+) -> tuple[ParameterColumn, ...]:
+    """Every parameter of every system as a column `<system>.<parameter>`, with those of the initial condition at the end.
+
+    Args:
+        spaces: of the systems.
+        kinds: of initial conditions of every system; None for each system's own.
+        others: further kinds that operations bring.
+    """
     columns = []
     for name, space in spaces.items():
         system = space.built()
-        frame = initial_parameters(system.initial_conditions if kinds is None else kinds)
+        frame = initial_parameters([*(system.initial_conditions if kinds is None else kinds), *others])
         columns += [_parameter_column(name, parameter) for parameter in (*system.parameters, *frame)]
     return tuple(columns)
 

@@ -10,9 +10,9 @@ from spinlock.dynamics.systems import SYSTEMS
 
 
 def cost(plan: SamplePlan) -> float:
-    """The cost of a step of a sample, up to a factor of its system: the product of powers that the system states."""
+    """The cost of a sample, up to a factor of its system: the product of powers that the system states, once a run that goes before."""
     powers = SYSTEMS[plan.system]().cost_powers if plan.system in SYSTEMS else {}  # a user's step may cost anything
-    return float(np.prod([float(plan.parameters[name]) ** power for name, power in powers.items()]))
+    return (1 + plan.later) * float(np.prod([float(plan.parameters[name]) ** power for name, power in powers.items()]))
 
 
 def relative_work(plans: Sequence[SamplePlan]) -> list[float]:
