@@ -10,8 +10,10 @@ from scipy.stats import rankdata
 from spinlock.core.rollout import Rollout
 from spinlock.core.tokens import TokenTable
 from spinlock.features.phrases import phrase_of
+from spinlock.metrics.enrichment import EnrichedParameter
 from spinlock.pipeline.words import Dictionary
-from spinlock.plots.page import NUM_BINS, GalleryToken, RunCard, Spread, anchor_of
+from spinlock.plots.cards import NUM_BINS, GalleryToken, Range, RunCard, Spread, anchor_of
+from spinlock.plots.marks import readable
 from spinlock.plots.rollouts import GalleryRollout
 from spinlock.questions.search import BehaviourIndex
 from spinlock.store.dataset import Dataset
@@ -26,8 +28,10 @@ ROLLOUTS_A_SYSTEM = 2
 MOST_RUNS_SHOWN = 24
 LARGEST_PICTURE = 64
 """Cells along a side that are shown of a large grid."""
-MOST_SPREADS, MOST_SYSTEMS, MOST_PARAMETERS = 3, 4, 3
+MOST_SPREADS, MOST_SYSTEMS, MOST_PARAMETERS, MOST_CHILDREN = 3, 4, 3, 6
 """Of a card."""
+RANGE = (0.1, 0.9)
+"""Quantiles between which a parameter is said to lie."""
 
 
 def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[GalleryToken, ...]:
@@ -44,7 +48,7 @@ def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple
     assert found.table is not None
     assert found.tokens is not None
     table, tokens = found.table, found.tokens
-    samples = _samples(tokens, dataset)
+    samples = samples_of(tokens, dataset)
     systems = dataset.systems
     places = {name: number for number, name in enumerate(tokens.category_names)}
     orders = typical_first(found.words, fitted.tokenizer_, table, tokens.codes[:, :, 0])
@@ -54,6 +58,7 @@ def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple
     cards = []
     for word, rows in zip(found.words, orders, strict=True):
         of_systems, of_parameters = found.homes(places[word.category], word.token)
+        children = _children(tokens, places[word.category], rows)
         few = most if len(rows) >= shown_of[-1] else 0
         shown = _from_many_systems([samples[row] for row in rows], systems)[:few]
         figures = word.figures
@@ -77,18 +82,43 @@ def token_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple
                     (one.system.replace("_", " "), one.share) for one in of_systems if one.is_confirmed is not False
                 )[:MOST_SYSTEMS],
                 parameters=tuple(
-                    (one.system.replace("_", " "), f"{one.side} {one.parameter.replace('_', ' ')}")
-                    for one in of_parameters
-                    if one.is_confirmed is not False
-                )[:MOST_PARAMETERS],
+                    _range(one, dataset, [samples[row] for row in rows])
+                    for one in [one for one in of_parameters if one.is_confirmed is not False][:MOST_PARAMETERS]
+                ),
+                children=children[:MOST_CHILDREN],
+                num_children=len(children),
                 sentence=found.sentences.get(tokens.ids[rows[0]], "") if len(rows) else "",
-                typical=_caption(dataset, samples[rows[0]]) if len(rows) else "",
+                typical=caption_of(dataset, samples[rows[0]]) if len(rows) else "",
             )
         )
     return tuple(cards)
 
 
-def _samples(tokens: TokenTable, dataset: Dataset) -> list[int]:
+def _range(one: EnrichedParameter, dataset: Dataset, samples: list[int]) -> Range:
+    """Where a parameter lies in the samples with a word, and in all of the system."""
+    columns, values = dataset.parameters
+    number = next(
+        place
+        for place, column in enumerate(columns)
+        if (column.system, column.parameter) == (one.system, one.parameter)
+    )
+    of_all = values[:, number].astype(np.float64)
+    ends = [
+        tuple(map(readable, np.quantile(part[np.isfinite(part)], RANGE).tolist())) for part in (of_all[samples], of_all)
+    ]
+    return Range(one.system.replace("_", " "), f"{one.side} {one.parameter.replace('_', ' ')}", *ends)
+
+
+def _children(tokens: TokenTable, category: int, rows: Int[np.ndarray, " row"]) -> tuple[tuple[int, float], ...]:
+    """Tokens of the next level that rows have, with their shares, the most frequent first."""
+    if tokens.codes.shape[2] < 2 or not len(rows):
+        return ()
+    codes, counts = np.unique(tokens.codes[rows, category, 1].numpy(), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return tuple(zip(codes[order].tolist(), (counts[order] / len(rows)).tolist(), strict=True))
+
+
+def samples_of(tokens: TokenTable, dataset: Dataset) -> list[int]:
     """The number of each row's sample in its data set."""
     place = {name: sample for sample, name in enumerate(dataset.view().ids)}
     return [place[name] for name in tokens.ids]
@@ -109,7 +139,7 @@ def run_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[R
         return ()
     index = BehaviourIndex(fitted.embed(table), table.groups)
     chosen = index.subset(min(MOST_RUNS_SHOWN, len(index.draws[index.known].unique())))
-    samples = _samples(tokens, dataset)
+    samples = samples_of(tokens, dataset)
     outside = tokens.out_of_corpus
     cards = []
     for row, number in zip(chosen.rows.tolist(), chosen.num_rows.tolist(), strict=True):
@@ -118,9 +148,9 @@ def run_cards(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> tuple[R
         cards.append(
             RunCard(
                 system=dataset.systems[sample].replace("_", " "),
-                name=_caption(dataset, sample),
+                name=caption_of(dataset, sample),
                 sentence=found.sentences.get(tokens.ids[row], ""),
-                words=tuple((f"{name} {code}", anchor_of(name, code)) for name, code in coarse if code >= 0),
+                words=tuple((f"{called(name)} {code}", anchor_of(name, code)) for name, code in coarse if code >= 0),
                 stands_for=number,
                 is_outside=outside is not None and bool(outside[row]),
                 rollout=gallery_rollout(dataset, sample) if dataset.has_states else None,
@@ -167,10 +197,11 @@ def contact_rollouts(dataset: Dataset) -> tuple[GalleryRollout, ...]:
 
 def gallery_rollout(dataset: Dataset, sample: int) -> GalleryRollout:
     """The first channel of a sample's first valid realization (of its first one, if none is valid)."""
-    return picture_of(dataset.rollout(sample), caption=_caption(dataset, sample))
+    return picture_of(dataset.rollout(sample), caption=caption_of(dataset, sample))
 
 
-def _caption(dataset: Dataset, sample: int) -> str:
+def caption_of(dataset: Dataset, sample: int) -> str:
+    """A sample's name, or its number."""
     return dataset.names[sample] if dataset.names is not None else f"sample {sample}"
 
 

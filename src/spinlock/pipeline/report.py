@@ -8,6 +8,7 @@ from spinlock.core.report import ColumnTree, Report
 from spinlock.core.threads import one_thread
 from spinlock.pipeline.gallery import contact_rollouts, run_cards, token_cards
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.run_map import phase_maps, run_map
 from spinlock.pipeline.tokenizers import is_own_data, judged_again, load_rows
 from spinlock.pipeline.words import described
 from spinlock.plots.page import Outside, Page, render_page
@@ -73,6 +74,8 @@ def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Rep
     with open_dataset(dataset) as opened:
         gallery, sheet = token_cards(fitted, found, opened), contact_rollouts(opened) if opened.has_states else ()
         runs = run_cards(fitted, found, opened)
+        lying = run_map(fitted, found, opened)
+        phases, num_systems = phase_maps(found, opened, seed=record.seed)
     progress("report", 2, 3)
     outside = None if found.tokens is None else found.tokens.out_of_corpus
     tree = record.facts.get("clustering")
@@ -81,6 +84,9 @@ def _page(tokenizer: Path, dataset: Path, progress: Progress) -> tuple[Page, Rep
         title=f"Tokens of {Path(record.dataset.get('path', dataset)).name if is_own else dataset.name}",
         runs=runs,
         num_runs=len(loaded.table),
+        run_map=lying,
+        phases=phases,
+        num_systems=num_systems,
         of="" if is_own else dataset.name,
         report=judged,
         split=split,

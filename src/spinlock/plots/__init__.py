@@ -7,8 +7,9 @@ static_page              what every page keeps to
 page, dataset_page       a tokenizer's report and a data set's as pages
 """
 
+from spinlock.plots.cards import GalleryToken
 from spinlock.plots.dataset_page import render_dataset_page
-from spinlock.plots.page import GalleryToken, Outside, Page, render_page
+from spinlock.plots.page import Outside, Page, render_page
 from spinlock.plots.rollouts import GalleryRollout
 
 __all__ = ["GalleryRollout", "GalleryToken", "Outside", "Page", "render_dataset_page", "render_page"]

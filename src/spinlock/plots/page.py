@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Float
@@ -13,118 +12,20 @@ from matplotlib.figure import Figure
 from spinlock.core import figures
 from spinlock.core.repeatability import NOT_LOOKED, WHY_NOT
 from spinlock.core.report import MSE_THRESHOLD, REFIT_LABEL, UTILIZATION_THRESHOLD, ColumnTree, Report, SplitFigures
+from spinlock.plots.cards import GalleryToken, RunCard
 from spinlock.plots.coder_dots import coder_dots
 from spinlock.plots.dendrogram import dendrogram
+from spinlock.plots.marks import OTHERS
 from spinlock.plots.rate_curve import rate_curve
 from spinlock.plots.reconstruction_bars import reconstruction_bars
 from spinlock.plots.rollouts import GalleryRollout, contact_sheet
+from spinlock.plots.run_map import SIZES, PhaseMap, RunMap
 from spinlock.plots.static_page import MAX_BYTES, drawing, render
 from spinlock.plots.training_curves import Points, training_curves
 from spinlock.plots.usage_heatmap import usage_heatmap
 
 SPLIT_WORDS = {"test": "test", "validation": "validation", "train": "training"}
 """Splits in the order of a table, and what a page calls them."""
-
-
-NUM_BINS = 20
-"""Of a `Spread`: equal parts of all runs, from low to high."""
-
-
-def anchor_of(category: str, code: int, *, level: int = 0) -> str:
-    """The id of a token's card on the page."""
-    return f"token-{quote(category, safe='')}-{level}-{code}"
-
-
-class Spread(NamedTuple):
-    """Where runs with a token lie among all runs, in one feature.
-
-    Attributes:
-        noun: the feature.
-        shares: of the runs with the token, in each of `NUM_BINS` equal parts of all runs.
-        middle: share of all runs below the middle one of them.
-        missing: share of them without a value.
-        why: it is missing, most often.
-    """
-
-    noun: str
-    shares: tuple[float, ...]
-    middle: float
-    missing: float
-    why: str
-
-    @property
-    def path(self) -> str:
-        """The outline of the bars as an SVG path: 100 wide, as high as 24, which stands for half of the runs and more."""
-        width = 100 / len(self.shares)
-        bars = (f"V{24 - 24 * min(1.0, 2 * share):.3g}h{width:g}" for share in self.shares)
-        return f"M0 24{''.join(bars)}V24z"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GalleryToken:
-    """The card of one token: what it means, and rollouts that carry it.
-
-    Attributes:
-        category, level, code: the token.
-        called: what sentences call the category; "" where it is called by its name.
-        num_samples: that carry it.
-        out_of: samples that have its category.
-        rollouts: a handful of them, the most typical one first.
-        title: what is typical of it; "" where nobody looked.
-        meaning: its definition; "" where there is none.
-        name: that a user gave it.
-        title_holds, title_f1: share of its samples of which the title is true, and F1 of the title; None where not measured.
-        agreement: of another run of the draw, that it has the token too; None where not measured.
-        spreads: features that set it apart.
-        systems: where it is at home, with the share of its draws.
-        parameters: system, and what its draws with the token have more or less of.
-        sentence: of the most typical sample, which `typical` names.
-    """
-
-    category: str
-    level: int
-    code: int
-    num_samples: int
-    out_of: int
-    rollouts: tuple[GalleryRollout, ...]
-    called: str = ""
-    title: str = ""
-    meaning: str = ""
-    name: str = ""
-    title_holds: float | None = None
-    title_f1: float | None = None
-    agreement: float | None = None
-    spreads: tuple[Spread, ...] = ()
-    systems: tuple[tuple[str, float], ...] = ()
-    parameters: tuple[tuple[str, str], ...] = ()
-    sentence: str = ""
-    typical: str = ""
-
-    @property
-    def anchor(self) -> str:
-        """Its id on the page."""
-        return anchor_of(self.category, self.code, level=self.level)
-
-
-class RunCard(NamedTuple):
-    """A run in a sentence.
-
-    Attributes:
-        system, name: of the run.
-        sentence: what it does; "" where its tokens have no words.
-        words: its coarse tokens, as text and the id of their card.
-        stands_for: runs that are most like it among those shown, itself included.
-        is_outside: whether it is unlike the corpus.
-        rollout: to be seen; None where no states were kept.
-    """
-
-    system: str
-    name: str
-    sentence: str
-    words: tuple[tuple[str, str], ...]
-    stands_for: int
-    is_outside: bool
-    rollout: GalleryRollout | None
 
 
 class Outside(NamedTuple):
@@ -145,6 +46,9 @@ class Page:
         runs: some that stand for all.
         num_runs: that they stand for.
         of: what the runs are, where the tokenizer was fitted to others; "" where they are its own.
+        run_map: runs where alike ones lie side by side; None where the tokenizer has no embedding.
+        phases: systems in the plane of two parameters.
+        num_systems: that were looked at for these.
         outside: samples unlike the corpus; None where there is no boundary.
         curves: figures over training, name → (epoch, value) pairs.
         gallery: cards of tokens, category by category.
@@ -159,6 +63,9 @@ class Page:
     runs: tuple[RunCard, ...] = ()
     num_runs: int = 0
     of: str = ""
+    run_map: RunMap | None = None
+    phases: tuple[PhaseMap, ...] = ()
+    num_systems: int = 0
     outside: Outside | None = None
     curves: Mapping[str, Points] = field(default_factory=dict)
     gallery: tuple[GalleryToken, ...] = ()
@@ -182,8 +89,12 @@ def render_page(page: Page, *, max_bytes: int = MAX_BYTES) -> str:
     return render(
         "page.html.j2",
         max_bytes=max_bytes,
+        styles=("cards.css", "map.css"),
+        scripts=("cards.js", "map.js"),
         title=page.title,
         page=page,
+        sizes=SIZES,
+        others=OTHERS,
         report=page.report,
         judged=SPLIT_WORDS.get(page.split, page.split),
         splits={name: words for name, words in SPLIT_WORDS.items() if name in page.report.splits},
@@ -222,7 +133,8 @@ def _usage(page: Page) -> Figure:
 
 
 def _rate(page: Page) -> Figure:
-    others = {c.name: (c.bits, c.mse.get(page.split, np.nan)) for c in page.report.baselines}
+    rival = page.report.best_baseline(page.split)
+    others = {} if rival is None else {rival.name: (rival.bits, rival.mse[page.split])}
     curves = {}
     for name in (name for name in dict.fromkeys((page.split, "train")) if name in page.report.splits):
         split = page.report.figures(name)
@@ -283,7 +195,7 @@ DRAWINGS: dict[str, tuple[Callable[[Page], Figure | None], str]] = {
     "usage": (_usage, "Heat map: how much of every codebook is used, with a number in every cell."),
     "rate": (
         _rate,
-        "Line chart: mean squared error against bits, level by level, with every baseline as a dot. The tables have the numbers.",
+        "Line chart: mean squared error against bits, level by level, with the best baseline beside it. The tables have the numbers.",
     ),
     "replicate": (
         _replicate,

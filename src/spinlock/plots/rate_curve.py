@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from spinlock.plots.theme import (
     ACCENT,
-    INK,
     MUTED,
     OTHER,
     WARN,
@@ -20,6 +19,7 @@ from spinlock.plots.theme import (
 
 Curve = Sequence[tuple[float, float]]
 """(bits a sample, error) pairs, one a level, ascending in bits."""
+MARKERS = ("s", "D", "^", "v", "P", "X")
 
 
 @styled
@@ -30,7 +30,7 @@ def rate_curve(
     threshold: float | None = None,
     measure: str = "mean squared error",
 ) -> Figure:
-    """Lines of the tokenizer, level by level, and one dot for each other coder; the error is on a logarithmic scale.
+    """Lines of the tokenizer, level by level, and one mark for each other coder; the error is on a logarithmic scale.
 
     Args:
         curves: label → curve; the first is drawn full, later ones thin.
@@ -38,7 +38,7 @@ def rate_curve(
         threshold: the error that the tokenizer should stay below.
         measure: what the error is, in words.
     """
-    figure = new_figure(7.2, 3.9)
+    figure = new_figure(5.4, 3.9)
     axes = figure.add_subplot()
     values = []
     for number, (label, curve) in enumerate(curves.items()):
@@ -55,18 +55,12 @@ def rate_curve(
             zorder=3 if full else 2,
         )
         values += errors
-    for name, (bits, error) in coders.items():
+    for number, (name, (bits, error)) in enumerate(coders.items()):
         if not math.isfinite(error) or error <= 0:
             continue
-        axes.plot(bits, error, color=OTHER, marker="s", markersize=5, linestyle="none", zorder=1)
-        axes.annotate(
-            shortened(name, most=40),
-            (bits, error),
-            xytext=(-6, 4),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-            color=INK,
+        marker = MARKERS[number % len(MARKERS)]
+        axes.plot(
+            bits, error, color=OTHER, marker=marker, markersize=6, linestyle="none", label=shortened(name), zorder=1
         )
         values.append(error)
     if threshold is not None:
@@ -79,5 +73,5 @@ def rate_curve(
     axes.grid(visible=True, axis="y")
     axes.set_xlabel("nominal bits a sample")
     axes.set_ylabel(measure)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2, columnspacing=1.4)
     return figure

@@ -14,7 +14,9 @@ from spinlock.core.errors import InputError
 from spinlock.plots.theme import MUTED, label_width, shortened, styled
 
 MAX_FRAMES = 20
-_LOSSLESS_UP_TO = 24_000
+LOSSLESS_UP_TO = 24_000
+STRIP_FRAMES, STRIP_CELLS = 8, 32
+"""Of a film strip: frames, and most cells along a side."""
 _COLOURS = "magma"
 _CELL, _TITLE_HEIGHT = 0.95, 0.28
 
@@ -49,17 +51,24 @@ def chosen_frames(num_frames: int, *, at_most: int = MAX_FRAMES) -> list[int]:
     return np.unique(np.linspace(0, num_frames - 1, min(num_frames, at_most)).round().astype(int)).tolist()
 
 
-def animation(frames: Float[np.ndarray, "time height width"], *, size: int = 128, milliseconds: int = 110) -> bytes:
+def animation(
+    frames: Float[np.ndarray, "time height width"],
+    *,
+    size: int = 128,
+    milliseconds: int = 110,
+    lossless_up_to: int = LOSSLESS_UP_TO,
+) -> bytes:
     """An endless animated WebP of at most 20 evenly spaced frames.
 
     The colours span the values of the frames that are shown. Pixels are repeated, not blurred: a grid of 32 becomes
-    exactly `size` wide where that is a multiple, the next multiple otherwise. Lossless while that takes at most 24 kB,
-    else at quality 80 where that is smaller (it is not for white noise).
+    exactly `size` wide where that is a multiple, the next multiple otherwise. Lossless while that takes few bytes, else
+    at quality 80 where that is smaller (it is not for white noise).
 
     Args:
         frames: one channel of one realization.
         size: of the longer side, in pixels.
         milliseconds: a frame is shown for.
+        lossless_up_to: bytes.
 
     Raises:
         InputError: if there is no frame.
@@ -68,7 +77,7 @@ def animation(frames: Float[np.ndarray, "time height width"], *, size: int = 128
         raise InputError(f"an animation needs at least one frame with pixels; got the shape {tuple(frames.shape)}.")
     images = _images(frames[chosen_frames(len(frames))], size)
     lossless = _webp(images, milliseconds, lossless=True)
-    if len(lossless) <= _LOSSLESS_UP_TO:
+    if len(lossless) <= lossless_up_to:
         return lossless
     return min(lossless, _webp(images, milliseconds, lossless=False), key=len)
 
@@ -76,6 +85,22 @@ def animation(frames: Float[np.ndarray, "time height width"], *, size: int = 128
 def still(frames: Float[np.ndarray, "time height width"], *, size: int = 128) -> bytes:
     """The last frame as a WebP, in the colours that the animation gives it."""
     return _webp(_images(frames[chosen_frames(len(frames))], size)[-1:], 0, lossless=True)
+
+
+def film_strip(frames: Float[np.ndarray, "time height width"]) -> bytes:
+    """Evenly spaced frames side by side in one small WebP, which a page plays by moving it: for a thousand of them.
+
+    Always of 8 frames, the last one repeated where there are fewer, of at most 32 cells a side, at quality 50 or, where
+    that is smaller, lossless.
+
+    Args:
+        frames: one channel of one realization; at least one.
+    """
+    step = -(-max(frames.shape[1:]) // STRIP_CELLS)
+    numbers = chosen_frames(len(frames), at_most=STRIP_FRAMES)
+    numbers += numbers[-1:] * (STRIP_FRAMES - len(numbers))
+    strip = Image.fromarray(np.concatenate(coloured(frames[numbers, ::step, ::step]), axis=1))
+    return min(_webp([strip], 0, lossless=True), _webp([strip], 0, lossless=False, quality=50), key=len)
 
 
 @styled
@@ -114,7 +139,7 @@ def _images(frames: Float[np.ndarray, "time height width"], size: int) -> list[I
     return [Image.fromarray(image) for image in colours]
 
 
-def _webp(images: Sequence[Image.Image], milliseconds: int, *, lossless: bool) -> bytes:
+def _webp(images: Sequence[Image.Image], milliseconds: int, *, lossless: bool, quality: int = 80) -> bytes:
     buffer = io.BytesIO()
     images[0].save(
         buffer,
@@ -124,7 +149,7 @@ def _webp(images: Sequence[Image.Image], milliseconds: int, *, lossless: bool) -
         duration=milliseconds,
         loop=0,
         lossless=lossless,
-        quality=80,
+        quality=quality,
         method=2,
     )
     return buffer.getvalue()

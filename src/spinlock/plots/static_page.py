@@ -1,7 +1,11 @@
-"""Pages as one static HTML file: no script, nothing loaded from elsewhere, the same bytes on every run."""
+"""Pages as one static HTML file: no script but our own, nothing loaded from elsewhere, the same bytes on every run."""
 
 import math
 import re
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,9 +16,9 @@ from spinlock.core.errors import InputError
 from spinlock.plots.images import data_uri, to_page_svg
 from spinlock.plots.rollouts import GalleryRollout, animation, chosen_frames, still
 
-MAX_BYTES = 5_000_000
-SMALL_FRAMES, SMALL_CELLS, SMALL_MILLISECONDS = 12, 32, 180
-"""Most frames and cells along a side of a small picture, which plays as long as a large one."""
+MAX_BYTES = 8_000_000
+SMALL_FRAMES, SMALL_CELLS, SMALL_MILLISECONDS, SMALL_LOSSLESS = 12, 32, 180, 3_000
+"""Most frames and cells along a side of a small picture, which plays as long as a large one, and bytes that it may take lossless."""
 LABEL = re.compile(r"([^.:]+): (.*)", re.DOTALL)
 """A category's name in front of what is said of it."""
 
@@ -26,12 +30,16 @@ class Picture(NamedTuple):
     still: str
 
 
-def render(template: str, *, max_bytes: int, **values: Any) -> str:
-    """A page as HTML; every word that comes from data is escaped, and a policy forbids scripts and outside addresses.
+def render(
+    template: str, *, max_bytes: int, styles: Sequence[str] = (), scripts: Sequence[str] = (), **values: Any
+) -> str:
+    """A page as HTML; every word that comes from data is escaped, and a policy forbids outside addresses and other scripts.
 
     Args:
         template: file name beside this module.
         max_bytes: of the page.
+        styles: files beside this module that come after the style of every page.
+        scripts: likewise; the policy has the hash of each.
         values: that the template names.
 
     Raises:
@@ -56,13 +64,25 @@ def render(template: str, *, max_bytes: int, **values: Any) -> str:
         "labelled": labelled,
         "first_upper": lambda text: f"{text[:1].upper()}{text[1:]}",
     }
-    page = environment.get_template(template).render(values)
+    run = [_beside(name) for name in scripts]
+    hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in run)
+    page = environment.get_template(template).render(
+        style=Markup("").join(map(_beside, ("base.css", *styles))),
+        scripts=run,
+        script_policy=Markup(f"script-src {hashes}; " if run else ""),  # noqa: S704
+        **values,
+    )
     size = len(page.encode())
     if size > max_bytes:
         raise InputError(
             f"the page would take {size / 1e6:.1f} MB, at most {max_bytes / 1e6:g} MB are allowed; show fewer rollouts."
         )
     return page
+
+
+def _beside(name: str) -> Markup:
+    """The text of a file beside this module, as safe as the module itself."""
+    return Markup(files("spinlock.plots").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 def drawing(figure: Figure, *, name: str, description: str) -> Markup:
@@ -88,7 +108,9 @@ def small_picture(rollout: GalleryRollout) -> Picture:
     step = -(-max(rollout.frames.shape[1:]) // SMALL_CELLS)
     frames = rollout.frames[chosen_frames(len(rollout.frames), at_most=SMALL_FRAMES), ::step, ::step]
     return Picture(
-        data_uri(animation(frames, size=1, milliseconds=SMALL_MILLISECONDS), "image/webp"),
+        data_uri(
+            animation(frames, size=1, milliseconds=SMALL_MILLISECONDS, lossless_up_to=SMALL_LOSSLESS), "image/webp"
+        ),
         data_uri(still(frames, size=1), "image/webp"),
     )
 

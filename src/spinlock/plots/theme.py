@@ -13,10 +13,11 @@ MUTED = "#5b6875"
 RULE = "#d5dce3"
 ACCENT = "#0a6c96"
 OTHER = "#8794a1"
-WARN = "#b3500f"
+WARN = "#a9490b"
 PANEL = "#fffefd"
 LEVELS = ("#b9d9e8", "#86bdd6", "#4b9bbf", "#0f76a2", "#07506f", "#03324a")
-SERIES = ("#0a6c97", "#c2611f", "#5f8d2f", "#7d55a8", "#a38a12", "#b23a62")
+SERIES = ("#646ecb", "#b42700", "#00a967", "#4c3775", "#f06800", "#b34881")
+"""Told apart with any kind of colour blindness: at least 10 of 100 in OKLab, as Machado et al. 2009 simulate it (8 without blue cones)."""
 
 VARIABLES = {
     INK: "ink",
