@@ -55,6 +55,7 @@ _HOMES = {
     "predict": "spinlock.pipeline.predict",
     "propose": "spinlock.pipeline.propose",
     "relate": "spinlock.pipeline.relate",
+    "load_windows": "spinlock.pipeline.series",
     "ChangeDetector": "spinlock.questions.changes",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",

@@ -3,8 +3,10 @@
 import re
 from itertools import combinations_with_replacement
 
+from spinlock.core.windows import window_registry
 from spinlock.features.phrases import PHRASES, phrase_of
 from spinlock.features.sdf import PER_TRAJECTORY_NAMES, SDF
+from spinlock.features.window_phrases import SAID
 
 RANGES = list(combinations_with_replacement(range(5), 2))
 
@@ -69,3 +71,31 @@ def test_a_column_of_others_is_called_by_its_name():
     assert phrase.of_levels(4, 4) == "very high pressure drop"
     assert phrase.of_levels(2, 4) == "pressure drop not low"
     assert phrase.missing == "pressure drop undefined"
+
+
+WINDOW_COLUMNS = window_registry(SDF.with_scope("per_timestep"), 16).names
+
+
+def test_every_column_of_windows_has_a_phrase_that_keeps_the_same_rules():
+    assert tuple(SAID) == SDF.with_scope("per_timestep").names
+    texts = [text for name in WINDOW_COLUMNS for text in rendered(name).values()]
+    assert len(set(texts)) == len(texts) == 54 * 4 * 15
+    for text in texts:
+        words = text.split()
+        assert not any(one == two for one, two in zip(words, words[1:], strict=False)), text
+        assert not re.search(r"[{},;:.]|  |\ba [aeiou]", text), text
+        assert len(text) <= 72, text
+    for name in WINDOW_COLUMNS:
+        said = rendered(name)
+        assert said[0, 0].replace("very ", "", 1) == said[0, 1]
+        assert said[4, 4].replace("very ", "", 1) == said[3, 4]
+
+
+def test_why_a_window_has_no_value_is_told_by_what_its_feature_needs():
+    for name, one in SAID.items():
+        assert (one.missing == "one channel") == (SDF[name].needs.channels > 1)
+        assert (one.missing == "") == (not SDF[name].undefined)
+
+
+def test_a_feature_of_others_is_called_by_its_name_in_windows_too():
+    assert phrase_of("pressure_drop__trend").of_levels(4, 4, lowest=0.0) == "pressure drop grows very fast"

@@ -286,3 +286,32 @@ def test_no_cell_of_a_csv_is_a_formula_and_every_word_comes_back(tmp_path):
         cells = [cell for row in csv.reader(file) for cell in row]
     live = [cell for cell in cells if cell[:1] in tuple("=+@\t") or (cell[:1] == "-" and not cell[1:].isdigit())]
     assert not live
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("rows", [0, 5])
+def test_where_windows_begin_and_end_comes_back_as_it_was(tmp_path, ending, rows):
+    times = (0.1, 1 / 3, float("nan"), 7e9, -2.5)[:rows]
+    facts = {
+        "first_state": tuple(range(rows)),
+        "last_state": tuple(range(3, rows + 3)),
+        "first_time": times,
+        "last_time": times,
+    }
+    tokens = replace(table(rows), facts=facts, embedding=torch.rand(rows, 3))
+    save_tokens(tokens, tmp_path / f"tokens.{ending}")
+    found = load_tokens(tmp_path / f"tokens.{ending}")
+    assert_same(found, tokens)
+    assert set(found.facts) == set(facts)
+    for name, entries in found.facts.items():
+        assert all(
+            one == other or one != one and other != other for one, other in zip(entries, facts[name], strict=True)
+        )
+    assert all(isinstance(state, int) for state in found.facts.get("first_state", ()))
+
+
+def test_windows_that_end_before_they_begin_are_refused(tmp_path):
+    facts = {"first_state": (4,), "last_state": (2,), "first_time": (0.0,), "last_time": (1.0,)}
+    save_tokens(replace(table(1), facts=facts), tmp_path / "tokens.csv")
+    with pytest.raises(InputError, match="first_state and last_state must be whole numbers in every row"):
+        load_tokens(tmp_path / "tokens.csv")

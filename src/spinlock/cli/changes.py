@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile
+from spinlock.cli.options import ExistingFile, tokenizer_option
 
 
 @command(
     examples="""spinlock changes --dataset datasets/demo.h5
     spinlock changes --dataset mine.h5 --reference datasets/demo.h5 --json
+    spinlock changes --dataset datasets/demo.h5 --tokenizer windows.vocabulary
     spinlock changes --dataset datasets/demo.h5 --window 8 --stride 2 --false-alarms 0.01""",
     reads_files=True,
 )
@@ -28,6 +29,9 @@ from spinlock.cli.options import ExistingFile
     metavar="FILE",
     help="A data set of runs that are taken for unchanged; without it those of --dataset are compared with each other.",
 )
+@tokenizer_option(
+    help="A vocabulary of windows (spinlock tokenize --window): say what each run does before and after its change."
+)
 @click.option(
     "--window", type=int, default=16, show_default=True, metavar="W", help="Saved states on each side of a change."
 )
@@ -40,10 +44,10 @@ from spinlock.cli.options import ExistingFile
     metavar="RATE",
     help="Share of runs without a change that may be beyond the threshold.",
 )
-def changes(*, dataset: Path, reference: Path | None, **asked: Any) -> Any:
+def changes(*, dataset: Path, reference: Path | None, tokenizer: Path | None, **asked: Any) -> Any:
     """Say when each run changes what it does, and whether that is more than runs usually change; the clearest first."""
     from spinlock.cli.progress import progress
     from spinlock.pipeline.changes import Look, find_changes
 
     with progress() as listener:
-        return find_changes(dataset, reference, look=Look(**asked), progress=listener)
+        return find_changes(dataset, reference, tokenizer=tokenizer, look=Look(**asked), progress=listener)

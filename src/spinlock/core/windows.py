@@ -13,13 +13,14 @@ from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 
 WINDOW, STRIDE = 16, 4
 """Saved states of a window, and from one window to the next."""
-STATISTICS = {
-    "level": ("", "Mean over a window's states of: {}"),
-    "swing": ("", "Standard deviation over a window's states of: {}"),
-    "trend": ("/state", "Slope of the least-squares line through a window's states of: {}"),
-    "unrest": ("", "Standard deviation over a window's steps from state to state of: {}"),
+STATISTICS: dict[str, tuple[str | None, str, str]] = {
+    "level": (None, "", "Mean over a window's states of: {}"),
+    "swing": ("unrest", "", "Standard deviation over a window's states of: {}"),
+    "trend": ("trend", "/state", "Slope of the least-squares line through a window's states of: {}"),
+    "unrest": ("unrest", "", "Standard deviation over a window's steps from state to state of: {}"),
 }
-"""What a window's columns are made of, in this order for every feature: the end of the name → what it does to the unit, definition."""
+"""What a window's columns are made of, in this order for every feature: the end of the name → its category (the feature's own for the
+level), what it adds to the unit, its definition."""
 FACTS = ("first_state", "last_state", "first_time", "last_time")
 """What a table, and tokens, say beside each window."""
 _VERSION = "windows of {} states"
@@ -86,12 +87,13 @@ def window_registry(registry: FeatureRegistry, window: int) -> FeatureRegistry:
         replace(
             spec,
             name=f"{spec.name}__{statistic}",
+            category=category or spec.category,
             unit=f"{spec.unit}{ending}",
             definition=definition.format(spec.definition or spec.name),
             scope="per_sample",
         )
         for spec in registry.specs
-        for statistic, (ending, definition) in STATISTICS.items()
+        for statistic, (category, ending, definition) in STATISTICS.items()
     )
     return FeatureRegistry(specs=specs, version=_VERSION.format(window))
 

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from spinlock.core.windows import STATISTICS
+from spinlock.features.window_phrases import told
+
 VERY = "very "
 _BETWEEN = {
     (0, 2): "{} not high",
@@ -63,6 +66,8 @@ def phrase_of(column: str) -> Phrase:
     feature, _, aggregation = column.partition("__")
     if aggregation in ("", "mean") and feature in PHRASES:
         return PHRASES[feature]
+    if aggregation in STATISTICS:
+        return Phrase(*told(feature, aggregation))
     noun = column.removesuffix("__mean").replace("_", " ")
     if aggregation in ("std", "cv"):
         noun = f"{aggregation} of {PHRASES[feature].noun if feature in PHRASES else feature.replace('_', ' ')}"

@@ -13,6 +13,7 @@ from spinlock.core.plain import to_plain
 from spinlock.core.threads import one_thread
 from spinlock.core.tokens import TokenTable
 from spinlock.core.views import View, in_memory, thinned
+from spinlock.core.windows import FACTS
 from spinlock.metrics.enrichment import EnrichedParameter, EnrichedSystem, enriched_parameters, enriched_systems
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.realizations import load_halves
@@ -28,6 +29,7 @@ from spinlock.store.word_names import save_word_names
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.fit import MOST_RUNS
 from spinlock.training.split import split_by_group
+from spinlock.words.along import told_along
 from spinlock.words.sentence import sentences
 from spinlock.words.word import Word, WordFigures
 
@@ -156,12 +158,17 @@ def described(fitted: Tokenizer, loaded: LoadedTable) -> Dictionary:
 
 
 def _of_tokens(fitted: Tokenizer, tokens: TokenTable) -> Dictionary:
-    """What tokens alone say: how frequent words are, and what is typical of them."""
+    """What tokens alone say: how frequent words are, and what is typical of them; of windows, a sentence a run."""
     known = fitted.words()
+    fitted.tokenizer_.check_tokens(tokens)
     return Dictionary(
         words=_counted(known, tokens),
         judged="training rows",
-        sentences=dict(zip(tokens.ids, fitted.describe(tokens, known), strict=True)),
+        sentences=(
+            told_along(known, tokens)
+            if tokens.facts.keys() >= set(FACTS)
+            else dict(zip(tokens.ids, fitted.describe(tokens, known), strict=True))
+        ),
         tokens=tokens,
     )
 

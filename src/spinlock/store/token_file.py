@@ -20,11 +20,12 @@ import torch
 
 from spinlock.core.errors import InputError, UsageError, listed, reading_errors
 from spinlock.core.tokens import TokenTable
+from spinlock.core.windows import FACTS
 from spinlock.store.atomic import AnyPath, replacing
 from spinlock.store.checksums import CONTENT
 from spinlock.store.formats import ParquetRows, pyarrow
 from spinlock.store.guard import guarded
-from spinlock.store.guarded_hdf5 import open_guarded
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.hdf5_image import create_array, file_size, hdf5_on_disk, word_dtype
 from spinlock.store.json_file import bounded_lines, parse_json
 from spinlock.store.outputs import Kind, check_output
@@ -42,13 +43,14 @@ _MEASURED = ["distance", "out_of_corpus"]
 
 class _Rows(NamedTuple):
     """Consecutive rows of a token file; `measured` are distances and flags, empty where nobody measured; `embedding` has no axis
-    where there is none."""
+    where there is none, `windows` no column where rows are whole runs."""
 
     ids: list[str]
     groups: list[str]
     measured: tuple[np.ndarray, ...]
     codes: np.ndarray  # (row, category x level)
     embedding: np.ndarray  # (row, axis), float32
+    windows: np.ndarray  # (row, `FACTS`), float64
 
 
 def save_tokens(tokens: TokenTable, path: AnyPath) -> None:
@@ -139,6 +141,9 @@ def _sha256(blocks: Iterable[_Rows], *, sizes: str) -> str:
         if block.embedding.shape[1]:
             numbers = np.where(np.isnan(block.embedding), np.float32(np.nan), block.embedding)  # one NaN of many
             digests.setdefault("embedding", hashlib.sha256()).update(numbers.astype("<f4").tobytes())
+        if block.windows.shape[1]:
+            numbers = np.where(np.isnan(block.windows), np.nan, block.windows)
+            digests.setdefault("windows", hashlib.sha256()).update(numbers.astype("<f8").tobytes())
     lines = [f"{name} {digest.hexdigest()}\n" for name, digest in sorted(digests.items())]
     return hashlib.sha256("".join((f"{sizes}\n{num_rows} rows\n", *lines)).encode()).hexdigest()
 
@@ -167,12 +172,18 @@ def _sizes_json(tokens: TokenTable) -> str:
 def _columns(tokens: TokenTable) -> list[str]:
     """Names of the columns of a text or Parquet file."""
     measured = _MEASURED if tokens.distances is not None else ()
-    return ["id", "group", *tokens.column_names, *tokens.embedding_names, *measured]
+    return ["id", "group", *_windows_of(tokens), *tokens.column_names, *tokens.embedding_names, *measured]
+
+
+def _windows_of(tokens: TokenTable) -> tuple[str, ...]:
+    """The facts of tokens that a file keeps: where windows begin and end; none of whole runs."""
+    return FACTS if tokens.facts.keys() >= set(FACTS) else ()
 
 
 class _Places(NamedTuple):
-    """Where the tokens, the embedding and the measured figures stand among the columns of a file."""
+    """Where the windows, the tokens, the embedding and the measured figures stand among the columns of a file."""
 
+    windows: range
     codes: range
     embedding: range
     measured: range
@@ -182,8 +193,10 @@ def _places(names: Sequence[str]) -> _Places:
     last = len(names) - 2 if list(names[-2:]) == _MEASURED else len(names)
     first = 4 if last == len(names) and list(names[2:4]) == _MEASURED else 2
     measured = range(last, len(names)) if last < len(names) else range(2, first)
+    windows = range(first, first + len(FACTS) * (tuple(names[first : first + len(FACTS)]) == FACTS))
+    first = windows.stop
     axes = sum(re.fullmatch("behaviour[0-9]+", name) is not None for name in names[first:last])
-    return _Places(range(first, last - axes), range(last - axes, last), measured)
+    return _Places(windows, range(first, last - axes), range(last - axes, last), measured)
 
 
 def _check_columns(tokens: TokenTable, names: Sequence[str], path: Path) -> None:
@@ -202,16 +215,20 @@ def _blocks(tokens: TokenTable) -> Iterator[_Rows]:
     embedding = np.empty((len(columns), 0), np.float32)
     if tokens.embedding is not None:
         embedding = tokens.embedding.float().cpu().numpy()
+    kept = [np.asarray(tokens.facts[name], dtype=np.float64) for name in _windows_of(tokens)]
+    windows = np.stack(kept, axis=1) if kept else np.empty((len(columns), 0))
     for start in range(0, max(1, len(columns)), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         beside = tuple(column[rows] for column in measured)
-        yield _Rows(list(tokens.ids[rows]), list(tokens.groups[rows]), beside, columns[rows], embedding[rows])
+        ids, groups = list(tokens.ids[rows]), list(tokens.groups[rows])
+        yield _Rows(ids, groups, beside, columns[rows], embedding[rows], windows[rows])
 
 
 def _table(  # noqa: PLR0913 rows, and what a file says of them
-    blocks: Iterable[_Rows], *, sizes: str, width: int, axes: int, measured: bool, path: Path
+    blocks: Iterable[_Rows], *, sizes: str, width: int, axes: int, windows: int, measured: bool, path: Path
 ) -> TokenTable:
-    """The tokens of a file, from the JSON of their codebook sizes and their rows, each of `width` codes and `axes` of the embedding."""
+    """The tokens of a file, from the JSON of their codebook sizes and their rows, each of `width` codes, `axes` of the embedding and
+    `windows` numbers that say where a window is."""
     found: Any = parse_json(sizes, path=f"{path}: codebook_sizes")
     numbers = list(found.values()) if isinstance(found, dict) else []
     levels = len(numbers[0]) if numbers and isinstance(numbers[0], list) else 0
@@ -226,11 +243,13 @@ def _table(  # noqa: PLR0913 rows, and what a file says of them
     codes = [np.empty((0, width), dtype=np.int64)]
     beside = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=bool)]
     embedding = [np.empty((0, axes), dtype=np.float32)]
+    spans = [np.empty((0, windows), dtype=np.float64)]
     for block in blocks:
         ids += block.ids
         groups += [known.setdefault(group, group) for group in block.groups]  # equal words once in memory
         codes.append(block.codes.astype(np.int64, copy=False))
         embedding.append(block.embedding.astype(np.float32, copy=False))
+        spans.append(block.windows)
         for column, part in zip(beside, block.measured, strict=False):
             column.append(part.astype(column[0].dtype, copy=False))
     distances, flags = (torch.from_numpy(np.concatenate(column)) if measured else None for column in beside)
@@ -243,7 +262,21 @@ def _table(  # noqa: PLR0913 rows, and what a file says of them
         distances=distances,
         out_of_corpus=flags,
         embedding=torch.from_numpy(np.concatenate(embedding)) if axes else None,
+        facts=_window_facts(np.concatenate(spans), path),
     )
+
+
+def _window_facts(windows: np.ndarray, path: Path) -> dict[str, tuple[int, ...] | tuple[float, ...]]:
+    """Where windows begin and end, column by column; nothing of whole runs."""
+    if not windows.shape[1]:
+        return {}
+    states = windows[:, :2]
+    if not (np.isfinite(states).all() and (states == states.round()).all() and (states[:, 0] <= states[:, 1]).all()):
+        raise InputError(
+            f"{path}: {FACTS[0]} and {FACTS[1]} must be whole numbers in every row, the second not smaller."
+        )
+    columns = (*states.T.astype(np.int64), *windows[:, 2:].T)
+    return {name: tuple(column.tolist()) for name, column in zip(FACTS, columns, strict=True)}
 
 
 def _to_hdf5(tokens: TokenTable, path: Path) -> None:
@@ -258,6 +291,8 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
         plans |= {"distance": ((rows,), np.dtype("<f4")), "out_of_corpus": ((rows,), np.dtype("|u1"))}
     if tokens.embedding is not None:
         plans["embedding"] = (tuple(tokens.embedding.shape), np.dtype("<f4"))
+    if _windows_of(tokens):
+        plans["windows"] = ((rows, len(FACTS)), np.dtype("<f8"))
     content = tokens_sha256(tokens)
 
     def verify(written: Path) -> bool:
@@ -268,6 +303,8 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
     with hdf5_on_disk(path, file_size(plans.values()), verify=verify) as (file, check):
         arrays = {name: create_array(file, f"tokens/{name}", *plan) for name, plan in plans.items()}
         arrays["codes"].attrs["column_names"] = list(tokens.column_names)
+        if "windows" in arrays:
+            arrays["windows"].attrs["column_names"] = list(FACTS)
         file["tokens"].attrs["codebook_sizes"] = _sizes_json(tokens)
         file["tokens"].attrs["format"] = "spinlock tokens"
         file["tokens"].attrs["format_version"] = 1
@@ -276,7 +313,7 @@ def _to_hdf5(tokens: TokenTable, path: Path) -> None:
         for block in _blocks(tokens):
             part = slice(start, start := start + len(block.ids))
             columns = {"codes": block.codes} | dict(zip(_MEASURED, block.measured, strict=False))
-            columns |= {"embedding": block.embedding} if "embedding" in plans else {}
+            columns |= {name: getattr(block, name) for name in ("embedding", "windows") if name in plans}
             columns |= {name: _encoded(getattr(block, name), plans[name][1]) for name in longest}
             for name, column in columns.items():
                 arrays[name][part] = column
@@ -292,7 +329,8 @@ def _hdf5_blocks(file: h5py.File) -> Iterator[_Rows]:
         ids, groups = ([word.decode() for word in arrays[name][part]] for name in ("ids", "groups"))
         codes = arrays["codes"][part]
         embedding = arrays["embedding"][part] if "embedding" in arrays else np.empty((len(codes), 0), np.float32)
-        yield _Rows(ids, groups, tuple(arrays[name][part] for name in measured), codes, embedding)
+        windows = arrays["windows"][part] if "windows" in arrays else np.empty((len(codes), 0))
+        yield _Rows(ids, groups, tuple(arrays[name][part] for name in measured), codes, embedding, windows)
 
 
 def _encoded(words: list[str], dtype: np.dtype) -> np.ndarray:
@@ -311,21 +349,35 @@ def _from_hdf5(path: Path) -> _Read:
         measured = ()
         if file.kind("/tokens/distance") is not None:
             measured = tuple(file.numbers(f"/tokens/{name}").read() for name in _MEASURED)
-        embedding = np.empty((len(codes), 0), np.float32)
-        if file.kind("/tokens/embedding") is not None:
-            stored = file.numbers("/tokens/embedding")
-            if len(stored.shape) != 2 or stored.shape[0] != len(codes) or stored.dtype.kind != "f":
-                raise InputError(
-                    f"{path}: /tokens/embedding must be numbers with the axes (sample, axis), one row a token row."
-                )
-            embedding = stored.take(np.arange(len(codes)))
-        rows = _Rows(list(ids), list(groups), measured, codes.take(np.arange(len(codes))), embedding)
+        embedding, windows = (_numbers_beside(file, name, len(codes)) for name in ("embedding", "windows"))
+        if windows.shape[1] not in (0, len(FACTS)):
+            raise InputError(
+                f"{path}: /tokens/windows must have the columns {', '.join(FACTS)}; got {windows.shape[1]}."
+            )
+        rows = _Rows(list(ids), list(groups), measured, codes.take(np.arange(len(codes))), embedding, windows)
         tokens = _table(
-            [rows], sizes=sizes, width=codes.shape[1], axes=embedding.shape[1], measured=bool(measured), path=path
+            [rows],
+            sizes=sizes,
+            width=codes.shape[1],
+            axes=embedding.shape[1],
+            windows=windows.shape[1],
+            measured=bool(measured),
+            path=path,
         )
         if file.attribute_words("/tokens/codes", "column_names") not in (None, tuple(tokens.column_names)):
             raise InputError(f"{path}: the `column_names` of /tokens/codes are not those of its `codebook_sizes`.")
         return tokens, file.text("/tokens", CONTENT)
+
+
+def _numbers_beside(file: GuardedFile, name: str, rows: int) -> np.ndarray:
+    """An array beside the codes, one row a token row; without columns where the file has none."""
+    where = f"/tokens/{name}"
+    if file.kind(where) is None:
+        return np.empty((rows, 0), np.float32)
+    stored = file.numbers(where)
+    if len(stored.shape) != 2 or stored.shape[0] != rows or stored.dtype.kind != "f":
+        raise InputError(f"{file.path}: {where} must be numbers with the axes (sample, axis), one row a token row.")
+    return stored.take(np.arange(rows))
 
 
 def _text(word: str) -> str:
@@ -353,6 +405,7 @@ def _to_csv(tokens: TokenTable, path: Path) -> None:
             measured = [column.astype(int) if column.dtype == bool else column for column in block.measured]
             axes = (map("{:.9g}".format, axis) for axis in block.embedding.T.tolist())  # nine digits are a float32
             numbers = (
+                *(map("{:.17g}".format, column) for column in block.windows.T.tolist()),
                 *(map(str, column.tolist()) for column in block.codes.T),
                 *axes,
                 *(map(str, column.tolist()) for column in measured),
@@ -389,6 +442,7 @@ def _from_csv(path: Path, codebook_sizes: Mapping[str, Sequence[int]] | None = N
                 sizes=sizes.removeprefix(_CSV_SIZES).strip(),
                 width=len(places.codes),
                 axes=len(places.embedding),
+                windows=len(places.windows),
                 measured=bool(places.measured),
                 path=path,
             )
@@ -424,7 +478,7 @@ def _csv_checksum(title: str, path: Path) -> str | None:
 
 def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -> Iterator[_Rows]:
     """The rows below a header."""
-    places, axes, beside = _places(header)
+    windows, places, axes, beside = _places(header)
     while rows := list(islice(reader, ROWS_AT_ONCE)):
         if any(len(row) != len(header) for row in rows):
             raise InputError(_CSV_RULE.format(path))
@@ -437,7 +491,10 @@ def _csv_blocks(reader: Iterator[list[str]], header: list[str], *, path: Path) -
             [_word(row[1]) for row in rows],
             measured,
             codes.reshape(len(rows), len(places)),
-            np.array([row[axes.start : axes.stop] for row in rows], dtype=np.float32).reshape(len(rows), len(axes)),
+            *(
+                np.array([row[part.start : part.stop] for row in rows], dtype=kind).reshape(len(rows), len(part))
+                for part, kind in ((axes, np.float32), (windows, np.float64))
+            ),
         )
 
 
@@ -456,11 +513,12 @@ def _to_parquet(tokens: TokenTable, path: Path) -> None:
     about[CONTENT] = tokens_sha256(tokens)
     measured = [arrow.float32(), arrow.bool_()] if tokens.distances is not None else []
     measured = [*[arrow.float32()] * len(tokens.embedding_names), *measured]
-    kinds = [arrow.string(), arrow.string(), *[arrow.int32()] * len(tokens.column_names), *measured]
+    windows = [arrow.float64()] * len(_windows_of(tokens))
+    kinds = [arrow.string(), arrow.string(), *windows, *[arrow.int32()] * len(tokens.column_names), *measured]
     schema = arrow.schema(list(zip(_columns(tokens), kinds, strict=True)), metadata=about)
     with replacing(path) as temporary, temporary.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         for block in _blocks(tokens):
-            columns = (block.ids, block.groups, *block.codes.astype(np.int32).T.copy())
+            columns = (block.ids, block.groups, *block.windows.T.copy(), *block.codes.astype(np.int32).T.copy())
             columns = (*columns, *block.embedding.T.copy(), *block.measured)
             arrays = [arrow.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
@@ -475,21 +533,29 @@ def _from_parquet(path: Path) -> _Read:
             raise InputError(
                 f"{path} is no token file: it has no `codebook_sizes` in its metadata, or no id and group."
             )
-        places, axes, beside = found = _places(names)
-        wanted = dict.fromkeys(places, "whole") | dict.fromkeys((*axes, *beside), "number")
+        windows, places, axes, beside = found = _places(names)
+        wanted = dict.fromkeys(places, "whole") | dict.fromkeys((*windows, *axes, *beside), "number")
         if kinds[:2] != ("word", "word") or any(kinds[column] != kind for column, kind in wanted.items()):
             raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
         blocks = (_rows_of(columns, places=found) for columns in file.rows(ROWS_AT_ONCE))
-        tokens = _table(blocks, sizes=sizes, width=len(places), axes=len(axes), measured=bool(beside), path=path)
+        tokens = _table(
+            blocks,
+            sizes=sizes,
+            width=len(places),
+            axes=len(axes),
+            windows=len(windows),
+            measured=bool(beside),
+            path=path,
+        )
         _check_columns(tokens, names, path)
         return tokens, about["texts"].get(CONTENT)
 
 
 def _rows_of(columns: tuple[Any, ...], *, places: _Places) -> _Rows:
     """Rows of a Parquet file, from their columns."""
-    codes, embedding = (
+    codes, embedding, windows = (
         np.stack([columns[column] for column in part], axis=1) if part else np.empty((len(columns[0]), 0))
-        for part in (places.codes, places.embedding)
+        for part in (places.codes, places.embedding, places.windows)
     )
     measured = tuple(columns[column] for column in places.measured)
-    return _Rows(list(columns[0]), list(columns[1]), measured, codes, embedding)
+    return _Rows(list(columns[0]), list(columns[1]), measured, codes, embedding, windows)

@@ -46,6 +46,7 @@ from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
+from spinlock.words.along import told_along
 from spinlock.words.measure import measured_words
 from spinlock.words.names import named
 from spinlock.words.sentence import sentences
@@ -272,6 +273,21 @@ class Tokenizer(ShownInShort, BaseEstimator):
             return sentences(words, table)
         view = _as_view(table, like=self._fitted("describe").registry)
         return sentences(words, self.tokenizer_.encode(view), in_memory(view))
+
+    def describe_runs(self, windows: TokenTable | Table, changes: Mapping[str, int] | None = None) -> dict[str, str]:
+        """Every run of a tokenizer of windows in one line of language, along time: "Course: contrast grows fast until t = 24, then …".
+
+        Args:
+            windows: as `spinlock.load_windows` gives them, or their tokens.
+            changes: run → the first state after its change, as a `ChangeDetector` finds it; when not given, runs are told by how long
+                their words hold, of which nothing says how often that is chance.
+
+        Raises:
+            NotFittedError: before `fit`.
+            InputError: if the rows are no windows.
+        """
+        self._fitted("describe_runs")
+        return told_along(self.words(), self._tokens(windows), changes)
 
     def name_word(self, category: str, token: int, name: str) -> None:
         """Give a coarse token a name, which is shown wherever the word is; "" takes it away.

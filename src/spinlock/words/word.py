@@ -19,6 +19,8 @@ NOUNS = {
     "integrated": "Field",
     "spatial": "Shape",
     "spectral": "Scales",
+    "trend": "Course",
+    "unrest": "Unrest",
 }
 """Category → what a sentence calls it."""
 
