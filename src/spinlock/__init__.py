@@ -56,6 +56,8 @@ _HOMES = {
     "propose": "spinlock.pipeline.propose",
     "relate": "spinlock.pipeline.relate",
     "load_windows": "spinlock.pipeline.series",
+    "SequenceVocabulary": "spinlock.core.sequences",
+    "sequence_bits": "spinlock.metrics.sequence_bits",
     "ChangeDetector": "spinlock.questions.changes",
     "SpinlockError": "spinlock.core.errors",
     "UsageError": "spinlock.core.errors",
