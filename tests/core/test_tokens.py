@@ -29,3 +29,18 @@ def test_an_absent_category_has_the_token_minus_one():
 def test_a_token_outside_its_codebook_is_refused(code):
     with pytest.raises(InputError, match=f"token {code} of row 0, category 'y', level 0 is outside its codebook of 4"):
         table([[[0, 0], [code, 0]]])
+
+
+def test_some_rows_keep_all_that_is_known_of_them():
+    whole = table(
+        [[[row % 4, 0], [0, row]] for row in range(5)],
+        groups=tuple("aabbc"),
+        embedding=torch.arange(10.0).view(5, 2),
+        facts={"system": tuple("vwxyz")},
+    )
+    part = whole.rows([3, 0])
+    assert (part.ids, part.groups, part.facts) == (("3", "0"), ("b", "a"), {"system": ("y", "v")})
+    assert torch.equal(part.codes, whole.codes[[3, 0]])
+    assert torch.equal(part.embedding, whole.embedding[[3, 0]])
+    assert whole.rows(torch.tensor([False, True, False, False, True])).ids == ("1", "4")
+    assert len(whole.rows([])) == 0

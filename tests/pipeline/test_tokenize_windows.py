@@ -1,6 +1,10 @@
 """Tokens along time from files, by the command line: windows, the vocabulary they are of, and runs in sentences."""
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from spinlock.cli.app import run
 from spinlock.store.token_file import load_tokens
 
 NUM_RUNS = 24
-SHAPE = ("--window", "6", "--stride", "2")
+SHAPE = ("--window", "8", "--stride", "4")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +36,8 @@ def asked(capsys, *words):
 def test_every_window_of_every_run_has_a_row_and_says_where_it_is(files, dataset):
     tokens = load_tokens(files / "tokens.h5")
     first, last = (torch.tensor(tokens.facts[name]) for name in ("first_state", "last_state"))
-    assert torch.equal(last - first, torch.full_like(first, 5))
-    table = spinlock.load_windows(dataset, window=6, stride=2)
+    assert torch.equal(last - first, torch.full_like(first, 7))
+    table = spinlock.load_windows(dataset, window=8, stride=4)
     assert tokens.ids == table.ids
     np.testing.assert_allclose(tokens.facts["last_time"], table.facts["last_time"])
     assert len({name.split("@")[0] for name in tokens.ids}) == NUM_RUNS
@@ -42,7 +46,7 @@ def test_every_window_of_every_run_has_a_row_and_says_where_it_is(files, dataset
 
 def test_the_vocabulary_encodes_them_again_and_its_words_are_defined(files, dataset):
     vocabulary = spinlock.Tokenizer.from_pretrained(files / "tokens.vocabulary")
-    tokens = vocabulary.encode(spinlock.load_windows(dataset, window=6, stride=2))
+    tokens = vocabulary.encode(spinlock.load_windows(dataset, window=8, stride=4))
     assert torch.equal(tokens.codes, load_tokens(files / "tokens.h5").codes)
     assert len(vocabulary.definitions()) == int(tokens.codebook_sizes[:, 0].sum())
     with pytest.raises(spinlock.NamesDifferError):
@@ -53,10 +57,10 @@ def test_a_vocabulary_that_is_given_is_used_for_another_stride_and_other_files(f
     vocabulary = files / "tokens.vocabulary"
     told = asked(
         capsys, "tokenize", "--tokenizer", vocabulary, "--dataset", dataset,
-        "--window", "6", "--stride", "4", "--embedding", "--output", tmp_path / "few.csv",
+        "--window", "8", "--stride", "8", "--embedding", "--output", tmp_path / "few.csv",
     )  # fmt: skip
     assert (told["vocabulary"], told["fitted_here"]) == (str(vocabulary), False)
-    assert (told["window"], told["stride"], told["runs"]) == (6, 4, NUM_RUNS)
+    assert (told["window"], told["stride"], told["runs"]) == (8, 8, NUM_RUNS)
     every, few = load_tokens(files / "tokens.h5"), load_tokens(tmp_path / "few.csv")
     place = {name: row for row, name in enumerate(every.ids)}
     assert torch.equal(few.codes, every.codes[[place[name] for name in few.ids]])
@@ -67,14 +71,14 @@ def test_a_vocabulary_that_is_given_is_used_for_another_stride_and_other_files(f
 
 def test_states_of_ones_own_become_windows(files, tmp_path, capsys):
     waves = np.random.default_rng(0).standard_normal((1, 16, 16)).cumsum(1).astype(np.float32)
-    np.save(tmp_path / "mine.npy", np.concatenate([np.roll(waves, step, 2) for step in range(12)])[None])
+    np.save(tmp_path / "mine.npy", np.concatenate([np.roll(waves, step, 2) for step in range(20)])[None])
     told = asked(
         capsys, "tokenize", "--input", tmp_path / "mine.npy", "--axes", "nthw", "--dt", "0.5", *SHAPE,
         "--tokenizer", files / "tokens.vocabulary", "--output", tmp_path / "mine.csv",
     )  # fmt: skip
     tokens = load_tokens(tmp_path / "mine.csv")
-    assert tokens.ids == tuple(f"0@{state}" for state in (0, 2, 4, 6))
-    assert tokens.facts["last_time"] == (2.5, 3.5, 4.5, 5.5)
+    assert tokens.ids == tuple(f"0@{state}" for state in (0, 4, 8, 12))
+    assert tokens.facts["last_time"] == (3.5, 5.5, 7.5, 9.5)
     assert told["sentences"].keys() == {"0"}
 
 
@@ -85,25 +89,14 @@ def test_words_tell_runs_along_time(files, capsys):
 
 
 def test_changes_say_what_a_run_does_before_and_after(files, dataset, capsys):
-    found = asked(
-        capsys, "changes", "--dataset", dataset, "--window", "4", "--stride", "2", "--false-alarms", "0.1",
-    )  # fmt: skip
-    assert "sentence" not in found["changes"][0]
     words = ("--tokenizer", files / "tokens.vocabulary")
-    assert run(["changes", "--dataset", str(dataset), *map(str, words), "--window", "4"]) == 2
-    assert "was fitted to windows of 6 states; got --window 4: say --window 6" in capsys.readouterr().err
-
-
-def test_changes_at_the_vocabulary_s_window_come_with_sentences(dataset, tmp_path, capsys):
-    short = ("--window", "4", "--stride", "2")
-    asked(capsys, "tokenize", "--dataset", dataset, *short, "--output", tmp_path / "short.csv")
-    vocabulary = tmp_path / "short.vocabulary"
-    found = asked(
-        capsys, "changes", "--dataset", dataset, *short, "--false-alarms", "0.1", "--tokenizer", vocabulary
-    )  # fmt: skip
+    found = asked(capsys, "changes", "--dataset", dataset, *SHAPE, "--false-alarms", "0.1", *words)
+    assert sum(line["beyond"] for line in found["changes"]) == 2
     for line in found["changes"]:
         changed = " until " in line["sentence"] or "It changes at" in line["sentence"]
         assert changed == line["beyond"], line
+    assert run(["changes", "--dataset", str(dataset), *map(str, words), "--window", "4"]) == 2
+    assert "was fitted to windows of 8 states; got --window 4: say --window 8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -128,3 +121,15 @@ def test_what_cannot_be_tokenized_is_refused(dataset, tmp_path, capsys, words, m
 def test_a_vocabulary_that_is_there_is_not_overwritten(files, dataset, capsys):
     assert run(["tokenize", "--dataset", str(dataset), *SHAPE, "--output", str(files / "tokens.h5")]) == 2
     assert "tokens.vocabulary is there already" in capsys.readouterr().err
+
+
+def test_the_example_of_a_model_of_language_runs_and_is_short(files):
+    example = Path(__file__).parents[2] / "examples/token_sequences.py"
+    assert len(example.read_text().splitlines()) < 60
+    command = (sys.executable, str(example), str(files / "tokens.h5"), "60")
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ended.returncode == 0, ended.stderr
+    said = re.search(r"marginal ([\d.]+), sticky ([\d.]+), bigram ([\d.]+), GRU ([\d.]+)", ended.stdout)
+    marginal, sticky, _, gru = map(float, said.groups())
+    assert sticky < marginal
+    assert 0 < gru < marginal

@@ -1,7 +1,7 @@
 """What a tokenizer hands out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,21 @@ class TokenTable:
     def embedding_names(self) -> tuple[str, ...]:
         """`behaviour<n>`: the columns of the embedding in a token file; none where there is none."""
         return () if self.embedding is None else tuple(f"behaviour{axis}" for axis in range(self.embedding.shape[1]))
+
+    def rows(self, index: Tensor | np.ndarray | Sequence[int]) -> "TokenTable":
+        """The tokens of some rows, in the order of `index`: row numbers, or one boolean a row."""
+        index = torch.as_tensor(np.asarray(index))
+        index = index.nonzero().squeeze(1) if index.dtype == torch.bool else index.long()
+        chosen = index.tolist()
+        measured = {name: getattr(self, name) for name in ("distances", "out_of_corpus", "embedding")}
+        return replace(
+            self,
+            codes=self.codes[index],
+            ids=tuple(self.ids[row] for row in chosen),
+            groups=tuple(self.groups[row] for row in chosen),
+            facts={name: tuple(entries[row] for row in chosen) for name, entries in self.facts.items()},
+            **{name: None if column is None else column[index] for name, column in measured.items()},
+        )
 
     def to_columns(self) -> np.ndarray:
         """Codes as integers, (sample, category x level), in the order of `column_names`."""
