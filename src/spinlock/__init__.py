@@ -52,6 +52,7 @@ _HOMES = {
     "TokenFeatures": "spinlock.training.token_features",
     "BehaviourIndex": "spinlock.questions.search",
     "compare": "spinlock.pipeline.compare",
+    "functors": "spinlock.pipeline.functors",
     "predict": "spinlock.pipeline.predict",
     "propose": "spinlock.pipeline.propose",
     "relate": "spinlock.pipeline.relate",

@@ -13,6 +13,7 @@ from spinlock.cli.signals import check_is_read, end_children, leave_with, open_s
 
 COMMANDS = {
     "generate": ("generate", "Simulate samples and compute their features."),
+    "pairs": ("pairs", "Simulate runs beside the same runs under operations."),
     "merge": ("merge", "Put parts of a data set together that were made on their own."),
     "extract-features": ("extract_features", "Compute the features of your own rollouts."),
     "discover-categories": ("discover_categories", "Group the features of a data set into categories."),
@@ -25,6 +26,7 @@ COMMANDS = {
     "propose": ("propose", "Propose parameters that will show wanted tokens."),
     "predict": ("predict", "Predict tokens from parameters, and say how well."),
     "relate": ("relate", "Say which tokens go with which parameters."),
+    "functors": ("functors", "Say what operations do to runs, and where that holds."),
     "changes": ("changes", "Say when runs change what they do."),
     "report": ("report", "Write an HTML report on a tokenizer and its tokens."),
     "info": ("info", "Say what a file is and what it holds."),

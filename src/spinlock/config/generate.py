@@ -92,6 +92,11 @@ def _weights(value: object) -> object:
     )
 
 
+def _words(value: object) -> object:
+    """Words in one text as a list."""
+    return value.split() if isinstance(value, str) else value
+
+
 def _workers(value: object) -> object:
     if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1024):
         raise ValueError("must be auto or a whole number from 1 to 1024")
@@ -207,7 +212,11 @@ class SamplingConfig(Spec):
 class PairsConfig(Spec):
     """Base and operated runs with the same initial condition and noise, as `spinlock pairs` makes them."""
 
-    operations: Annotated[tuple[Word, ...], Field(min_length=1)]
+    operations: Annotated[
+        tuple[Word, ...],
+        BeforeValidator(_words),
+        Field(min_length=1, json_schema_extra=_also({"type": "string"})),
+    ]
     """A step of a parameter as feed+0.2 (of its place in its own distribution, from 0 to 1), initial=KIND, later, or several joined by &."""
 
     bases: Count

@@ -85,7 +85,9 @@ class Operation:
         names = {parameter.name for parameter in space.parameters}
         return self.system in ("", space.system) and self.steps.keys() <= names
 
-    def plan(self, space: SystemSpace, point: Float[np.ndarray, " dimension"], *, index: int, base: SamplePlan) -> SamplePlan:
+    def plan(
+        self, space: SystemSpace, point: Float[np.ndarray, " dimension"], *, index: int, base: SamplePlan
+    ) -> SamplePlan:
         """The base's sample under the operation, from the same random numbers.
 
         Args:
@@ -158,7 +160,9 @@ class Pairs:
         for operation in found:
             for parameter in space.parameters:
                 if parameter.name in operation.steps and (mistake := _mistake(parameter)):
-                    raise ConfigError(f"'{operation.text}' cannot step {space.system}.{parameter.name}, which {mistake}.")
+                    raise ConfigError(
+                        f"'{operation.text}' cannot step {space.system}.{parameter.name}, which {mistake}."
+                    )
         return found
 
     def check(self, spaces: Mapping[str, SystemSpace]) -> None:

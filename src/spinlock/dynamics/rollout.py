@@ -107,7 +107,9 @@ def _simulate_system(
     waiting = dict(enumerate(plans))
     while waiting:
         again: dict[int, SamplePlan] = {}
-        for (place, plan), runs in zip(waiting.items(), _states(system, tuple(waiting.values()), simulation), strict=True):
+        for (place, plan), runs in zip(
+            waiting.items(), _states(system, tuple(waiting.values()), simulation), strict=True
+        ):
             found = outcomes(runs, bound=system.bound)
             if wants_redraw(simulation.screening, found, attempt=plan.attempt):
                 again[place] = spaces[name].redrawn(plan, seed=simulation.seed)

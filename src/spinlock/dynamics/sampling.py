@@ -46,7 +46,7 @@ class SamplingPlan:
     warnings: tuple[str, ...] = ()
 
 
-def plan_samples(
+def plan_samples(  # noqa: PLR0913  the sections of a configuration
     *,
     num_samples: int,
     seed: int,

@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 
 from spinlock.dynamics.parameter_space import Parameter, Value
 
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ParameterAxis:
     """One parameter as a number in [0, 1].

@@ -136,7 +136,7 @@ def load_runs(dataset: Path, tokenizer: Path, *, progress: Progress = silent) ->
         samples = np.array([place[name] for name in tokens.ids])
         systems, starts = (_facts(opened, name, len(place)) for name in ("system", "initial_condition"))
         values = _values(opened, samples, len(place))
-        config = _config(opened)
+        config = stored_config(opened)
     return Runs(
         path=dataset,
         tokenizer=fitted,
@@ -179,7 +179,8 @@ def _values(dataset: Dataset, samples: Int[np.ndarray, " row"], count: int) -> t
     return tuple(dict(table.of_sample(sample)) for sample in samples.tolist())
 
 
-def _config(dataset: Dataset) -> GenerateConfig | None:
+def stored_config(dataset: Dataset) -> GenerateConfig | None:
+    """What the samples of a data set were made from; None for those of others, or of another version."""
     stored = dataset.metadata.get("configuration") or {}
     if "num_samples" not in stored:
         return None

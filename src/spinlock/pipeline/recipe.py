@@ -36,23 +36,36 @@ def plan_of(config: GenerateConfig) -> SamplingPlan:
     Raises:
         ConfigError: for operations that its systems do not have, or a number of samples that is not that of its pairs.
     """
-    pairs = pairs_of(config)
-    plan = plan_samples(
+    plan = _plan_of(config)
+    if len(plan.plans) != config.num_samples:
+        raise ConfigError(
+            f"num_samples must be {len(plan.plans)}, which is all runs of its pairs, as `spinlock pairs` counts them; got "
+            f"{config.num_samples}."
+        )
+    return plan
+
+
+def counted(config: GenerateConfig) -> GenerateConfig:
+    """A configuration of pairs with as many samples as these are.
+
+    Raises:
+        ConfigError: for operations that its systems do not have.
+    """
+    return config.model_copy(update={"num_samples": len(_plan_of(config).plans)})
+
+
+def _plan_of(config: GenerateConfig) -> SamplingPlan:
+    return plan_samples(
         num_samples=config.num_samples,
         seed=config.seed,
         systems={name: system.weight for name, system in config.systems.items()},
         parameters={name: system.parameters for name, system in config.systems.items() if system.step is None},
         initial_conditions=config.initial_conditions,
         samples_per_group=config.sampling.samples_per_group,
-        pairs=pairs,
+        pairs=pairs_of(config),
         spatial_dimensions=config.spatial_dimensions,
         own=own_steps(config),
     )
-    if len(plan.plans) != config.num_samples:
-        raise ConfigError(
-            f"num_samples must be {len(plan.plans)}, all runs of {config.pairs and config.pairs.bases} bases; got {config.num_samples}."
-        )
-    return plan
 
 
 def pairs_of(config: GenerateConfig) -> Pairs | None:
@@ -64,9 +77,7 @@ def pairs_of(config: GenerateConfig) -> Pairs | None:
     if config.pairs is None:
         return None
     asked = config.pairs
-    return Pairs.of_texts(
-        asked.operations, num_bases=asked.bases, num_initial_conditions=asked.initial_conditions
-    )
+    return Pairs.of_texts(asked.operations, num_bases=asked.bases, num_initial_conditions=asked.initial_conditions)
 
 
 def own_steps(config: GenerateConfig) -> dict[str, UserStep]:

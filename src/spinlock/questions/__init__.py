@@ -6,5 +6,6 @@ changes       when a run changes what it does
 forest        a forest of trees by a seed of its own, and the probabilities that it gives
 proposals     wanted behaviour → places in parameter space, around runs that showed it
 prediction    parameters → the distribution of tokens, with what it is worth on rows it did not see
+functors      what operations do to runs, as tokens, and where it holds
 relation      which of two sets of labels go together, given the system
 """
