@@ -68,7 +68,7 @@ def squared_errors(values: Float[np.ndarray, "effect initial axis"]) -> Float[np
 def has_effect(values: Float[np.ndarray, "effect initial axis"]) -> Bool[np.ndarray, " effect"]:
     """Whether the mean change is longer than the noise floor, √2 times what it errs by."""
     length = np.square(effects(values)).sum(1)
-    return (length > FLOOR * squared_errors(values)) & (length > 0)
+    return np.asarray((length > FLOOR * squared_errors(values)) & (length > 0))
 
 
 def _present(values: Float[np.ndarray, "effect initial axis"]) -> Bool[np.ndarray, "effect initial"]:
@@ -111,7 +111,9 @@ class FunctorCodebook:
         units = found / lengths[:, None]
         most = max(1, len(units) // EFFECTS_A_DIRECTION)
         count = min(num_directions, most, len(np.unique(units, axis=0)))
-        centers = KMeans(count, n_init=8, random_state=key_of(seed, "functors") % 2**32).fit(units).cluster_centers_
+        starts = key_of(seed, "functors") % 2**32
+        fitted = KMeans(count, n_init=8, random_state=starts).fit(units)  # pyright: ignore[reportArgumentType] a number is documented
+        centers = fitted.cluster_centers_
         norms = np.linalg.norm(centers, axis=1, keepdims=True)
         cuts = np.quantile(lengths, np.arange(1, num_sizes) / num_sizes)
         return cls(directions=centers / np.maximum(norms, 1e-12), edges=cuts)
