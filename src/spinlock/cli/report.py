@@ -20,15 +20,28 @@ from spinlock.cli.options import TOKENIZER_HELP, ExistingFile, output_option, to
 @click.option("--dataset", type=ExistingFile(), metavar="FILE", help="A data-set file (HDF5).")
 @output_option(help="The page (HTML); the same numbers go to a JSON file beside it.")
 @click.option(
+    "--export-atlas",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a row for each run too, as Parquet: embedding-atlas FILE --x x --y y --text sentence.",
+)
+@click.option(
     "--simulate",
     is_flag=True,
     help="Without --tokenizer: simulate the rollouts for the pictures again, however much work the file asks for.",
 )
 @import_options
 def report(
-    *, tokenizer: Path | None, dataset: Path | None, output: Path, simulate: bool, keep_states: str, **settings: Any
+    *,
+    tokenizer: Path | None,
+    dataset: Path | None,
+    output: Path,
+    export_atlas: Path | None,
+    simulate: bool,
+    keep_states: str,
+    **settings: Any,
 ) -> Any:
-    """Write an HTML report: what every token means, runs that carry it, how far that holds, and how the tokenizer was made.
+    """Write an HTML report: what runs do, what every token means, how far that holds, and how the tokenizer was made.
 
     With --input the features of rollouts of your own are computed first and kept beside the page, as NAME.features.h5, with the
     states (float16) for its pictures. Without a tokenizer and with --dataset: what is in the data set, how evenly it was
@@ -44,9 +57,11 @@ def report(
     with progress() as listener:
         features = dataset_of(dataset, output=output, keep_states=states, progress=listener, **settings)
         if tokenizer is None and dataset is not None:
+            if export_atlas is not None:
+                raise UsageError("--export-atlas needs tokens to write; name a tokenizer by --tokenizer.")
             return dataset_report(features, output, simulate_all=simulate, progress=listener)
         if simulate:
             raise UsageError(
                 "--simulate belongs to the report on a data set alone; leave --tokenizer, --input or --simulate out."
             )
-        return run(tokenizer or vocabulary("behaviour-1"), features, output=output, progress=listener)
+        return run(tokenizer or vocabulary("behaviour-1"), features, output, atlas=export_atlas, progress=listener)

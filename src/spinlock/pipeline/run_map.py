@@ -112,8 +112,6 @@ def phase_maps(found: Dictionary, dataset: Dataset, *, seed: int) -> tuple[tuple
     for system in np.unique(systems).tolist():
         rows = first[systems == system][:MOST_DRAWS]
         names, values = _numbers_of(dataset, system, samples[rows])
-        complete = np.isfinite(values).all(axis=1)
-        rows, values = rows[complete], values[complete]
         plane = find_plane(values, coarse[rows], seed=seed)
         if plane is None:
             continue
@@ -141,10 +139,12 @@ def phase_maps(found: Dictionary, dataset: Dataset, *, seed: int) -> tuple[tuple
 def _numbers_of(
     dataset: Dataset, system: str, samples: Int[np.ndarray, " row"]
 ) -> tuple[list[str], Float[np.ndarray, "row parameter"]]:
-    """Names and values of a system's parameters that are numbers."""
-    columns, values = dataset.parameters
-    own = [place for place, one in enumerate(columns) if one.system == system and not one.choices]
-    return [columns[place].parameter for place in own], values[samples][:, own].astype(np.float64)
+    """Names and values of a system's parameters that are numbers, and that all of these samples have."""
+    columns, table = dataset.parameters
+    values = table[samples].astype(np.float64)
+    known = np.isfinite(values).all(axis=0)
+    own = [place for place, one in enumerate(columns) if one.system == system and not one.choices and known[place]]
+    return [columns[place].parameter for place in own], values[:, own]
 
 
 def _by_parameter(dataset: Dataset, samples: list[int]) -> Iterator[Colouring]:

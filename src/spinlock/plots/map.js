@@ -90,7 +90,6 @@
 
   // The nearest run in a direction, where being aside costs twice.
   function beside([dx, dy]) {
-    if (run < 0) return 0;
     const [x0, y0] = places[run];
     let found = run;
     let least = Infinity;
@@ -114,12 +113,9 @@
     tell(number);
     if (event.pointerType !== "touch") location.hash = cardOf(number);
   });
-  plane.addEventListener("focus", () => {
-    if (run < 0 && plane.matches(":focus-visible")) tell(0);
-  });
   plane.addEventListener("keydown", (event) => {
     if (directions[event.key]) tell(beside(directions[event.key]));
-    else if (event.key === "Enter" && run >= 0) location.hash = cardOf(run);
+    else if (event.key === "Enter") location.hash = cardOf(run);
     else return;
     event.preventDefault();
   });
@@ -133,6 +129,8 @@
     });
   }
   choice.addEventListener("change", colour);
+  document.getElementById("map-first").hidden = true;
   for (const element of document.querySelectorAll("#map [data-script]")) element.hidden = false;
   colour();
+  tell(0);
 })();

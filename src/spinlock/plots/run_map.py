@@ -11,6 +11,8 @@ from spinlock.plots.rollouts import GalleryRollout, film_strip
 
 WIDTH, HEIGHT, MARGIN = 640, 480, 14
 """Of the map, in units of its drawing."""
+MANY_RUNS, SMALLER = 400, 1.3
+"""From how many on the drawing is so much larger, and its marks smaller."""
 PLANE_SIZE = 180
 """Of the sides of a plane of parameters, likewise."""
 
@@ -53,12 +55,19 @@ class RunMap(NamedTuple):
     colourings: tuple[Colouring, ...]
 
     @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the drawing."""
+        scale = SMALLER if len(self.runs) >= MANY_RUNS else 1.0
+        return WIDTH * scale, HEIGHT * scale
+
+    @property
     def places(self) -> tuple[tuple[str, str], ...]:
         """Where each run is drawn, in units of the drawing."""
+        width, height = self.size
         return tuple(
             (
-                f"{MARGIN + run.x * (WIDTH - 2 * MARGIN):.1f}",
-                f"{HEIGHT - MARGIN - run.y * (HEIGHT - 2 * MARGIN):.1f}",
+                f"{MARGIN + run.x * (width - 2 * MARGIN):.1f}",
+                f"{height - MARGIN - run.y * (height - 2 * MARGIN):.1f}",
             )
             for run in self.runs
         )
@@ -100,7 +109,7 @@ class Axis(NamedTuple):
     def is_logarithmic(self) -> bool:
         """Whether the middle draw lies nearer to the geometric than to the arithmetic middle of the ends."""
         low, high, middle = min(self.values), max(self.values), float(np.median(self.values))
-        return low > 0 and high > 10 * low and abs(middle - (low * high) ** 0.5) < abs(middle - (low + high) / 2)
+        return bool(low > 0 and high > 10 * low and abs(middle - (low * high) ** 0.5) < abs(middle - (low + high) / 2))
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -143,5 +152,5 @@ class PhaseMap(NamedTuple):
         )
 
 
-SIZES: Mapping[str, int] = {"width": WIDTH, "height": HEIGHT, "margin": MARGIN, "plane": PLANE_SIZE}
+SIZES: Mapping[str, int] = {"margin": MARGIN, "plane": PLANE_SIZE}
 """What the templates call them."""

@@ -17,7 +17,7 @@ WARN = "#a9490b"
 PANEL = "#fffefd"
 LEVELS = ("#b9d9e8", "#86bdd6", "#4b9bbf", "#0f76a2", "#07506f", "#03324a")
 SERIES = ("#646ecb", "#b42700", "#00a967", "#4c3775", "#f06800", "#b34881")
-"""Told apart with any kind of colour blindness: at least 10 of 100 in OKLab, as Machado et al. 2009 simulate it (8 without blue cones)."""
+"""Told apart with any kind of colour blindness: at least 10 of 100 in OKLab, as Machado et al. 2009 simulate it (7 without blue cones)."""
 
 VARIABLES = {
     INK: "ink",

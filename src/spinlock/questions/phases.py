@@ -52,9 +52,11 @@ def find_plane(
         None where there are fewer than 16 draws, two parameters that vary, or a category with a choice of words.
     """
     draws = len(parameters)
-    varying = [column for column in range(parameters.shape[1]) if np.ptp(parameters[:, column]) > 0] if draws else []
+    if draws < FEWEST_DRAWS:
+        return None
+    varying = [column for column in range(parameters.shape[1]) if np.ptp(parameters[:, column]) > 0]
     categories = [column for column in range(tokens.shape[1]) if _has_choice(tokens[:, column])]
-    if draws < FEWEST_DRAWS or len(varying) < 2 or not categories:
+    if len(varying) < 2 or not categories:
         return None
     ranks = {column: rankdata(parameters[:, column]) / draws for column in varying}
     pairs = list(combinations(varying, 2))
@@ -79,7 +81,7 @@ def find_plane(
 
 
 def _has_choice(labels: Int[np.ndarray, " draw"]) -> bool:
-    return bool(len(labels)) and labels.min() >= 0 and len(labels) - np.bincount(labels).max() >= FEWEST_OTHERS
+    return bool(labels.min() >= 0 and len(labels) - np.bincount(labels).max() >= FEWEST_OTHERS)
 
 
 def _nearest(places: Float[np.ndarray, "draw axis"]) -> Int[np.ndarray, "draw neighbour"]:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 MOST_NEIGHBOUR_ROWS = 2000
@@ -37,10 +36,12 @@ def project(embedding: Float[np.ndarray, "row axis"]) -> Projection:
         embedding: finite; at least one row.
     """
     rows, axes = embedding.shape
-    # The columns have zeros behind them, so that there are two axes whatever comes in.
-    padded = np.pad(embedding.astype(np.float64), ((0, max(0, 2 - rows)), (0, max(0, 2 - axes))))
-    principal = PCA(2, svd_solver="full").fit_transform(padded)[:rows]
-    if not FEWEST_NEIGHBOUR_ROWS <= rows <= MOST_NEIGHBOUR_ROWS or not principal[:, 0].any():
+    # Zeros behind the last axis and row: there are two principal axes whatever comes in.
+    padded = np.pad(embedding.astype(np.float64), ((0, 0), (0, max(0, 2 - axes))))
+    centred = np.pad(padded - padded.mean(axis=0), ((0, max(0, 2 - rows)), (0, 0)))
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    principal = (left * sizes)[:rows, :2]
+    if not FEWEST_NEIGHBOUR_ROWS <= rows <= MOST_NEIGHBOUR_ROWS or sizes[0] < 1e-9:
         return Projection(_turned(principal), "the first two principal axes of the embedding")
     start = principal / principal[:, 0].std() * 1e-4
     found = TSNE(perplexity=min(PERPLEXITY, (rows - 1) / 3), init=start, random_state=0, n_jobs=1).fit_transform(padded)

@@ -23,8 +23,12 @@ MAX_GROUP = 2**30
 _HEADER_BYTES = 2**17
 
 
-def pyarrow(module: str = "pyarrow") -> Any:
+def pyarrow(module: str = "pyarrow", *, otherwise: str = "write the tokens as .h5 or .csv") -> Any:
     """A module of pyarrow, imported when Parquet is first used.
+
+    Args:
+        module: its name.
+        otherwise: what to do without.
 
     Raises:
         UsageError: saying how to install it.
@@ -32,9 +36,7 @@ def pyarrow(module: str = "pyarrow") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UsageError(
-            "Parquet needs pyarrow: pip install 'spinlock[parquet]', or write the tokens as .h5 or .csv."
-        ) from error
+        raise UsageError(f"Parquet needs pyarrow: pip install 'spinlock[parquet]', or {otherwise}.") from error
 
 
 class ParquetRows(Guarded):
