@@ -15,6 +15,7 @@
     plots/       figures and the report page
     store/       spinlock's own files, and the guard before those of others
     importers/   rollouts from files and arrays of others
+    datasets.py  rollouts to try things on, simulated on the spot
     config/      YAML files as checked sections
     pipeline/    one function a stage: configuration → files
     cli/         `spinlock <command>`
@@ -24,6 +25,8 @@ The names below are loaded when they are first used, so `import spinlock` is qui
     table = spinlock.extract_features(states, axes="ntchw", dt=0.1)
     tokenizer = spinlock.Tokenizer().fit(table)
     tokens = tokenizer.encode(table)
+
+    table = spinlock.extract_features(spinlock.datasets.load_demo())  # where you have no runs at hand
 """
 
 from importlib import import_module
@@ -49,6 +52,8 @@ _HOMES = {
     "simulate_step": "spinlock.dynamics.user_step",
     "Tokenizer": "spinlock.training.estimator",
     "FamilyTokenizer": "spinlock.training.families",
+    "Callback": "spinlock.training.callbacks",
+    "TensorBoard": "spinlock.training.callbacks",
     "TokenFeatures": "spinlock.training.token_features",
     "BehaviourIndex": "spinlock.questions.search",
     "compare": "spinlock.pipeline.compare",
@@ -70,11 +75,16 @@ _HOMES = {
 }
 """Public name → the module that it lives in."""
 
-__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+_MODULES = ("datasets",)
+"""Modules that are used by their name."""
+
+__all__ = ["__version__", *_MODULES, *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     """A public name, imported from its home at first use (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f"spinlock.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spinlock' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)

@@ -62,7 +62,7 @@ OTHERS = {
 }
 RENAMED = {"seed": "random_state", "category_mapping_file": "category_map"}
 """Key of a file → its name in Python: scikit-learn's, and the one that takes a map as well as a file."""
-OF_FILES = {"checkpoint_dir": "checkpoints", "resume_from": "resume"}
+OF_FILES = {"checkpoint_dir": "checkpoints", "resume_from": "resume", "tensorboard": "callbacks"}
 """Keys that say where files are → the argument of `fit` that says it in Python."""
 
 

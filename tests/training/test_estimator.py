@@ -198,16 +198,19 @@ def clustered_table():
 
 
 def test_a_run_that_was_killed_goes_on_from_its_folder(tmp_path):
-    class Killed(Exception):
+    class Killed(BaseException):
         """Raised in the middle of a run."""
 
-    def kill(figures):
-        if figures["epoch"] == 6:
-            raise Killed
+    class Kill:
+        def on_epoch(self, figures):
+            if figures["epoch"] == 6:
+                raise Killed
+
+        def on_end(self, result): ...
 
     whole = tokenizer(backend="vqvae").fit(sample_table())
     with pytest.raises(Killed):
-        tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, on_progress=kill)
+        tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, callbacks=[Kill()])
     (tmp_path / ".category_mapping.json.partial-host-1-ab").write_text("half")
     resumed = tokenizer(backend="vqvae").fit(sample_table(), checkpoints=tmp_path, resume=True)
     assert {path.name for path in tmp_path.iterdir()} == {"category_mapping.json", "checkpoints"}

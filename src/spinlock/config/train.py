@@ -80,6 +80,8 @@ class TrainConfig(Spec):
         """The same for one of the families, in a folder of its own below; a file that groups columns is the summary's."""
         own = self.families[name]
         changes: dict[str, object] = {"checkpoint_dir": self.training.checkpoint_dir / name}
+        if self.training.tensorboard is not None:
+            changes["tensorboard"] = self.training.tensorboard / name
         if name not in SUMMARY:
             changes |= {"category_mapping_file": None, "category_assignment": "semantic"}
         return self.model_copy(

@@ -76,6 +76,10 @@ class Source(ReadOptions):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+OTHERWISE = "something else: other files, other options (`report` keeps states, `tokenize` does not) or another version of spinlock"
+"""What a target that is there may have been made from, in words."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extracted:
     """The data set that was written.
@@ -167,7 +171,7 @@ def extract_features(
             with trusting():  # this run wrote the shards, or has compared their checksums
                 write_dataset(shards, output, description=description, num_samples=len(rollouts))
         else:
-            check_target(output, fingerprint, source="something else")
+            check_target(output, fingerprint, source=OTHERWISE)
         remove_shards(folder)
     return _described(output, rollouts, num_files=len(files))
 

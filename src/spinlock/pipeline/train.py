@@ -26,15 +26,16 @@ from spinlock.store.outputs import claim_output
 from spinlock.store.parameters_folder import PARAMETERS_FOLDER
 from spinlock.store.summary import summarize
 from spinlock.store.tokenizer_folder import TOKENIZER
+from spinlock.training.callbacks import TensorBoard
 from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
-from spinlock.training.fit import MOST_RUNS
+from spinlock.training.fit import MOST_RUNS, FitResult
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 
 log = logging.getLogger(__name__)
 
-PLACES = {"checkpoint_dir", "resume_from"}
-"""Settings that say where a tokenizer lies or came from, which is no fact of its training."""
+PLACES = {"checkpoint_dir", "resume_from", "tensorboard"}
+"""Settings that say where a tokenizer or its curves lie or came from, which is no fact of its training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,6 +53,19 @@ class TrainedFamilies:
 
     folder: Path
     families: Mapping[str, Trained | TrainedParameters]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The steps of a training as the progress of a stage."""
+
+    progress: Progress
+
+    def on_epoch(self, figures: Mapping[str, float]) -> None:
+        self.progress("train", int(figures["step"]), int(figures["num_steps"]))
+
+    def on_end(self, result: FitResult) -> None:
+        """Nothing: what comes next tells itself."""
 
 
 @one_thread()
@@ -119,9 +133,7 @@ def _train_columns(
     views = split_view(loaded.table, config) if splits is None else _as_split(loaded.table, splits)
     folder = config.training.checkpoint_dir
 
-    def tell(figures: Mapping[str, float]) -> None:
-        progress("train", int(figures["step"]), int(figures["num_steps"]))
-
+    curves = config.training.tensorboard
     halves = load_halves(loaded.path, loaded.table)
     tokenizer = estimator(config).fit(
         views["train"],
@@ -129,7 +141,7 @@ def _train_columns(
         runs=halves and halves.runs(tuple(thinned(views["train"], MOST_RUNS // 2, config.training.seed).ids)),
         checkpoints=_checkpoint_folder(config),
         resume=resume or config.training.resume_from is not None,
-        on_progress=tell,
+        callbacks=(_Told(progress), *([] if curves is None else [TensorBoard(curves)])),
     )
     fitted, record, result = tokenizer.tokenizer_, tokenizer.record_, tokenizer.result_
     scores = ", ".join(f"{score.backend} {score.validation_mse:.4f}" for score in result.comparison)

@@ -38,10 +38,10 @@ from spinlock.store.category_file import load_category_map, load_clustering, sav
 from spinlock.store.shipped import vocabulary
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.store.word_names import load_word_names, save_word_names
+from spinlock.training.callbacks import Callback, tell_end, tells
 from spinlock.training.fit import MOST_RUNS, FitResult, fit_tokenizer
 from spinlock.training.model_card import model_card
 from spinlock.training.record import TrainingRecord, clustering_facts, record_of
-from spinlock.training.run import OnProgress
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
@@ -128,7 +128,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
         runs: Table | None = None,
         checkpoints: str | Path | None = None,
         resume: bool = False,
-        on_progress: OnProgress | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> "Tokenizer":
         """Fit the column transform, the codebooks and the networks.
 
@@ -142,11 +142,10 @@ class Tokenizer(ShownInShort, BaseEstimator):
                 each draw has one. Those of other draws than the training rows' are not looked at.
             checkpoints: folder for the state of the training and its categories; nowhere when not given.
             resume: go on from the newest checkpoint in that folder, if there is one; the categories are then its own.
-            on_progress: called with the figures of every epoch: "epoch", "step", "num_steps", the losses and, when due,
-                "validation_mse".
+            callbacks: told of every epoch and of the end; see `spinlock.Callback`, and `spinlock.TensorBoard` for one.
 
         Raises:
-            InputError: if there are too few rows or draws, or the checkpoint is of a run with other settings.
+            InputError: if there are too few rows or draws, the checkpoint is of a run with other settings, or a callback fails.
             ConfigError: if a setting is out of range, unknown, or contradicts another.
         """
         del y
@@ -177,7 +176,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
             runs=None if runs is None else _of_draws(_as_view(runs, like=train.registry), train),
             checkpoints=folder and folder / CHECKPOINTS,
             resume=resumed is not None,
-            on_progress=on_progress,
+            on_progress=tells(callbacks),
         )
         self.tokenizer_ = self.result_.tokenizer
         self.record_ = record_of(
@@ -192,6 +191,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
                 else thinned(_of_draws(_as_view(runs, like=train.registry), train), MOST_RUNS, seed),
             )
             self.record_ = self.record_.with_facts(words=to_record(words))
+        tell_end(callbacks, self.result_)
         return self
 
     def encode(self, table: Table) -> TokenTable:

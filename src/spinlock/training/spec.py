@@ -135,6 +135,9 @@ class TrainingSpec(FitSpec):
     checkpoint_dir: FilePath = Path("checkpoints/tokenizer")
     """Where checkpoints and the tokenizer are written."""
 
+    tensorboard: FilePath | None = None
+    """A folder for TensorBoard's curves of the training (a family's own below it where there are several)."""
+
     @model_validator(mode="after")
     def _check_contradictions(self) -> "TrainingSpec":
         """One source of categories; something is left to train on."""
