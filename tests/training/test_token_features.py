@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from training_samples import QUICK, sample_table, sample_values
@@ -96,3 +96,12 @@ def test_what_makes_no_sense_is_refused(tokenizer, changes, error, words):
 def test_a_tokenizer_that_is_used_as_it_is_must_be_fitted():
     with pytest.raises(NotFittedError, match="`prefit` needs a fitted tokenizer"):
         TokenFeatures(unfitted(), prefit=True).fit(sample_table())
+
+
+def test_cross_validation_uses_a_tokenizer_that_is_fitted_already_as_it_is(tokenizer):
+    values, labels = sample_values(), np.arange(150) % 2
+    pipeline = make_pipeline(TokenFeatures(tokenizer, prefit=True), LogisticRegression())
+    copied = clone(pipeline)
+    assert copied[0].tokenizer is tokenizer
+    assert not copied[0].__sklearn_is_fitted__()
+    assert cross_val_predict(pipeline, values, labels, cv=3).shape == (150,)
