@@ -80,7 +80,9 @@ def smoke(python: str, archive: Path, folder: Path) -> str:
     assert run([inside, "-c", PUBLIC], work).strip() == version, "the package and its program state one version"
     assert json.loads(run([*spinlock, "doctor", "--json"], work))["passed"], "spinlock doctor fails"
     run([inside, "-c", ROLLOUTS], work)
-    run([*spinlock, "tokenize", "--input", "runs.npy", "--axes", "ntchw", "--dt", "0.1", "--output", "tokens.csv"], work)
+    run(
+        [*spinlock, "tokenize", "--input", "runs.npy", "--axes", "ntchw", "--dt", "0.1", "--output", "tokens.csv"], work
+    )
     rows = (work / "tokens.csv").read_text(encoding="utf-8").splitlines()
     assert sum(not row.startswith("#") for row in rows) == 5, "a header and a row a run"
     where = run([inside, "-c", "import sys, torch; print(sys.version.split()[0], torch.__version__)"], work)

@@ -124,7 +124,10 @@ def _cell(text: str) -> str:
 
 def configuration_page() -> str:
     """Every key of every kind of configuration file, as `spinlock config init` writes it."""
-    parts = ["# Configuration keys", "What `spinlock config init KIND` prints; `config schema KIND` is the same for editors."]
+    parts = [
+        "# Configuration keys",
+        "What `spinlock config init KIND` prints; `config schema KIND` is the same for editors.",
+    ]
     for kind in SECTIONS:
         parts += [f"## {kind}", f"```yaml\n{starting_file(kind).strip()}\n```"]
     return "\n\n".join(parts) + "\n"
@@ -132,10 +135,15 @@ def configuration_page() -> str:
 
 def python_page() -> str:
     """The public names and the values that they give back, for autodoc."""
-    parts = ["# Python", "Everything that `import spinlock` offers. Names that are not here may change between releases."]
+    parts = [
+        "# Python",
+        "Everything that `import spinlock` offers. Names that are not here may change between releases.",
+    ]
     names = {name: getattr(spinlock, name) for name in spinlock.__all__[1:]}
     parts += [_documented(name, value) for name, value in names.items()]
-    parts.append("## What comes back\n\nValues that functions and methods of these names give back; they are not made by users.")
+    parts.append(
+        "## What comes back\n\nValues that functions and methods of these names give back; they are not made by users."
+    )
     returned: dict[str, Any] = {}
     waiting = list(names.values())
     while waiting:
