@@ -9,11 +9,11 @@ from spinlock.vqvae.sequence_encoders import as_series
 from spinlock.vqvae.spec import EncoderSpec
 
 SEQUENCES = ("TemporalConvEncoder", "GRUEncoder")
-ALL = (*SEQUENCES, "FourierEncoder")
+ALL = (*SEQUENCES, "FourierParameterEncoder")
 SMALL = {
     "TemporalConvEncoder": {"num_steps": 4, "num_channels": 6, "num_layers": 2},
     "GRUEncoder": {"num_steps": 4, "num_units": 6},
-    "FourierEncoder": {"num_frequencies": 2, "hidden_dim": 6},
+    "FourierParameterEncoder": {"num_frequencies": 2, "hidden_dim": 6},
 }
 
 

@@ -1,6 +1,7 @@
 """A visible table of names that a configuration can ask for."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -15,16 +16,34 @@ class Registry(Mapping[str, Callable[..., T]], Generic[T]):
     Args:
         kind: what the entries are, for messages: "encoder".
         entries: the table; it is written once, where the registry is made.
+        takes_own: whether `module:name` stands for an entry of the user's own, in a module that is imported already: a name may
+            come from a file, and no file is to say what is run.
     """
 
-    def __init__(self, kind: str, entries: Mapping[str, Callable[..., T]]) -> None:
+    def __init__(self, kind: str, entries: Mapping[str, Callable[..., T]], *, takes_own: bool = False) -> None:
         self.kind = kind
+        self.takes_own = takes_own
         self._entries = dict(entries)
 
     def __getitem__(self, name: str) -> Callable[..., T]:
-        if name not in self._entries:
-            raise ConfigError(f"unknown {self.kind} '{name}'. {did_you_mean(name, self._entries)}")
-        return self._entries[name]
+        if name in self._entries:
+            return self._entries[name]
+        if self.takes_own and ":" in name:
+            return self._own(name)
+        raise ConfigError(f"unknown {self.kind} '{name}'. {did_you_mean(name, self._entries)}")
+
+    def _own(self, name: str) -> Callable[..., T]:
+        """An entry of the user's own."""
+        module, _, member = name.partition(":")
+        if module not in sys.modules:
+            raise ConfigError(
+                f"{self.kind} '{name}' is in the module '{module}', which is not imported; import it first, because nothing is run "
+                "that only a file names."
+            )
+        found = getattr(sys.modules[module], member, None)
+        if not callable(found):
+            raise ConfigError(f"the module '{module}' has no {self.kind} '{member}'.")
+        return found
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from spinlock.core.errors import ConfigError
 from spinlock.core.registry import Registry
+from spinlock.vqvae.field_encoder import ResNetFieldEncoder
 from spinlock.vqvae.layers import CategoricalBatchNorm, CategoricalLinear, SharedDropout, activation_of
-from spinlock.vqvae.sequence_encoders import FourierEncoder, GRUEncoder, TemporalConvEncoder
+from spinlock.vqvae.sequence_encoders import FourierParameterEncoder, GRUEncoder, TemporalConvEncoder
+from spinlock.vqvae.set_encoder import SetEncoder
 
 
 class MLPEncoder(nn.Module):
@@ -87,17 +89,18 @@ class IdentityEncoder(nn.Module):
         return x
 
 
-Encoder = MLPEncoder | IdentityEncoder | TemporalConvEncoder | GRUEncoder | FourierEncoder
-
-ENCODERS: Registry[Encoder] = Registry(
+ENCODERS: Registry[nn.Module] = Registry(
     "encoder",
     {
         "MLPEncoder": MLPEncoder,
         "IdentityEncoder": IdentityEncoder,
         "TemporalConvEncoder": TemporalConvEncoder,
         "GRUEncoder": GRUEncoder,
-        "FourierEncoder": FourierEncoder,
+        "ResNetFieldEncoder": ResNetFieldEncoder,
+        "SetEncoder": SetEncoder,
+        "FourierParameterEncoder": FourierParameterEncoder,
     },
+    takes_own=True,
 )
 GIVEN_LATER = ("num_categories", "input_dim", "generator")
 """Arguments of an encoder that the model supplies; a configuration may not."""

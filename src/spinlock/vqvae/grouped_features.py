@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from spinlock.core.errors import ConfigError
 from spinlock.vqvae.encoders import ENCODERS, GIVEN_LATER
 from spinlock.vqvae.layers import CategoricalLinear
 
@@ -42,6 +43,8 @@ class GroupedFeatureExtractor(nn.Module):
         self.encoder = ENCODERS.build(
             encoder, num_categories=num_categories, input_dim=width, generator=generator, **encoder_params
         )
+        _check_fits(self.encoder, name=encoder, num_categories=num_categories, width=width)
+        self.uses_mask = getattr(self.encoder, "uses_mask", False)
         self.hidden = CategoricalLinear(
             num_categories=num_categories,
             input_dim=self.encoder.output_dim,
@@ -58,9 +61,38 @@ class GroupedFeatureExtractor(nn.Module):
         """Set the linear path."""
         self.skip.copy_(axes)
 
-    def forward(self, x: Float[Tensor, "category row width"]) -> Float[Tensor, "category row embedding"]:
-        """The embedding of every category."""
-        return torch.baddbmm(self.out(torch.relu(self.hidden(self.encoder(x)))), x, self.skip)
+    def forward(
+        self, x: Float[Tensor, "category row width"], mask: Bool[Tensor, "category row width"] | None = None
+    ) -> Float[Tensor, "category row embedding"]:
+        """The embedding of every category.
+
+        Args:
+            x: likely values where one is missing.
+            mask: False where one is; looked at by encoders of which `uses_mask` is true.
+        """
+        encoded = self.encoder(x, mask) if self.uses_mask else self.encoder(x)
+        return torch.baddbmm(self.out(torch.relu(self.hidden(encoded))), x, self.skip)
+
+
+@torch.no_grad()
+def _check_fits(encoder: nn.Module, *, name: str, num_categories: int, width: int) -> None:
+    """Refuse an encoder that does not give what it says.
+
+    Raises:
+        ConfigError: with the shape that it must have and the one that it has.
+    """
+    size = getattr(encoder, "output_dim", None)
+    if not isinstance(size, int) or size < 1:
+        raise ConfigError(f"encoder '{name}' must say the size of its result as `output_dim`; got {size}.")
+    was_training = encoder.training
+    found = encoder.eval()(torch.zeros(num_categories, 2, width))
+    encoder.train(was_training)
+    shape, must_be = tuple(getattr(found, "shape", ())), (num_categories, 2, size)
+    if shape != must_be:
+        raise ConfigError(
+            f"encoder '{name}' must turn (category, row, column) into (category, row, {size}), its output_dim; of {num_categories} "
+            f"categories, 2 rows and {width} columns it made {shape}."
+        )
 
 
 def principal_axes(

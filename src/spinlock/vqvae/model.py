@@ -122,7 +122,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
             mask: True where a target is present.
         """
         present = mask.any(dim=2)
-        embedding = self.extractor(x)
+        embedding = self.extractor(x, mask)
         residual, total, decoded, steps = embedding, torch.zeros_like(embedding), [], []
         for quantizer, decoder in zip(self.level_quantizers, self.decoders, strict=True):
             step = quantizer(residual, present)

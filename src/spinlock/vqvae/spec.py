@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_serializer, model_validator
 
-from spinlock.core.errors import ConfigError, did_you_mean
+from spinlock.core.errors import ConfigError
 from spinlock.core.spec import Count, Flag, Location, NonNegative, Part, Spec, Word, expanded, located, shown
 
 Size = Annotated[int, Field(strict=True, ge=1, le=65_536)]
@@ -36,7 +36,7 @@ class EncoderSpec(Spec):
     """How the columns of one feature family are encoded by the learned quantiser."""
 
     encoder: Word = "MLPEncoder"
-    """Name of what encodes the columns of each category, for example MLPEncoder."""
+    """Name of what encodes the columns of each category, for example MLPEncoder, or module:name of one of your own."""
 
     encoder_params: dict[str, Any] = {}
     """Parameters of the encoder, by name."""
@@ -46,9 +46,10 @@ class EncoderSpec(Spec):
         """The encoder is in the table and can be made from the parameters."""
         from spinlock.vqvae.encoders import ENCODERS  # noqa: PLC0415 a schema is read without torch
 
-        if self.encoder not in ENCODERS:
-            hint = did_you_mean(self.encoder, ENCODERS).rstrip(".")
-            raise located([(("encoder",), f"unknown encoder '{self.encoder}'. {hint}")])
+        try:
+            ENCODERS[self.encoder]
+        except ConfigError as error:
+            raise located([(("encoder",), str(error).rstrip("."))]) from error
         if mistakes := _parameter_mistakes(self.encoder, self.encoder_params):
             raise located([(("encoder_params", *below), mistake) for below, mistake in mistakes])
         return self

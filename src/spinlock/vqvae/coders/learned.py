@@ -58,9 +58,13 @@ class LearnedCoder(Coder):
         """Codes of rows; -1 at all levels of a category without a value."""
         codes = [
             beam_search(
-                self.model.extractor(part.transpose(0, 1)).transpose(0, 1), self.model.codebooks, beam=self.beam
+                self.model.extractor(part.transpose(0, 1), mask.transpose(0, 1)).transpose(0, 1),
+                self.model.codebooks,
+                beam=self.beam,
             )
-            for part in batch.values.double().split(ROWS_AT_ONCE)
+            for part, mask in zip(
+                batch.values.double().split(ROWS_AT_ONCE), batch.mask.split(ROWS_AT_ONCE), strict=True
+            )
         ]
         return mark_absent(torch.cat(codes), batch.present)
 
