@@ -13,6 +13,7 @@ from spinlock.cli.options import ExistingFile, tokenizer_option
     examples="""spinlock search --tokenizer checkpoints/demo --dataset datasets/demo.h5 --like 17
     spinlock search --tokenizer checkpoints/demo --dataset datasets/demo.h5 --like mine.npy --axes thw --dt 0.1
     spinlock search --tokenizer checkpoints/demo --dataset datasets/demo.h5 --unlike --where system=lenia
+    spinlock search --tokenizer checkpoints/demo --dataset datasets/demo.h5 --like 17 --page found.html
     spinlock search --dataset tokens.h5 --subset 50 --rare --json
     spinlock search --dataset tokens.h5 --where temporal=12 --where nonlinear=3,4""",
     reads_files=True,
@@ -45,10 +46,16 @@ from spinlock.cli.options import ExistingFile, tokenizer_option
 )
 @click.option("--count", type=click.IntRange(1), default=10, show_default=True, metavar="N", help="Hits at most.")
 @click.option("--each-run", is_flag=True, help="Show every run of a draw, and those of the one that is asked about.")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write what was found as a page too, with moving pictures where the data set kept its states.",
+)
 @click.option("--axes", metavar="LETTERS", help="Axes of states, see spinlock extract-features.")
 @click.option("--dt", type=float, metavar="DT", help="Time between their saved states.")
 @click.option("--dx", type=float, metavar="DX", help="Their grid spacing.")
-def search(*, tokenizer: Path | None, dataset: Path, count: int, **asked: Any) -> Any:
+def search(*, tokenizer: Path | None, dataset: Path, count: int, page: Path | None, **asked: Any) -> Any:
     """Find runs that behave like one, like no other, like most, or the same: by their distance in the embedding."""
     from spinlock.cli.progress import progress
     from spinlock.pipeline.search import Question
@@ -56,4 +63,4 @@ def search(*, tokenizer: Path | None, dataset: Path, count: int, **asked: Any) -
 
     question = Question(num_hits=count, **asked)
     with progress() as listener:
-        return run(tokenizer, dataset, question, progress=listener)
+        return run(tokenizer, dataset, question, page=page, progress=listener)

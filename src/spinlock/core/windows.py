@@ -142,7 +142,7 @@ def window_table(  # noqa: PLR0913 the runs, what is known of each, and the two 
         columns = window_columns(part, window=window, stride=stride).float()
         parts.append(columns[torch.arange(columns.shape[1]) < counts[:, None]])
     values = torch.cat(parts)
-    runs = torch.arange(len(series)).repeat_interleave(num_windows).tolist()
+    runs: list[int] = torch.arange(len(series)).repeat_interleave(num_windows).tolist()
     first = [place * stride for count in num_windows.tolist() for place in range(count)]
     return FeatureTable(
         values=values.masked_fill(values.isinf(), torch.nan),

@@ -1,6 +1,6 @@
 """`spinlock search`: runs of a data set that behave like one, like no other, like most, or the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from spinlock.core.views import View
 from spinlock.importers.describe import extract_features
 from spinlock.pipeline.conditions import Choice, Facts, chosen_rows, is_on_facts, load_facts
 from spinlock.pipeline.progress import Progress, silent
+from spinlock.pipeline.search_page import Asked, search_page
 from spinlock.pipeline.tokenizers import load_rows, summary_folder
 from spinlock.questions.search import BehaviourIndex
 from spinlock.store.dataset_paths import AGGREGATED
 from spinlock.store.guarded_hdf5 import open_guarded
+from spinlock.store.outputs import claim_output
+from spinlock.store.report_file import PAGE, save_page
 from spinlock.store.shipped import VOCABULARIES
 from spinlock.store.token_file import TOKENS, load_tokens
 from spinlock.training.estimator import Tokenizer
@@ -61,6 +64,12 @@ class Question:
     dt: float | None = None
     dx: float | None = None
 
+    @property
+    def kind(self) -> str:
+        """Which question it is."""
+        asked = {"like": self.like, "unlike": self.unlike, "subset": self.subset, "duplicates": self.duplicates}
+        return next((name for name, given in asked.items() if given), "where")
+
     def __post_init__(self) -> None:
         asked = {
             "--like": self.like is not None,
@@ -82,14 +91,22 @@ class Question:
 
 
 @one_thread()
-def search(tokenizer: Path | None, dataset: Path, question: Question, *, progress: Progress = silent) -> dict[str, Any]:
-    """The answer as tables, a line a hit.
+def search(
+    tokenizer: Path | None,
+    dataset: Path,
+    question: Question,
+    *,
+    page: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """The answer as tables, a line a hit; as a page too where one is asked for.
 
     Args:
         tokenizer: a tokenizer's folder; for a data set, the vocabulary that comes with the package when not given. A token file needs
             none unless another file is asked about.
         dataset: a data-set file, or a token file with an embedding.
         question: what is asked.
+        page: where a page with moving pictures of what was found is written (.html).
         progress: is told of the rows that are looked at.
 
     Raises:
@@ -118,9 +135,44 @@ def search(tokenizer: Path | None, dataset: Path, question: Question, *, progres
         words = [{"word": str(one)} for choice in choices for one in choice.words]
         told |= {"words": words} if words else {}
         told["runs_that_meet_all"] = int(allowed.sum())
-        if not allowed.any():
-            return told | {"hits": []}
-    return told | _answer(corpus, question, allowed)
+    if allowed is not None and not allowed.any():
+        told["hits"] = []
+    else:
+        told |= _answer(corpus, question, allowed)
+    if page is not None:
+        with claim_output(page, PAGE, inputs=(dataset,)):
+            save_page(_page(told, dataset, question, corpus), page)
+        told["page"] = str(page)
+    return told
+
+
+def _page(told: Mapping[str, Any], dataset: Path, question: Question, corpus: "_Corpus") -> str:
+    """The page of an answer, with sentences where the tokenizer has words."""
+    ids = {line[key] for line in told["hits"] for key in ("id", "is", "like") if key in line}
+    rows = [row for row, name in enumerate(corpus.ids) if name in ids]
+    sentences: dict[str, str] = {}
+    if corpus.view is not None and corpus.fitted is not None and corpus.fitted.definitions() and rows:
+        table = corpus.view.rows(torch.tensor(rows))
+        sentences = dict(zip(table.ids, corpus.fitted.describe(table), strict=True))
+    place = {corpus.ids[row]: row for row in rows}
+    about = [
+        line[key] for line in told["hits"] for key in ("id" if "is" in line else "like",) if line.get(key) in place
+    ]
+    given = {name: getattr(question, name) for name in ("axes", "dt", "dx") if getattr(question, name) is not None}
+    categories = corpus.fitted.tokenizer_.category_map.categories if corpus.fitted is not None else ()
+    return search_page(
+        told,
+        dataset,
+        asked=Asked(
+            question=question.kind,
+            like=question.like,
+            file=None if question.like is None or question.like in corpus.ids else Path(question.like),
+            lines={line["id"]: line for line in corpus.lines([place[name] for name in dict.fromkeys(about)])},
+            reading=given,
+        ),
+        categories=corpus.tokens.category_names if corpus.tokens is not None else categories,
+        sentences=sentences,
+    )
 
 
 def _answer(corpus: "_Corpus", question: Question, allowed: Bool[Tensor, " row"] | None) -> dict[str, Any]:

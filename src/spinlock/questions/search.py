@@ -1,66 +1,23 @@
 """Exact questions to the embedding of many runs: which behave like one, like no other, like most, or the same."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from spinlock.core.errors import InputError
 from spinlock.core.seeds import torch_stream
-from spinlock.core.views import FIT_ROWS, numbered
+from spinlock.core.views import numbered
+from spinlock.questions.nearest import Hits, nearest_others, nearest_rows
+from spinlock.questions.pairs import Pairs, near_pairs
+from spinlock.questions.subsets import Subset, far_apart, medoids
 
 NUM_NEIGHBORS = 5
 MOST_REFERENCE = 10_000
 """Draws that outliers are compared with, at most."""
 MOST_COMPARED = 200_000
 """Rows among which pairs are searched, at most: the time grows with their square, and is minutes here."""
-_ROWS_AT_ONCE = 256
-_ROUNDING = 2.0**-24
-"""Half a unit in the last place of 1 in float32."""
-
-
-class Hits(NamedTuple):
-    """Rows that answer a question, the best first.
-
-    Attributes:
-        rows: their numbers.
-        values: of each, what they are ordered by.
-    """
-
-    rows: Int[Tensor, " hit"]
-    values: Float[Tensor, " hit"]
-
-
-class Pairs(NamedTuple):
-    """Rows of different draws that are as good as one, nearest first.
-
-    Attributes:
-        first, second: their row numbers, one pair for two draws.
-        distances: between the two.
-        num_pairs: of rows that lie so near, found or not shown.
-        limit: the distance below which they do.
-    """
-
-    first: Int[Tensor, " pair"]
-    second: Int[Tensor, " pair"]
-    distances: Float[Tensor, " pair"]
-    num_pairs: int
-    limit: float
-
-
-class Subset(NamedTuple):
-    """Rows that stand for all.
-
-    Attributes:
-        rows: their numbers, those that stand for most rows first.
-        num_rows: how many rows each is the nearest of.
-    """
-
-    rows: Int[Tensor, " member"]
-    num_rows: Int[Tensor, " member"]
 
 
 class BehaviourIndex:
@@ -92,6 +49,7 @@ class BehaviourIndex:
         ).contiguous()
         self.draws: Int[Tensor, " sample"] = numbered(groups) if groups else torch.arange(len(embedding))
         self._number_of = dict(zip(groups, self.draws.tolist(), strict=True)) if groups else {}
+        self._by_draw = self.draws.argsort(stable=True)
         self._half_squares = torch.linalg.vector_norm(self.embedding, dim=1).square() / 2
         self._half_squares[~known] = torch.inf
 
@@ -126,31 +84,23 @@ class BehaviourIndex:
             )
         _check_count(num_hits, "num_hits")
         # |b|²/2 - a·b orders the rows b as |a - b| does.
-        order = self._half_squares - self.embedding @ query
+        order = torch.addmv(self._half_squares, self.embedding, query, alpha=-1)
         if allowed is not None:
             order[~allowed] = torch.inf
         if but in self._number_of:
-            order[self.draws == self._number_of[but]] = torch.inf
+            order[self._rows_of(self._number_of[but])] = torch.inf
         count = num_hits
         while True:
-            hits = self._nearest(query, order, count)
+            hits = nearest_rows(self.embedding, query, order, count)
             found = hits if each_run else self._one_a_draw(hits)
             if len(found.rows) >= num_hits or len(hits.rows) < count:
                 return Hits(found.rows[:num_hits], found.values[:num_hits])
             count *= 4
 
-    def _nearest(self, query: Float[Tensor, " axis"], order: Float[Tensor, " sample"], count: int) -> Hits:
-        """The `count` nearest rows by their exact distances; `order` need only be right up to rounding."""
-        count = min(count, len(order))
-        last = float(order.topk(count, largest=False).values[-1])
-        # A row that is as near as the last has no larger norm than `reach`, so no larger rounding error than this.
-        length = float(query.double().norm())
-        reach = length + max(0.0, 2 * last + length**2) ** 0.5
-        error = 2 * (self.embedding.shape[1] + 4) * _ROUNDING * (length * reach + reach**2)
-        rows = ((order <= last + error) & (order < torch.inf)).nonzero().squeeze(1)
-        distances = (self.embedding[rows].double() - query.double()).norm(dim=1)
-        best = distances.argsort(stable=True)[:count]
-        return Hits(rows[best], distances[best].float())
+    def _rows_of(self, draw: int) -> Int[Tensor, " row"]:
+        """The rows of one draw."""
+        ends = torch.searchsorted(self.draws, torch.tensor([draw, draw + 1]), sorter=self._by_draw)
+        return self._by_draw[int(ends[0]) : int(ends[1])]
 
     def _one_a_draw(self, hits: Hits) -> Hits:
         """The first hit of each draw."""
@@ -199,9 +149,9 @@ class BehaviourIndex:
         own = torch.full((int(self.draws.max()) + 1,), -1)
         own[self.draws[rows]] = same
         count = min(NUM_NEIGHBORS, len(reference) - 2)
-        near, _ = _others(reference, torch.arange(len(reference)), reference, count)
+        near, _ = nearest_others(reference, torch.arange(len(reference)), reference, count)
         spacing = near.mean(dim=1).clamp(min=1e-6)
-        near, which = _others(self.embedding, own[self.draws], reference, count)
+        near, which = nearest_others(self.embedding, own[self.draws], reference, count)
         return (near.mean(dim=1) / spacing[which].mean(dim=1)).float().masked_fill(~self.known, torch.nan)
 
     def _first_rows(self) -> Int[Tensor, " draw"]:
@@ -245,7 +195,7 @@ class BehaviourIndex:
         if size > len(draws.unique()):
             raise InputError(f"a subset of {size} needs as many draws; there are {len(draws.unique())}.")
         part = self.embedding[rows]
-        chosen = _far_apart(part, draws, size) if rare else _medoids(part, draws, size, seed=seed)
+        chosen = far_apart(part, draws, size) if rare else medoids(part, draws, size, seed=seed)
         stands_for = torch.cat([torch.cdist(some, part[chosen]).argmin(dim=1) for some in part.split(65_536)])
         counts = stands_for.bincount(minlength=size)
         order = counts.argsort(descending=True, stable=True)
@@ -289,87 +239,10 @@ class BehaviourIndex:
             raise InputError(
                 f"pairs are searched among at most {MOST_COMPARED} rows; got {len(rows)}: choose some of them first."
             )
-        part, draws = self.embedding[rows].double(), self.draws[rows]
-        first, second, distances, total = [], [], [], 0
-        for start in range(0, len(part), _ROWS_AT_ONCE):
-            some = part[start : start + _ROWS_AT_ONCE]
-            numbers = torch.arange(start, start + len(some))
-            apart = torch.cdist(some, part[start:], compute_mode="use_mm_for_euclid_dist")
-            later = torch.arange(start, len(part)) > numbers[:, None]
-            apart[~later | (draws[start:] == draws[numbers][:, None])] = torch.inf
-            near = apart.topk(min(num_hits, apart.shape[1]), dim=1, largest=False)
-            place, slot = (near.values < torch.inf).nonzero(as_tuple=True)
-            other = near.indices[place, slot] + start
-            exact = (part[numbers[place]] - part[other]).norm(dim=1)
-            kept = exact < limit
-            total += int((apart < limit).sum())
-            for found, entries in ((first, numbers[place]), (second, other), (distances, exact)):
-                found.append(entries[kept])
-        one, two, exact = (torch.cat(found) for found in (first, second, distances))
-        seen: set[tuple[int, int]] = set()
-        order = exact.argsort(stable=True)
-        ends = zip(draws[one[order]].tolist(), draws[two[order]].tolist(), strict=True)
-        best = [place for place, (a, b) in enumerate(ends) if not {(a, b), (b, a)} & seen and not seen.add((a, b))][
-            :num_hits
-        ]
-        order = order[best]
-        return Pairs(rows[one[order]], rows[two[order]], exact[order].float(), total, limit)
+        found = near_pairs(self.embedding[rows], self.draws[rows], limit=limit, num_hits=num_hits)
+        return found._replace(first=rows[found.first], second=rows[found.second])
 
 
 def _check_count(count: int, name: str) -> None:
     if count < 1:
         raise InputError(f"`{name}` must be at least 1; got {count}.")
-
-
-def _others(
-    rows: Float[Tensor, "sample axis"],
-    own: Int[Tensor, " sample"],
-    reference: Float[Tensor, "reference axis"],
-    count: int,
-) -> tuple[Float[Tensor, "sample neighbor"], Int[Tensor, "sample neighbor"]]:
-    """Distances to the nearest reference rows but one, float64, and which they are.
-
-    Args:
-        rows: to be compared.
-        own: of each the reference row that is left out; -1 for none.
-        reference: rows to compare with.
-        count: neighbours.
-    """
-    near, which = [], []
-    half_squares = reference.square().sum(dim=1) / 2
-    for some, left_out in zip(rows.split(_ROWS_AT_ONCE), own.split(_ROWS_AT_ONCE), strict=True):
-        order = half_squares - some @ reference.mT
-        order[(left_out >= 0).nonzero().squeeze(1), left_out[left_out >= 0]] = torch.inf
-        found = order.topk(count, dim=1, largest=False).indices
-        which.append(found)
-        near.append((some[:, None].double() - reference[found].double()).norm(dim=2))
-    return torch.cat(near), torch.cat(which)
-
-
-def _medoids(rows: Float[Tensor, "row axis"], draws: Int[Tensor, " row"], size: int, *, seed: int) -> list[int]:
-    """The row nearest to each centre of k-means, the largest cluster's first, no two of one draw."""
-    fitted = rows
-    if len(rows) > FIT_ROWS:
-        fitted = rows[torch.randperm(len(rows), generator=torch_stream(seed, "rows of k-means"))[:FIT_ROWS]]
-    found = KMeans(size, n_init=4, random_state=seed)  # pyright: ignore[reportArgumentType] its stubs know "auto" alone
-    found = found.fit(fitted.numpy())
-    centers = torch.from_numpy(found.cluster_centers_).to(rows.dtype)
-    sizes = torch.from_numpy(found.labels_).long().bincount(minlength=size)
-    is_free = torch.ones(len(rows), dtype=torch.bool)
-    chosen = []
-    for center in sizes.argsort(descending=True, stable=True).tolist():
-        distances = (rows - centers[center]).norm(dim=1)
-        chosen.append(int(distances.masked_fill(~is_free, torch.inf).argmin()))
-        is_free &= draws != draws[chosen[-1]]
-    return chosen
-
-
-def _far_apart(rows: Float[Tensor, "row axis"], draws: Int[Tensor, " row"], size: int) -> list[int]:
-    """The row nearest to the mean, then always the one that is farthest from those chosen, no two of one draw."""
-    chosen = [int((rows - rows.mean(dim=0)).norm(dim=1).argmin())]
-    distance = rows.new_full((len(rows),), torch.inf)
-    while len(chosen) < size:
-        distance = torch.minimum(distance, (rows - rows[chosen[-1]]).norm(dim=1))
-        distance[draws == draws[chosen[-1]]] = -1.0  # farther than none that is left
-        chosen.append(int(distance.argmax()))
-    return chosen

@@ -35,6 +35,16 @@ def numbers_beside(page: Path) -> Path:
     return page.with_suffix(".report.json")
 
 
+def save_page(page: str, path: Path) -> None:
+    """Writes a page that has no numbers beside it, whole or not at all.
+
+    Raises:
+        ResourceError: out of disk.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(page.encode())
+
+
 def save_report(page: str, numbers: Mapping[str, object], path: Path) -> None:
     """Writes a page and its numbers; where one of them cannot be written, both stay as they were.
 
