@@ -3,7 +3,7 @@
 import numpy as np
 
 from spinlock.core.errors import InputError
-from spinlock.pipeline.gallery import caption_of, samples_of
+from spinlock.pipeline.gallery import samples_of
 from spinlock.pipeline.words import Dictionary
 from spinlock.questions.projection import project
 from spinlock.store.atlas_file import Column
@@ -16,7 +16,7 @@ def atlas_columns(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> dic
     """Columns of a table with a row for each run that has an embedding.
 
     `id`, `draw`, `system`; `x` and `y`; `sentence`; the coarse word of each category as text, "12 slow rhythm"; all tokens
-    as numbers, `<category>_L<level>`; parameters, `<system>.<parameter>`, of those that a run has; `embedding`.
+    as numbers, `<category>__level<n>`; parameters, `<system>.<parameter>`, of those that a run has; `embedding`.
 
     Args:
         fitted: the tokenizer.
@@ -37,7 +37,7 @@ def atlas_columns(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> dic
     samples = np.array(samples_of(tokens, dataset))[rows]
     said = {(one.category, one.token): f"{one.token} {one.name or one.title}" for one in found.words}
     columns: dict[str, Column] = {
-        "id": [caption_of(dataset, sample) for sample in samples.tolist()],
+        "id": [tokens.ids[row] for row in rows.tolist()],
         "draw": [tokens.groups[row] for row in rows.tolist()],
         "system": [dataset.systems[sample] for sample in samples.tolist()],
         "x": places[:, 0].astype(np.float32),
@@ -46,7 +46,7 @@ def atlas_columns(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> dic
     }
     for category, codes in zip(tokens.category_names, tokens.codes[rows, :, 0].numpy().T, strict=True):
         columns[category] = [said.get((category, code), "") for code in codes.tolist()]
-    columns |= dict(zip(tokens.column_names, tokens.to_columns()[rows].numpy().astype(np.int32).T, strict=True))
+    columns |= dict(zip(tokens.column_names, tokens.to_columns()[rows].astype(np.int32).T, strict=True))
     if dataset.file.kind(ARRAYS["params"].path) is not None:
         described, values = dataset.parameters
         for column, numbers in zip(described, values[samples].T.astype(np.float64), strict=True):
