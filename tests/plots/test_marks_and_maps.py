@@ -53,7 +53,7 @@ def test_series_are_told_apart_with_any_kind_of_colour_blindness(kind, least):
 
 def test_the_most_frequent_class_comes_first_and_equals_by_name():
     found = by_class(["b", "a", "", "c", "c", "b"], kind="Word", label="x", text=str.upper)
-    assert [(entry.text, entry.count) for entry in found.entries] == [("B", 2), ("C", 2), ("A", 1)]
+    assert [(entry.text, entry.size) for entry in found.entries] == [("B", 2), ("C", 2), ("A", 1)]
     assert found.of == (0, 2, -1, 1, 1, 0)
     assert found.encoded == "AC.BBA"
     assert found.entry(2).shape == "dot"
@@ -69,7 +69,7 @@ def test_no_two_classes_have_the_same_mark_and_what_is_beyond_is_others():
 def test_values_have_shades_of_equally_many_runs_from_light_to_dark():
     values = np.append(np.random.default_rng(0).permutation(np.arange(12.0)), np.nan)
     found = by_value(values, kind="Parameter", label="x")
-    assert [entry.count for entry in found.entries] == [2] * 6
+    assert [entry.size for entry in found.entries] == [2] * 6
     assert [entry.text for entry in found.entries][:2] == ["0 to 1", "2 to 3"]
     assert [entry.fill for entry in found.entries] == [f"level-{shade}" for shade in range(6)]
     assert [number for number in found.of] == [*(values[:-1] // 2).astype(int).tolist(), -1]

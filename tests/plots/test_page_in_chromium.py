@@ -116,6 +116,13 @@ def test_a_filter_leaves_the_cards_that_have_its_words(page):
     assert page.run("document.activeElement === document.body")
 
 
+def test_a_filter_looks_at_what_is_said_of_a_word_not_at_the_run_that_is_typical_of_it(page):
+    assert "Scales: few spatial" in page.run("document.querySelector('#token-spatial-0-3').textContent")
+    for letter in "/scales":
+        page.press(letter)
+    assert shown(page) == []
+
+
 def test_a_link_to_a_card_that_is_filtered_away_shows_it(page):
     page.press("/")
     page.press("?")

@@ -142,8 +142,8 @@ def _numbers_of(
     """Names and values of a system's parameters that are numbers, and that all of these samples have."""
     columns, table = dataset.parameters
     values = table[samples].astype(np.float64)
-    known = np.isfinite(values).all(axis=0)
-    own = [place for place, one in enumerate(columns) if one.system == system and not one.choices and known[place]]
+    known = np.flatnonzero(np.isfinite(values).all(axis=0)).tolist()
+    own = [place for place in known if columns[place].system == system and not columns[place].choices]
     return [columns[place].parameter for place in own], values[:, own]
 
 

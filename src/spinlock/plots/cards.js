@@ -8,11 +8,13 @@
   const order = document.getElementById("order");
   const matches = document.getElementById("matches");
   const sorted = document.getElementById("sorted");
+  // What a card says of its word; the sentence of its most typical run speaks of other words too.
+  const said = (card) => [...card.children].filter((part) => part.tagName !== "BLOCKQUOTE").map((part) => part.textContent);
   const cards = [...section.querySelectorAll(".card")].map((element) => ({
     element,
     home: element.parentElement,
     entry: section.querySelector(`.index a[href="#${CSS.escape(element.id)}"]`)?.parentElement,
-    text: `${element.parentElement.dataset.category} ${element.textContent}`.toLowerCase().replace(/\s+/g, " "),
+    text: [element.parentElement.dataset.category, ...said(element)].join(" ").toLowerCase().replace(/\s+/g, " "),
   }));
 
   function show() {

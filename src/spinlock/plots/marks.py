@@ -23,20 +23,20 @@ class Entry(NamedTuple):
 
     Attributes:
         text: what it is.
-        count: runs of it.
+        size: runs of it.
         shape, fill: of its mark: one of `SHAPES` and a class of the style sheet.
         anchor: id on the page that says more; "" without.
     """
 
     text: str
-    count: int
+    size: int
     shape: str
     fill: str
     anchor: str = ""
 
 
 OTHERS = Entry("others", 0, "dot", "none")
-"""What runs without a class of their own are drawn as; the count is set where it is needed."""
+"""What runs without a class of their own are drawn as; their number is counted where it is needed."""
 
 
 class Colouring(NamedTuple):
