@@ -122,6 +122,33 @@ def test_every_file_says_what_it_is(dataset, tokenizer, categories, tmp_path):
     assert kinds == ["data set", "tokenizer", "category map", "tokens"]
 
 
+def test_the_card_says_what_the_tokenizer_was_made_of_and_how_good_it_is(dataset, tokenizer):
+    card = (tokenizer / "README.md").read_text()
+    report, splits = report_of(tokenizer), record_of(tokenizer).splits
+    for said in (
+        "- file: small.h5",
+        "- samples: 24",
+        "- saved states: 32",
+        "gray\\_scott 6",
+        f"- split by draw of parameters: train {len(splits['train'])}, validation {len(splits['validation'])}",
+        f"{len(splits['test'])} test rows) | {report.figures('test').mse:.3f} |",
+        "240 of 360 columns describe their spread",
+        record_of(tokenizer).dataset["content_sha256"],
+        f"spinlock train-vqvae --dataset {dataset} --output FOLDER -o ",
+    ):
+        assert said in card, said
+
+
+def test_a_training_file_asks_for_the_curves_of_tensorboard(dataset, tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    overrides = ("model.backend=classical", f"training.tensorboard={tmp_path / 'board'}")
+    trained = train(train_config(dataset, tmp_path / "t", *overrides))
+    board = reading.EventAccumulator(str(tmp_path / "board")).Reload()
+    (score,) = board.Scalars("validation_mse/classical")
+    assert score.value == pytest.approx(trained.report.backend_mse["classical"])
+    assert "tensorboard" not in (trained.folder / "training.json").read_text()
+
+
 def test_the_auto_mode_groups_every_column(dataset, tmp_path):
     trained = train(train_config(dataset, tmp_path / "auto", "model.backend=classical"))
     found = fitted(trained.folder).category_map

@@ -9,9 +9,10 @@ from typing import Any
 
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureRegistry
-from spinlock.core.plain import from_plain, printable
+from spinlock.core.plain import printable
 from spinlock.core.report import Report
 from spinlock.features.sdf import SDF
+from spinlock.store.json_file import to_json
 from spinlock.training.record import TrainingRecord
 from spinlock.training.spec import TrainingSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
@@ -45,7 +46,7 @@ def model_card(fitted: FittedTokenizer, record: TrainingRecord, words: Iterable[
     lines += _words([word for word in words if word.definition is not None])
     lines += ["", "## Use", "", *_use(fitted.registry)]
     lines += ["", "## Data", "", *_bullets(_data(fitted, record))]
-    lines += ["", "## Figures", "", *_figures(report, facts)]
+    lines += ["", "## Figures", "", *_figures(report, record)]
     lines += ["", "## Limits", "", *_bullets(_limits(fitted, record))]
     lines += ["", "## Provenance", "", *_bullets(_provenance(record)), ""]
     return "\n".join(lines)
@@ -128,16 +129,15 @@ _CONTENTS = {
 """What the summary of a data set has, and how the card says it."""
 
 
-def _figures(report: Report | None, facts: Mapping[str, Any]) -> list[str]:
-    kept = f"Kept: {text(facts.get('kept', 'unknown'))}"
-    scores = [f"{text(name)} {_number(mse)}" for name, mse in TrainingRecord(facts=facts).backend_mse.items()]
+def _figures(report: Report | None, record: TrainingRecord) -> list[str]:
+    kept = f"Kept: {text(record.facts.get('kept', 'unknown'))}"
+    scores = [f"{text(name)} {_number(mse)}" for name, mse in record.backend_mse.items()]
     kept += f"; error of validation rows: {', '.join(scores)}." if scores else "."
     if report is None:
-        return [
-            kept,
-            "",
-            "It was not judged on other rows. Errors are in units of each column's spread, 1 is what column means reach.",
-        ]
+        why = (
+            "was not judged on other rows" if record.report is None else "has a report of another version: report.json"
+        )
+        return [kept, "", f"It {why}. Errors are in units of each column's spread; 1 is what column means reach."]
     split = report.judged_split
     figures, best = report.figures(split), report.best_baseline(split)
     rows = {
@@ -230,9 +230,9 @@ def _defaults(spec: Any) -> dict[str, Any]:
 
 
 def _report(record: TrainingRecord) -> Report | None:
-    """The report in the record, where this version reads it."""
+    """The report in the record, as its folder has it, where this version reads it."""
     try:
-        return None if record.report is None else from_plain(Report, record.report)
+        return None if record.report is None else Report.from_json(to_json(record.report))
     except InputError:
         return None
 
