@@ -7,8 +7,10 @@ from spinlock.features.families import (
     LAGS,
     NUM_KNOTS,
     NUM_SPANS,
+    NUM_WAVES,
     RATED,
     SERIES,
+    course,
     num_states,
     parts,
     trajectory,
@@ -68,13 +70,30 @@ def test_a_run_of_fewer_states_than_parts_repeats_them():
     assert torch.equal(parts(values, 4), values.double()[:, [0, 0, 1, 1]])
 
 
-def test_level_and_shape_add_up_to_the_course_of_a_series():
-    values = series()
+def test_a_course_of_slow_cosines_comes_back_from_level_and_waves():
+    middles = (torch.arange(64, dtype=torch.float64) + 0.5) / 64
+    slow = torch.stack([torch.cos(torch.pi * wave * middles) for wave in range(NUM_WAVES + 1)], dim=1)
+    weights = torch.randn(NUM_WAVES + 1, len(SERIES), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    values = (slow @ weights)[None]
     columns = trajectory(values).double()
-    count = len(SERIES)
-    level, shape = columns[:, :count], columns[:, count:].unflatten(1, (count, NUM_KNOTS))
-    torch.testing.assert_close(level[..., None] + shape, parts(values, NUM_KNOTS).transpose(1, 2), atol=1e-4, rtol=1e-4)
-    assert shape.mean(dim=2).abs().max() < 1e-4
+    torch.testing.assert_close(course(columns), parts(values, NUM_KNOTS), atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(course(columns, 64), values, atol=0.1, rtol=0.01)  # parts are means of two states
+
+
+def test_level_and_waves_hold_the_mean_square_of_what_is_slow():
+    columns = trajectory(series()).double()
+    level, waves = columns[:, : len(SERIES)], columns[:, len(SERIES) :].unflatten(1, (len(SERIES), NUM_WAVES))
+    torch.testing.assert_close(level.square() + waves.square().sum(2), course(columns).square().mean(1))
+
+
+def test_a_wave_is_positive_where_the_run_begins_high_and_a_part_without_value_is_at_the_level():
+    falling = -torch.arange(64.0)[None, :, None].expand(1, -1, len(SERIES))
+    assert (described("trajectory", falling, f"{SERIES.names[0]}__wave_1") > 0).all()
+    gap = torch.ones(1, 64, len(SERIES))
+    gap[:, 10:30, 0] = torch.nan
+    columns = trajectory(gap)
+    assert columns[0, 0] == 1
+    assert columns[:, len(SERIES) :].abs().max() < 1e-6
 
 
 def test_the_initial_family_is_the_first_state():

@@ -139,3 +139,16 @@ def test_codebooks_of_many_rows_are_those_of_all_rows_at_once(monkeypatch):
     parts = fit_residual_codebooks(rows, present, num_tokens=(4, 4, 4), fit=ResidualFit(num_neighbors=0))
     for one, other in zip(whole, parts, strict=True):
         torch.testing.assert_close(one.codewords, other.codewords)
+
+
+def test_a_category_much_narrower_than_another_is_coded_as_it_is_alone():
+    narrow = targets()[:1, :, :2]
+    wide = torch.nn.functional.pad(narrow, (0, 18))
+    both = torch.cat([wide, torch.randn(1, *wide.shape[1:], generator=torch.Generator().manual_seed(3))])
+    present = torch.ones(both.shape[:2], dtype=torch.bool)
+    fit = ResidualFit(num_neighbors=0)
+    alone = fit_category_codebooks(narrow, present[:1], sizes=torch.tensor([[4, 2]]), fit=fit)
+    beside = fit_category_codebooks(both, present, sizes=torch.tensor([[4, 2], [8, 4]]), fit=fit)
+    for one, other, size in zip(alone, beside, (4, 2), strict=True):
+        torch.testing.assert_close(other.codewords[0, :size, :2], one.codewords[0])
+        assert (other.codewords[0, :, 2:] == 0).all()

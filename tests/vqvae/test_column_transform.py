@@ -105,3 +105,17 @@ def test_state_and_settings_bring_the_transform_back():
     again = ColumnTransform.restored(transform.state_dict(), transform.settings())
     z = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(again.invert(z), transform.invert(z))
+
+
+@pytest.mark.parametrize("warp", WARPS)
+def test_columns_that_are_measured_together_keep_the_ratio_of_their_spreads(warp):
+    values = torch.randn(400, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values = values * torch.tensor([3.0, 1.0, 0.5, 7.0])
+    mask = torch.ones_like(values, dtype=torch.bool)
+    transform = ColumnTransform.fit(values, mask, warp=warp, together=["a", "a", "a", ""])
+    z, _ = transform(values, mask)
+    spread, kept = z.var(dim=0, unbiased=False), transform._winsorised(values).var(dim=0, unbiased=False)
+    torch.testing.assert_close(spread[:3] / spread[0], kept[:3] / kept[0])
+    assert spread[:3].mean().item() == pytest.approx(1.0)
+    assert spread[3].item() == pytest.approx(1.0)
+    torch.testing.assert_close(transform.invert(z), transform._winsorised(values), atol=1e-4, rtol=1e-3)

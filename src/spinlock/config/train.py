@@ -6,14 +6,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from spinlock.core.errors import did_you_mean
 from spinlock.core.spec import FilePath, Location, Spec, located
-from spinlock.training.spec import TrainingSpec
+from spinlock.training.spec import SUMMARY, TrainingSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
-SUMMARY = ("summary", "sdf")
-"""Two names of the family that every data set holds."""
 PARAMETERS = "parameters"
 """The family of what runs were made from, which has cells in place of codebooks."""
-FAMILIES = (*SUMMARY, "trajectory", "initial", "time_series", PARAMETERS)
+TRAJECTORY = "trajectory"
+"""The family of the courses of series."""
+CURVES = {"metric": "columns", "coarse": "codebook"}
+"""What tokens of courses keep where a file leaves it open: the courses, evenly over all runs."""
+FAMILIES = (*SUMMARY, TRAJECTORY, "initial", "time_series", PARAMETERS)
 """Families that tokenizers are trained on."""
 
 

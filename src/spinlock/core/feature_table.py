@@ -40,10 +40,12 @@ class FeatureSpec:
         definition: one sentence.
         scope: one value a time step, a trajectory (realization) or a sample.
         aggregation: how realizations were brought to one value.
-        needs: the least that a rollout must have for the feature to have a value. As the two below it is not stored in
+        needs: the least that a rollout must have for the feature to have a value. As those below it is not stored in
             files, but looked up by name in the registry that defines the feature (`features.sdf.SDF`).
         undefined: the states that have no value even so, in words ("where the frame is constant"); "" where all have one.
         scale: settings that the value depends on beside what it describes.
+        measured_with: columns of the same word are parts of one thing in one unit, so that a tokenizer weighs them by how much they
+            vary; "" for a column that counts as much as any other.
     """
 
     name: str
@@ -56,6 +58,7 @@ class FeatureSpec:
     needs: Needs = field(default=NOTHING, compare=False)
     undefined: str = field(default="", compare=False)
     scale: tuple[Scale, ...] = field(default=(), compare=False)
+    measured_with: str = field(default="", compare=False)
 
     @property
     def missing(self) -> str:

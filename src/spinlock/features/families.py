@@ -3,6 +3,7 @@
 All are functions of the features of saved states, so that what keeps these has every family; `FAMILIES` lists them by name.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,9 @@ from spinlock.features.sdf import SDF, VERSION
 
 SERIES = SDF.with_scope("per_timestep")
 NUM_KNOTS = 32
-"""Parts of equal length that a run is cut into, each described by the mean of a series in it."""
+"""Parts of equal length that a run is cut into, each told by the mean of a series in it."""
+NUM_WAVES = 8
+"""Cosines that a series' course over the parts is told by, beside its level: what is faster than four periods a run is left out."""
 
 RATED = (
     "spatial_std",
@@ -86,11 +89,34 @@ def _means(
 
 
 def trajectory(series: Series) -> Float[Tensor, "sample column"]:
-    """Each series' mean over the run, then its course around it in `NUM_KNOTS` parts, series by series."""
+    """Each series' level, then its waves, series by series:  x(s) = level + Σₖ waveₖ √2 cos(π k s),  s from 0 to 1 along the run.
+
+    The level is the mean over `NUM_KNOTS` parts of the run, a wave the root mean square of its cosine, so that level² + Σ waveₖ²
+    is the mean square of the course. A part without a value is taken to be at the level.
+    """
     knots = parts(series, NUM_KNOTS)
     level = knots.nanmean(dim=1)
-    shape = (knots - level[:, None]).transpose(1, 2)
-    return torch.cat([level, shape.flatten(1)], dim=1).float()
+    around = torch.nan_to_num(knots - level[:, None])
+    waves = torch.einsum("wk,nks->nsw", _cosines(NUM_KNOTS), around) / NUM_KNOTS
+    waves = torch.where(level.isnan()[..., None], torch.nan, waves)
+    return torch.cat([level, waves.flatten(1)], dim=1).float()
+
+
+def course(
+    columns: Float[Tensor, "sample column"], num_points: int = NUM_KNOTS
+) -> Float[Tensor, "sample point series"]:
+    """The courses that columns of the family "trajectory" stand for, in the middles of `num_points` equal parts of the run; NaN for a
+    series without a level.
+    """
+    level, waves = columns[:, : len(SERIES)], columns[:, len(SERIES) :].unflatten(1, (len(SERIES), NUM_WAVES))
+    return level[:, None] + torch.einsum("wp,nsw->nps", _cosines(num_points).to(columns.dtype), waves)
+
+
+def _cosines(num_points: int) -> Float[Tensor, "wave {num_points}"]:
+    """√2 cos(π k s) for k = 1, …, `NUM_WAVES` in the middles of equal parts; of mean square 1, orthogonal where points are more than waves."""
+    middles = (torch.arange(num_points, dtype=torch.float64) + 0.5) / num_points
+    number = torch.arange(1, NUM_WAVES + 1, dtype=torch.float64)
+    return math.sqrt(2) * torch.cos(math.pi * number[:, None] * middles)
 
 
 def initial(series: Series) -> Float[Tensor, "sample column"]:
@@ -156,20 +182,23 @@ def _trajectory_specs() -> Sequence[FeatureSpec]:
             category="level",
             unit=spec.unit,
             definition=f"Mean over the run of: {spec.definition}",
+            measured_with=spec.name,
         )
         for spec in SERIES.specs
     ]
-    knots = [
+    waves = [
         FeatureSpec(
-            name=f"{spec.name}__part_{part:02d}",
-            category=f"{spec.category}_shape",
+            name=f"{spec.name}__wave_{wave}",
+            category="shape",
             unit=spec.unit,
-            definition=f"Part {part} of {NUM_KNOTS} of the run, less the mean over the run, of: {spec.definition}",
+            definition=f"Root mean square of the cosine with {wave} half-periods over the run, positive where it begins high, of: "
+            f"{spec.definition}",
+            measured_with=spec.name,
         )
         for spec in SERIES.specs
-        for part in range(NUM_KNOTS)
+        for wave in range(1, NUM_WAVES + 1)
     ]
-    return [*levels, *knots]
+    return [*levels, *waves]
 
 
 def _initial_specs() -> Sequence[FeatureSpec]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
+from spinlock.config.train import CURVES, PARAMETERS, SUMMARY, TRAJECTORY, TrainConfig
 from spinlock.core.errors import InputError
 from spinlock.core.plain import to_plain
 from spinlock.core.report import Report
@@ -180,6 +180,8 @@ def estimator(config: TrainConfig) -> Tokenizer:
     training = config.training
     family = config.families[config.family]
     values: dict[str, Any] = {**dict(family.model or config.model), **dict(family)}
+    if config.family == TRAJECTORY:  # whose tokens are to be drawn
+        values |= {name: to for name, to in CURVES.items() if values[name] == "auto"}
     del values["model"]
     values |= {name: getattr(training, name) for name in FitSpec.model_fields if name != "seed"}
     # From a file, what is not said is found: columns are grouped by how they move together.

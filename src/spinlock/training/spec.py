@@ -23,6 +23,9 @@ from spinlock.core.spec import (
 )
 from spinlock.vqvae.spec import WarpChoice
 
+SUMMARY = ("summary", "sdf")
+"""Two names of the family that every data set holds."""
+
 
 def _device(name: str) -> str:
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):

@@ -1,5 +1,6 @@
 """From columns in physical units to bounded, standardised ones, and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,9 @@ RELATIVE_RESOLUTION = 1e-6
 @dataclass(kw_only=True, eq=False, repr=False)
 class ColumnTransform(Part):
     """Winsorise, warp, then standardise:  z = (w(min(max(x, low), high)) - center) / scale.
+
+    Columns that are measured together keep their spreads among each other: the variances of z are in the ratio of those of x,
+    and 1 in their mean.
 
     `low` and `high` are the 0.5 % and 99.5 % quantiles of the training rows' present values, w a monotone map of each
     column, `center` and `scale` mean and standard deviation of what that left. Heavy tails are the rule among such columns:
@@ -45,6 +49,7 @@ class ColumnTransform(Part):
         mask: Bool[Tensor, "sample column"] | None = None,
         *,
         warp: str = "auto",
+        together: Sequence[str] = (),
     ) -> "ColumnTransform":
         """Quantiles, maps, mean and spread of the training rows.
 
@@ -52,6 +57,7 @@ class ColumnTransform(Part):
             values: training rows; NaN where missing.
             mask: False where a value is to be ignored.
             warp: one map for all columns, or "auto"; see `ColumnWarp.fit`.
+            together: of each column, what it is measured with; "" for alone, as all are when not given.
 
         Raises:
             InputError: if there is no row, or no value at all.
@@ -72,7 +78,8 @@ class ColumnTransform(Part):
         maps = ColumnWarp.fit(torch.where(varies | clipped.isnan(), clipped, mean), choice=warp)
         warped = maps(kept.clamp(low, high))
         center = torch.nanmean(warped, dim=0)
-        scale = torch.where(varies, torch.nanmean((warped - center) ** 2, dim=0).sqrt(), 1.0)
+        own = torch.nanmean((warped - center) ** 2, dim=0).sqrt() / _shares(spread, together)
+        scale = torch.where(varies, own, 1.0)
         return cls(warp=maps, low=low, high=high, center=center, scale=scale, observed=observed)
 
     @property
@@ -97,6 +104,16 @@ class ColumnTransform(Part):
 
     def _winsorised(self, x: Float[Tensor, "sample column"]) -> Float[Tensor, "sample column"]:
         return x.clamp(self.low, self.high)
+
+
+def _shares(spread: Float[Tensor, " column"], together: Sequence[str]) -> Float[Tensor, " column"]:
+    """Each column's spread over the root mean square of those that it is measured with; 1 alone, and where none varies."""
+    shares = torch.ones_like(spread)
+    for name in {name for name in together if name}:
+        columns = torch.tensor([place for place, other in enumerate(together) if other == name], device=spread.device)
+        joint = spread[columns].square().mean().sqrt()
+        shares[columns] = torch.where(joint > 0, spread[columns] / joint, 1.0)
+    return shares
 
 
 def _quantile(values: Float[Tensor, "sample column"], q: float) -> Float[Tensor, " column"]:

@@ -43,11 +43,11 @@ class GroupedFeatureExtractor(nn.Module):
         self.encoder = ENCODERS.build(
             encoder, num_categories=num_categories, input_dim=width, generator=generator, **encoder_params
         )
-        _check_fits(self.encoder, name=encoder, num_categories=num_categories, width=width)
+        encoded_dim = _size_of_result(self.encoder, name=encoder, num_categories=num_categories, width=width)
         self.uses_mask = getattr(self.encoder, "uses_mask", False)
         self.hidden = CategoricalLinear(
             num_categories=num_categories,
-            input_dim=self.encoder.output_dim,
+            input_dim=encoded_dim,
             output_dim=group_hidden_dim,
             generator=generator,
         )
@@ -75,8 +75,8 @@ class GroupedFeatureExtractor(nn.Module):
 
 
 @torch.no_grad()
-def _check_fits(encoder: nn.Module, *, name: str, num_categories: int, width: int) -> None:
-    """Refuse an encoder that does not give what it says.
+def _size_of_result(encoder: nn.Module, *, name: str, num_categories: int, width: int) -> int:
+    """The size of an encoder's result, which is what it says.
 
     Raises:
         ConfigError: with the shape that it must have and the one that it has.
@@ -93,6 +93,7 @@ def _check_fits(encoder: nn.Module, *, name: str, num_categories: int, width: in
             f"encoder '{name}' must turn (category, row, column) into (category, row, {size}), its output_dim; of {num_categories} "
             f"categories, 2 rows and {width} columns it made {shape}."
         )
+    return size
 
 
 def principal_axes(

@@ -37,7 +37,8 @@ class TableNormalizer(Part):
             warp: one map for all columns, or "auto"; see `ColumnWarp.fit`.
             device: where it is to work.
         """
-        transform = ColumnTransform.fit(table.values.to(device), table.mask.to(device), warp=warp)
+        together = [spec.measured_with for spec in table.registry.specs]
+        transform = ColumnTransform.fit(table.values.to(device), table.mask.to(device), warp=warp, together=together)
         packing = Packing.of(category_map).to(device)
         imputer = CategoryImputer.fit(*transform(table.values.to(device), table.mask.to(device)), packing=packing)
         return cls(transform=transform, imputer=imputer)

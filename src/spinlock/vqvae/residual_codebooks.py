@@ -15,6 +15,8 @@ from spinlock.vqvae.neighbor_mixing import mix_with_neighbors, nearest_neighbors
 ROWS_PER_TOKEN = 128
 MOST_COPIES = 16
 ROWS_AT_ONCE = 32_768
+MOST_IN_USE = 0.25
+"""Share of columns in use up to which a category is fitted without its padding."""
 POOL_ROWS = 30_000
 """Rows that the neighbour mixing aims at: 128 a token of the largest codebook, but at most sixteen times the rows, and 30 000."""
 
@@ -109,14 +111,21 @@ def fit_category_codebooks(
     kinds, which = torch.unique(sizes, dim=0, return_inverse=True)
     for kind, num_tokens in enumerate(kinds.tolist()):
         rows = (which == kind).nonzero().squeeze(1)
+        own = _columns_in_use(targets[rows])
         books = fit_residual_codebooks(
-            targets[rows], present[rows], num_tokens=num_tokens, fit=fit, neighbors=neighbors[rows]
+            targets[rows][:, :, own], present[rows], num_tokens=num_tokens, fit=fit, neighbors=neighbors[rows]
         )
         for level, book in enumerate(books):
-            words[level][rows, : num_tokens[level]] = book.codewords
+            words[level][rows[:, None], : num_tokens[level], own] = book.codewords.transpose(1, 2)
             used[level][rows, : num_tokens[level]] = book.is_used
     largest = sizes.amax(dim=0).tolist()
     return tuple(Codebook(w[:, :most], u[:, :most]) for w, u, most in zip(words, used, largest, strict=True))
+
+
+def _columns_in_use(targets: Float[Tensor, "category row latent"]) -> Int[Tensor, " column"]:
+    """Columns that are anything but padding, where most are; else all, as leaving a few out costs more than it saves."""
+    used = (targets != 0).flatten(0, 1).any(dim=0)
+    return (used if int(used.sum()) <= MOST_IN_USE * len(used) else torch.ones_like(used)).nonzero().squeeze(1)
 
 
 def row_neighbors(
