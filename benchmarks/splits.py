@@ -21,7 +21,7 @@ from spinlock.store.atomic import sha256_of_bytes
 from spinlock.training.fit import fit_tokenizer
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
-from spinlock.vqvae.spec import ModelSpec
+from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 from spinlock.vqvae.tokenizer import FittedTokenizer
 
 
@@ -86,10 +86,20 @@ def split_table(table: FeatureTable, *, seed: int) -> SplitTable:
     return SplitTable(*(table.rows(rows) for rows in (split.train, split.validation, split.test)))
 
 
-def fitted(split: SplitTable, *, category_map: CategoryMap, model: ModelSpec, **settings: Any) -> FittedTokenizer:
+def fitted(
+    split: SplitTable,
+    *,
+    category_map: CategoryMap,
+    model: ModelSpec,
+    encoder: EncoderSpec | None = None,
+    **settings: Any,
+) -> FittedTokenizer:
     """The tokenizer of a split, fitted to training rows alone, as whatever it is compared with."""
     fit = FitSpec(refit=False, **settings)
-    return fit_tokenizer(split.train, split.validation, category_map=category_map, model=model, fit=fit).tokenizer
+    found = fit_tokenizer(
+        split.train, split.validation, category_map=category_map, model=model, encoder=encoder, fit=fit
+    )
+    return found.tokenizer
 
 
 def coding_error(tokenizer: FittedTokenizer, test: FeatureTable) -> float:

@@ -9,10 +9,11 @@ from spinlock.core.errors import InputError, SpinlockError, UsageError
 from spinlock.core.rollout import Rollout
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import compute, extract_rollout, within_range
+from spinlock.features.families import FAMILIES
 from spinlock.features.feature import feature
 from spinlock.features.fields import Fields
 from spinlock.features.sdf import SDF
-from spinlock.importers.describe import extract_features
+from spinlock.importers.describe import extract_families, extract_features
 
 NAMES = SDF.aggregated().names
 
@@ -30,6 +31,24 @@ def test_a_table_is_the_aggregated_features_of_every_sample():
     assert table.names == NAMES
     sample = Rollout(states=torch.from_numpy(array[1]), system="x", dt=0.5, dx=0.25, channel_names=("u",))
     torch.testing.assert_close(table.values[1], aggregate(extract_rollout(sample).per_trajectory), equal_nan=True)
+
+
+def test_families_of_states_are_what_the_features_of_their_saved_times_say():
+    runs = [states(1, 1, times, 1, 8, 8)[0, 0] for times in (12, 20)]
+    tables = extract_families(runs, ("initial", "trajectory", "summary"), axes="tchw", groups=("a", "b"))
+    assert list(tables) == ["initial", "trajectory", "summary"]
+    expected = extract_features(runs, axes="tchw").values
+    torch.testing.assert_close(tables["summary"].values, expected, equal_nan=True)
+    for name in ("initial", "trajectory"):
+        assert tables[name].groups == ("a", "b")
+        for row, run in enumerate(runs):  # runs of different lengths stand in one table
+            sample = Rollout(states=torch.from_numpy(run)[None], system="x", dt=1.0, channel_names=("u",))
+            series = extract_rollout(sample).per_timestep[None]
+            torch.testing.assert_close(tables[name].values[row], FAMILIES[name].describe(series)[0], equal_nan=True)
+    with pytest.raises(UsageError, match="unknown family 'start'"):
+        extract_families(runs, ("start",), axes="tchw")
+    with pytest.raises(UsageError, match="no family is named. Known: summary, trajectory"):
+        extract_families(runs, (), axes="tchw")
 
 
 @pytest.mark.parametrize("axes", ["nmtchw", "wthcmn", "tnmwhc"])

@@ -8,12 +8,12 @@ from pipeline_runs import train_config
 
 from spinlock.config.train import FAMILIES as TRAINED
 from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
-from spinlock.core.errors import ConfigError, InputError
+from spinlock.core.errors import ConfigError, InputError, UsageError
 from spinlock.core.views import in_memory
 from spinlock.features.families import FAMILIES
 from spinlock.pipeline.family_table import family_table
 from spinlock.pipeline.search import Question, search
-from spinlock.pipeline.tables import family_path, load_table
+from spinlock.pipeline.tables import family_path, load_table, open_families
 from spinlock.pipeline.tokenize_table import tokenize_table
 from spinlock.pipeline.train import summary, train
 from spinlock.pipeline.validate import validate
@@ -22,6 +22,7 @@ from spinlock.store.dataset import open_dataset
 from spinlock.store.token_file import load_tokens
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.families import FamilyTokenizer
+from spinlock.training.parameters import ParameterTokenizer
 
 CHOSEN = ("summary", "initial", "time_series")
 
@@ -173,3 +174,30 @@ def test_a_question_is_answered_by_the_summary_which_is_said(dataset, folder, ca
     by_folder = search(folder, dataset, question)
     assert "the answer is by" in caplog.text
     assert by_folder == search(folder / "summary", dataset, question)
+
+
+def test_families_are_opened_fitted_and_encoded_in_python(dataset):
+    tables = open_families(dataset, ("summary", "initial", "parameters"))
+    quick = {"levels": [(4, 3)], "backend": "classical", "coarse": "codebook", "refit": False}
+    members = {"parameters": ParameterTokenizer(), "summary": Tokenizer(**quick), "initial": Tokenizer(**quick)}
+    families = FamilyTokenizer(members).fit(tables)
+    tokens = families.encode(tables)
+    assert set(tokens.category_names) > {"summary__temporal", "initial__spatial", "parameters__regime"}
+    splits = [members[name].record_.splits for name in ("summary", "initial")]
+    assert splits[0] == splits[1]
+    draws = {
+        name: {tables["summary"].groups[tables["summary"].ids.index(one)] for one in ids}
+        for name, ids in splits[0].items()
+    }
+    assert not draws["train"] & draws["validation"]
+    assert members["parameters"].rules
+    with pytest.raises(
+        InputError, match="the family initial has no table to be fitted to; got tables of summary, parameters"
+    ):
+        families.fit({name: tables[name] for name in ("summary", "parameters")})
+
+
+def test_a_file_gives_all_families_that_it_has_something_for(dataset):
+    assert list(open_families(dataset)) == ["summary", *FAMILIES, PARAMETERS]
+    with pytest.raises(UsageError, match="unknown family 'trajectories'. Did you mean 'trajectory'"):
+        open_families(dataset, ("trajectories",))

@@ -43,7 +43,7 @@ class Registry(Mapping[str, Callable[..., T]], Generic[T]):
         found = getattr(sys.modules[module], member, None)
         if not callable(found):
             raise ConfigError(f"the module '{module}' has no {self.kind} '{member}'.")
-        return found
+        return found  # pyright: ignore[reportReturnType] of what kind it is shows in its use
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

@@ -10,13 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spinlock.core.errors import InputError, UsageError, listed
+from spinlock.core.errors import InputError, UsageError, did_you_mean, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, blanked
 from spinlock.core.shown import shown
 from spinlock.core.workers import InProcesses, num_cores
 from spinlock.features.aggregate import aggregate
 from spinlock.features.channel_units import ChannelUnits, in_channel_units
+from spinlock.features.families import FAMILIES
 from spinlock.features.feature import Feature
 from spinlock.features.fields import Fields
 from spinlock.features.kernels_fields import run_scale
@@ -141,18 +142,20 @@ def _check_growth(fields: Fields, sample: str) -> None:
         )
 
 
-def features_of(
+def families_of(
     rollouts: Iterable[Rollout],
+    families: Sequence[str],
     *,
     ids: Sequence[object] = (),
     groups: Sequence[object] = (),
     channel_units: ChannelUnits = "shared",
     n_jobs: int | None = None,
-) -> FeatureTable:
-    """The aggregated features of rollouts, one row a sample; one rollout is held at a time, and two a process.
+) -> dict[str, FeatureTable]:
+    """Rollouts as several families see them, by name, one row a sample; one rollout is held at a time, and two a process.
 
     Args:
         rollouts: read one by one.
+        families: "summary", the aggregated features, and names of `FAMILIES`.
         ids: one name a sample, unique; the rollouts' own names, where they differ, or row numbers when not given.
         groups: samples that splits must keep together; the rollouts' own when not given.
         channel_units: "shared" for channels of one kind; "own" where they are measured in units that have nothing to do with
@@ -160,9 +163,16 @@ def features_of(
         n_jobs: processes, each on one thread; -1 for one a core, this process alone when not given.
 
     Raises:
+        UsageError: if a family is unknown, or none is named.
         InputError: if there are other numbers of ids or groups than samples, or a feature cannot be computed.
     """
-    describe = _Describe(channel_units=channel_units)
+    known = ("summary", *FAMILIES)
+    for name in families:
+        if name not in known:
+            raise UsageError(f"unknown family '{name}'. {did_you_mean(name, known)}")
+    if not families:
+        raise UsageError(f"no family is named. Known: {', '.join(known)}.")
+    describe = _Describe(channel_units=channel_units, with_series=set(families) != {"summary"})
     workers = num_workers(n_jobs)
     sent = (_Sent.of(number, rollout, packed=workers > 1) for number, rollout in enumerate(rollouts))
     if workers > 1:
@@ -170,20 +180,37 @@ def features_of(
         found = sorted((described for _, described in pairs), key=lambda one: one.number)
     else:
         found = [describe(one) for one in sent]
-    rows = [torch.from_numpy(one.row) for one in found]
     own_groups, own_names = [one.group for one in found], [one.name for one in found]
     systems, parameters = [one.system for one in found], [one.parameters for one in found]
     cut, diverged = [one.number for one in found if one.is_cut], [one.number for one in found if one.has_diverged]
     for words in (said_of_cut(cut), said_of_diverged(diverged)):
         if words:
             warnings.warn(f"spinlock: {words}", stacklevel=1)
-    return FeatureTable(
-        values=torch.stack(rows).float(),
+    summary = FeatureTable(
+        values=torch.stack([torch.from_numpy(one.row) for one in found]).float(),
         registry=SDF.aggregated(),
-        ids=_row_names("ids", ids, len(rows))
-        or (tuple(own_names) if all(own_names) and len(set(own_names)) == len(rows) else ()),
-        groups=_row_names("groups", groups, len(rows)) or tuple(own_groups),
+        ids=_row_names("ids", ids, len(found))
+        or (tuple(own_names) if all(own_names) and len(set(own_names)) == len(found) else ()),
+        groups=_row_names("groups", groups, len(found)) or tuple(own_groups),
         facts={"system": tuple(systems), **_parameter_columns(systems, parameters)},
+    )
+    series = [torch.from_numpy(one.series) for one in found if one.series is not None]
+    together = torch.nn.utils.rnn.pad_sequence(series, batch_first=True, padding_value=torch.nan) if series else None
+    return {
+        name: summary if together is None or name == "summary" else _seen_by(name, together, summary)
+        for name in families
+    }
+
+
+def _seen_by(family: str, series: Float[Tensor, "sample time series"], summary: FeatureTable) -> FeatureTable:
+    """The same samples as another family sees them."""
+    own = FAMILIES[family]
+    return FeatureTable(
+        values=own.describe(series.float()),
+        registry=own.registry,
+        ids=summary.ids,
+        groups=summary.groups,
+        facts=summary.facts,
     )
 
 
@@ -215,6 +242,7 @@ class _Described(NamedTuple):
 
     number: int
     row: np.ndarray
+    series: np.ndarray | None
     group: str
     name: str
     system: str
@@ -228,14 +256,17 @@ class _Describe:
     """Describes one sample, here or in a worker."""
 
     channel_units: ChannelUnits
+    with_series: bool
 
     def __call__(self, sent: _Sent) -> _Described:
         rollout = sent.unpacked()
         described = within_range(in_channel_units(_on_cpu(rollout), self.channel_units))
-        row = aggregate(extract_rollout(described, per_timestep=(), name=str(sent.number)).per_trajectory)
+        per_timestep = PER_TIMESTEP if self.with_series else ()
+        features = extract_rollout(described, per_timestep=per_timestep, name=str(sent.number))
         return _Described(
             number=sent.number,
-            row=row.numpy(),
+            row=aggregate(features.per_trajectory).numpy(),
+            series=features.per_timestep.numpy() if self.with_series else None,
             group=str(rollout.group),
             name=rollout.name,
             system=rollout.system,

@@ -11,7 +11,7 @@ from spinlock.core.errors import UsageError, listed
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.rollout import Rollout, StepOperator
 from spinlock.features.channel_units import ChannelUnits
-from spinlock.features.extract import features_of
+from spinlock.features.extract import families_of
 from spinlock.importers import names_files, open_rollouts
 from spinlock.importers.memory import is_xarray
 from spinlock.importers.source import RolloutSource
@@ -59,19 +59,47 @@ def extract_features(
         InputError: if the states or an option break a rule.
         UsageError: if options contradict each other, or come with rollouts, which have all of them already.
     """
+    rollouts = _read(states, step=step, reading=reading)
+    own = {"ids": ids, "groups": groups, "channel_units": channel_units, "n_jobs": n_jobs}
+    return families_of(rollouts, ("summary",), **own)["summary"]
+
+
+def extract_families(
+    states: Any, families: Sequence[str], *, step: StepOperator | None = None, **options: Any
+) -> dict[str, FeatureTable]:
+    """States as several families see them, by name, for `spinlock.FamilyTokenizer`; states and options as in `extract_features`.
+
+        spinlock.extract_families(u, ("summary", "initial"), axes="nthw", dt=0.1)
+
+    Args:
+        states: an array, what xarray opened, rollouts, or files.
+        families: "summary", "trajectory", "initial" and "time_series"; what runs were made from is not in their states.
+        step: the noise-free map of states by one saved step, if there is one.
+        options: ids, groups, channel_units, n_jobs, and all that `spinlock.open_rollouts` takes.
+
+    Raises:
+        InputError: if the states or an option break a rule.
+        UsageError: if a family is unknown, or options contradict each other.
+    """
+    own = {name: options.pop(name) for name in ("ids", "groups", "channel_units", "n_jobs") if name in options}
+    return families_of(_read(states, step=step, reading=options), families, **own)
+
+
+def _read(states: Any, *, step: StepOperator | None, reading: dict[str, Any]) -> Iterable[Rollout]:
+    """The rollouts that states are, or are read as."""
     rollouts = _rollouts(states)
     if rollouts is None:
         if "axes" not in reading and not is_xarray(states) and not names_files(states):
             reading["axes"] = DEFAULT_AXES
         source = open_rollouts(states, **reading)
         operator = _on_its_device(step, states)
-        rollouts = source if operator is None else (replace(rollout, step=operator) for rollout in source)
-    elif reading or step is not None:
+        return source if operator is None else (replace(rollout, step=operator) for rollout in source)
+    if reading or step is not None:
         given = [*reading, *(["step"] if step is not None else [])]
         raise UsageError(
             f"rollouts bring {listed(given)} with them; give it to spinlock.open_rollouts, or to `Rollout`."
         )
-    return features_of(rollouts, ids=ids, groups=groups, channel_units=channel_units, n_jobs=n_jobs)
+    return rollouts
 
 
 def _rollouts(states: Any) -> Iterable[Rollout] | None:

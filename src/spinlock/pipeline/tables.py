@@ -1,17 +1,21 @@
 """Feature tables from data-set files, and the rows of every split."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from spinlock.core.errors import InputError
+from spinlock.config.train import PARAMETERS, SUMMARY
+from spinlock.core.errors import InputError, UsageError, did_you_mean
 from spinlock.core.views import Selection, View
 from spinlock.features.families import FAMILIES
 from spinlock.pipeline.family_table import family_table
+from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.store.dataset import open_dataset
-from spinlock.store.dataset_paths import AGGREGATED, features_path
+from spinlock.store.dataset_paths import AGGREGATED, ARRAYS, features_path
+from spinlock.training.parameters import RunParameters
 
 log = logging.getLogger(__name__)
 
@@ -66,3 +70,33 @@ def family_path(family: str) -> str:
 
 
 _DERIVED = {family_path(name): name for name in FAMILIES}
+
+
+def open_families(path: str | Path, families: Iterable[str] | None = None) -> dict[str, View | RunParameters]:
+    """A data set as several families see it, for `FamilyTokenizer`; rows are read and described when they are asked for.
+
+    Args:
+        path: a data-set file.
+        families: "summary", "trajectory", "initial", "time_series" and "parameters"; those that the file can give when not named.
+
+    Raises:
+        UsageError: if a family is unknown.
+        InputError: if the file lacks what a named family is computed from, or is no data set.
+    """
+    path, known = Path(path), (SUMMARY[0], *FAMILIES, PARAMETERS)
+    names = tuple(families) if families is not None else _possible(path)
+    for name in names:
+        if name not in (*known, *SUMMARY):
+            raise UsageError(f"unknown family '{name}'. {did_you_mean(name, known)}")
+    return {
+        name: run_parameters(path) if name == PARAMETERS else load_table(path, family_path(name)).table
+        for name in names
+    }
+
+
+def _possible(path: Path) -> tuple[str, ...]:
+    """Families of which a file has what they are computed from."""
+    with open_dataset(path) as dataset:
+        has_series = dataset.file.kind(ARRAYS["per_timestep"].path) is not None
+        has_parameters = all(dataset.file.kind(ARRAYS[name].path) is not None for name in ("params", "system"))
+    return (SUMMARY[0], *(FAMILIES if has_series else ()), *((PARAMETERS,) if has_parameters else ()))

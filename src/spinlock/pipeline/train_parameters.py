@@ -11,12 +11,11 @@ from jaxtyping import Float
 
 from spinlock.config.train import PARAMETERS, TrainConfig
 from spinlock.core.software import software
-from spinlock.core.tokens import MISSING
-from spinlock.core.views import selected
 from spinlock.pipeline.tokenizers import load_rows
 from spinlock.store.dataset import open_dataset
 from spinlock.store.dataset_layout import ParameterColumn
 from spinlock.training.estimator import Tokenizer
+from spinlock.training.families import coarse_tokens
 from spinlock.training.parameter_cells import Distribution, Values
 from spinlock.training.parameters import BITS, ParameterTokenizer, RunParameters
 
@@ -76,17 +75,9 @@ def train_parameters(
 
 
 def _coarse_tokens(folder: Path, dataset: Path, ids: Sequence[str]) -> Float[np.ndarray, "run axis"]:
-    """The first-level tokens of some samples as 0 and 1, one column a code; a missing token is 0 throughout."""
+    """The coarse tokens of a data set's samples by the tokenizer in a folder."""
     tokenizer = Tokenizer.from_pretrained(folder)
-    view = load_rows(dataset, tokenizer.record_).table
-    there = np.isin(ids, view.ids)
-    tokens = tokenizer.encode(selected(view, ids))
-    sizes = tokens.codebook_sizes[:, 0].tolist()
-    coarse = np.full((len(ids), len(sizes)), MISSING)
-    coarse[there] = tokens.codes[:, :, 0].numpy()
-    return np.concatenate(
-        [(coarse[:, [category]] == np.arange(size)).astype(np.float64) for category, size in enumerate(sizes)], axis=1
-    )
+    return coarse_tokens(tokenizer, load_rows(dataset, tokenizer.record_).table, ids)
 
 
 def parameter_error(tokenizer: ParameterTokenizer, train: RunParameters, rows: RunParameters) -> float | None:
