@@ -7,7 +7,7 @@ from config_texts import TRAIN, written
 from pydantic import TypeAdapter
 
 from spinlock.config import TrainConfig, load_config
-from spinlock.pipeline.train import estimator
+from spinlock.pipeline.train_columns import estimator
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.spec import FitSpec, TrainingSpec
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec

@@ -5,7 +5,7 @@ from config_texts import TRAIN, written
 
 from spinlock.config import TrainConfig, load_config
 from spinlock.core.errors import ConfigError
-from spinlock.pipeline.train import estimator
+from spinlock.pipeline.train_columns import estimator
 
 
 def load(tmp_path, *overrides):

@@ -105,6 +105,13 @@ def test_splits_of_one_figure_share_a_panel():
     assert len(figure.axes[0].lines) == 2
 
 
+def test_weights_of_families_share_a_panel():
+    figure = training_curves({"weight_summary": [(0, 1.0), (1, 2.0)], "weight_initial": [(0, 1.0)], "loss": [(0, 0.1)]})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["weight", "loss"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["summary", "initial"]
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 2
+
+
 def test_curve_without_values_says_so():
     figure = training_curves({"train_mse": [], "lr": [(0, 0.1)]})
     assert [text.get_text() for text in figure.axes[0].texts] == ["no values"]

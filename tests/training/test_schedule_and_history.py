@@ -4,7 +4,7 @@ import pytest
 
 from spinlock.core.errors import ConfigError
 from spinlock.training.history import History
-from spinlock.training.run import learning_rate_at
+from spinlock.training.problem import learning_rate_at
 from spinlock.training.spec import FitSpec
 
 

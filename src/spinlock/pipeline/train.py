@@ -1,71 +1,55 @@
-"""`spinlock train-vqvae`: from a data set and a configuration to a judged tokenizer in a folder."""
+"""`spinlock train-vqvae`: from a data set and a configuration to judged tokenizers in a folder."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from spinlock.config.train import CURVES, PARAMETERS, SUMMARY, TRAJECTORY, TrainConfig
-from spinlock.core.errors import InputError
-from spinlock.core.plain import to_plain
-from spinlock.core.report import Report
+from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
 from spinlock.core.threads import one_thread
-from spinlock.core.views import FIT_ROWS, Selection, View, selected, thinned
+from spinlock.pipeline.family_decoding import decode_across
+from spinlock.pipeline.joint_training import check_splits, take_frozen, train_jointly
 from spinlock.pipeline.progress import Progress, silent
-from spinlock.pipeline.realizations import load_halves
 from spinlock.pipeline.run_parameters import run_parameters
-from spinlock.pipeline.tables import family_path, load_table
-from spinlock.pipeline.tokenizers import DATA_LABELS, fitted_rows, mse_of, provenance_of, report_on
+from spinlock.pipeline.train_columns import (
+    Trained,
+    callbacks_of,
+    checkpoint_folder,
+    semantic,
+    split_rows,
+    training_steps,
+)
 from spinlock.pipeline.train_parameters import TrainedParameters, train_parameters
 from spinlock.pipeline.verdict import verdict
-from spinlock.store.family_folder import FAMILIES_FOLDER, save_families
+from spinlock.store.family_folder import FAMILIES_FOLDER
 from spinlock.store.outputs import claim_output
 from spinlock.store.parameters_folder import PARAMETERS_FOLDER
-from spinlock.store.summary import summarize
 from spinlock.store.tokenizer_folder import TOKENIZER
-from spinlock.training.callbacks import TensorBoard
-from spinlock.training.estimator import CHECKPOINTS, MAPPING, Tokenizer
-from spinlock.training.fit import MOST_RUNS, FitResult
-from spinlock.training.spec import FitSpec
-from spinlock.training.split import split_by_group
+from spinlock.training.callbacks import tell_end, tells
+from spinlock.training.estimator import CHECKPOINTS, MAPPING
+from spinlock.training.families import FamilyTokenizer
+from spinlock.training.run import trained_alone
 
 log = logging.getLogger(__name__)
 
-PLACES = {"checkpoint_dir", "resume_from", "tensorboard"}
-"""Settings that say where a tokenizer or its curves lie or came from, which is no fact of its training."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Trained:
-    """A tokenizer's folder, the verdict on it, and the ids of the samples of every split."""
-
-    folder: Path
-    report: Report
-    splits: Mapping[str, Sequence[str]]
+Families = Mapping[str, Trained | TrainedParameters]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TrainedFamilies:
-    """The folder of several families and what became of each."""
+    """The folder of several families, what became of each, and what decoding from the tokens of all takes off.
+
+    Attributes:
+        folder: of the families.
+        families: by name.
+        decoding: family → mean squared error in standardised units of the rows that it is judged by, decoded from its own tokens
+            and from those of all families; none where no validation error gained by it.
+    """
 
     folder: Path
-    families: Mapping[str, Trained | TrainedParameters]
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """The steps of a training as the progress of a stage."""
-
-    progress: Progress
-
-    def on_epoch(self, figures: Mapping[str, float]) -> None:
-        self.progress("train", int(figures["step"]), int(figures["num_steps"]))
-
-    def on_end(self, result: FitResult) -> None:
-        """Nothing: what comes next tells itself."""
+    families: Families
+    decoding: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @one_thread()
@@ -87,21 +71,29 @@ def train(
     """
     folder = config.training.checkpoint_dir
     if len(config.families) == 1:
-        return _train(_semantic(config), {}, resume=resume, progress=progress)
+        return _train(semantic(config), {}, resume=resume, progress=progress)
     with claim_output(folder, FAMILIES_FOLDER):
         found: dict[str, Trained | TrainedParameters] = {}
-        for name in sorted(
-            config.families, key=PARAMETERS.__eq__
-        ):  # parameters last: their regimes are those of the summary
-            log.info("family %s:", name)
-            found[name] = _train(config.of_family(name), found, resume=resume, progress=progress)
-        save_families(folder, tuple(found))
-    return TrainedFamilies(folder=folder, families=found)
+        for name, own in config.families.items():
+            if own.frozen is not None:
+                found[name] = take_frozen(config, name, own.frozen)
+        if found:
+            check_splits(found)
+        names = sorted(config.families, key=PARAMETERS.__eq__)  # last: their regimes are those of the summary
+        if config.training.joint is not None:
+            found |= train_jointly(config, config.training.joint, found, resume=resume, progress=progress)
+        for name in names:
+            if name not in found:
+                log.info("family %s:", name)
+                found[name] = _train(config.of_family(name), found, resume=resume, progress=progress)
+        found = {name: found[name] for name in names}
+        across = decode_across(found, config.training) if config.training.family_decoding else None
+        members = {name: one.tokenizer for name, one in found.items()}
+        FamilyTokenizer(members, across and across.decoder).save_names(folder)
+    return TrainedFamilies(folder=folder, families=found, decoding=across.errors if across else {})
 
 
-def _train(
-    config: TrainConfig, before: Mapping[str, Trained | TrainedParameters], *, resume: bool, progress: Progress
-) -> Trained | TrainedParameters:
+def _train(config: TrainConfig, before: Families, *, resume: bool, progress: Progress) -> Trained | TrainedParameters:
     """One family, on the split of those before it."""
     folder = config.training.checkpoint_dir
     splits = next((trained.splits for trained in before.values()), None)
@@ -117,83 +109,18 @@ def _train(
         return train_parameters(config, runs, splits, summary_folder=summary_folder)
 
 
-def _semantic(config: TrainConfig) -> TrainConfig:
-    """The same, with the categories that a family's columns name where they are not said: those of the summary are found instead."""
-    training = config.training
-    is_said = training.category_mapping_file is not None or training.category_assignment is not None
-    if config.family in (*SUMMARY, PARAMETERS) or is_said:
-        return config
-    return config.model_copy(update={"training": training.model_copy(update={"category_assignment": "semantic"})})
-
-
 def _train_columns(
     config: TrainConfig, *, splits: Mapping[str, Sequence[str]] | None, resume: bool, progress: Progress
 ) -> Trained:
-    loaded = load_table(config.dataset_path, family_path(config.family))
-    views = split_view(loaded.table, config) if splits is None else _as_split(loaded.table, splits)
-    folder = config.training.checkpoint_dir
-
-    curves = config.training.tensorboard
-    halves = load_halves(loaded.path, loaded.table)
-    tokenizer = estimator(config).fit(
-        views["train"],
-        validation=views["validation"],
-        runs=halves and halves.runs(tuple(thinned(views["train"], MOST_RUNS // 2, config.training.seed).ids)),
-        checkpoints=_checkpoint_folder(config),
-        resume=resume or config.training.resume_from is not None,
-        callbacks=(_Told(progress), *([] if curves is None else [TensorBoard(curves)])),
-    )
-    fitted, record, result = tokenizer.tokenizer_, tokenizer.record_, tokenizer.result_
-    scores = ", ".join(f"{score.backend} {score.validation_mse:.4f}" for score in result.comparison)
-    log.info("validation MSE at equal bits: %s; kept: %s.", scores, result.kept)
-    record = record.with_facts(
-        configuration=config.model_dump(mode="json", exclude={"training": PLACES}),
-        dataset={
-            "path": str(loaded.path),
-            "feature_path": loaded.feature_path,
-            "content_sha256": loaded.content,
-            "samples_without_features": loaded.num_empty,
-            "contents": _contents(loaded.path),
-        },
-        splits={name: list(view.ids) for name, view in views.items()},
-    )
-    progress("judge", 0, 1)
-    if result.chosen is not fitted and "test" in views:
-        test = thinned(views["test"], FIT_ROWS, config.training.seed)
-        errors = {"before": mse_of(result.chosen, test), "after": mse_of(fitted, test)}
-        record = record.with_facts(refit={"test_mse": errors, "splits": ["train", "validation"]})
-        log.info("test MSE before fitting with validation rows too: %(before).4f, after: %(after).4f.", errors)
-    tokenizer.record_ = record
-    told = provenance_of(tokenizer)
-    # Not the checksum of the data: it depends on the test rows, of which nothing may be seen in the tokenizer itself.
-    kept = {label: text for label, text in told.items() if label not in DATA_LABELS and not label.startswith("test")}
-    tokenizer.tokenizer_ = replace(fitted, provenance={**fitted.provenance, **kept})
-    report = report_on(tokenizer, fitted_rows(views, record), loaded)
-    progress("judge", 1, 1)
-    tokenizer.record_ = replace(record, report=to_plain(report))
-    tokenizer.save_pretrained(folder)
-    return Trained(folder=folder, report=report, splits={name: view.ids for name, view in views.items()})
-
-
-def estimator(config: TrainConfig) -> Tokenizer:
-    """The tokenizer that a configuration asks for, not yet fitted."""
-    training = config.training
-    family = config.families[config.family]
-    values: dict[str, Any] = {**dict(family.model or config.model), **dict(family)}
-    if config.family == TRAJECTORY:  # whose tokens are to be drawn
-        values |= {name: to for name, to in CURVES.items() if values[name] == "auto"}
-    del values["model"]
-    values |= {name: getattr(training, name) for name in FitSpec.model_fields if name != "seed"}
-    # From a file, what is not said is found: columns are grouped by how they move together.
-    if training.category_mapping_file is None and training.category_assignment is None:
-        values["category_assignment"] = "auto"
-    levels = values.pop("levels")
-    return Tokenizer(
-        "auto" if levels is None else levels,
-        category_map=training.category_mapping_file,
-        random_state=training.seed,
-        **values,
-    )
+    """One family of columns, its network trained by itself."""
+    folder = checkpoint_folder(config)
+    wanted = resume or config.training.resume_from is not None
+    resumed = wanted and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file()
+    told = callbacks_of(config, progress)
+    steps = training_steps(config, splits=splits, resumed=resumed, progress=progress)
+    trained = trained_alone(steps, checkpoints=folder / CHECKPOINTS, resume=resumed, on_progress=tells(told))
+    tell_end(told, trained.tokenizer.result_)
+    return trained
 
 
 def summary(trained: Trained | TrainedParameters | TrainedFamilies) -> dict[str, Any]:
@@ -203,58 +130,9 @@ def summary(trained: Trained | TrainedParameters | TrainedFamilies) -> dict[str,
     if isinstance(trained, TrainedParameters):
         return {"tokenizer": trained.folder, **trained.figures}
     if isinstance(trained, TrainedFamilies):
-        return {"tokenizer": trained.folder, "families": {name: summary(one) for name, one in trained.families.items()}}
+        families = {name: summary(one) for name, one in trained.families.items()}
+        for name, (own, together) in trained.decoding.items():
+            families[name] |= {"mse_from_own_tokens": own, "mse_from_tokens_of_all_families": together}
+        return {"tokenizer": trained.folder, "families": families}
     said = verdict(trained.report, split=trained.report.judged_split)
     return {"good_for": said.pop("good_for"), "tokenizer": trained.folder, "thresholds_met": said.pop("passed"), **said}
-
-
-def split_view(view: View, config: TrainConfig) -> dict[str, Selection]:
-    """Training, validation and test rows of a view; see `split_rows`."""
-    return {name: Selection(view, rows) for name, rows in split_rows(view.groups, config).items()}
-
-
-def split_rows(groups: Sequence[str], config: TrainConfig) -> dict[str, Tensor]:
-    """Row numbers of training, validation and test rows; the rows of one parameter draw stay together, and with the same draws the
-    split is the same.
-
-    Raises:
-        InputError: if a split has fewer than 2 rows.
-    """
-    training = config.training
-    fractions = (
-        1 - training.validation_fraction - training.test_fraction,
-        training.validation_fraction,
-        training.test_fraction,
-    )
-    split = split_by_group(groups, fractions=fractions, seed=training.seed)
-    found = {name: rows for name, rows in split._asdict().items() if len(rows)}
-    if min(map(len, found.values())) < 2:
-        raise InputError(
-            f"{config.dataset_path} has {len(groups)} samples, which leaves a split with fewer than 2; generate more samples."
-        )
-    return found
-
-
-def _contents(path: Path) -> dict[str, Any]:
-    """How many samples, systems, states and cells a data set has, as far as its file says."""
-    about = summarize(path)
-    names = ("num_samples", "groups", "num_realizations", "num_timesteps", "grid", "channels", "systems")
-    return {name: about[name] for name in names if about.get(name) is not None}
-
-
-def _as_split(view: View, splits: Mapping[str, Sequence[str]]) -> dict[str, Selection]:
-    """The rows of the samples of every split, where the view has them."""
-    found = {split: selected(view, ids) for split, ids in splits.items()}
-    return {split: rows for split, rows in found.items() if len(rows)}
-
-
-def _checkpoint_folder(config: TrainConfig) -> Path:
-    """The folder whose checkpoints a run writes, and goes on from."""
-    source = config.training.resume_from
-    if source is None:
-        return config.training.checkpoint_dir
-    if not (source / CHECKPOINTS).is_dir() or not (source / MAPPING).is_file():
-        raise InputError(
-            f"training.resume_from: {source} holds no checkpoint to go on from; give the checkpoint_dir of a run that has saved one."
-        )
-    return source

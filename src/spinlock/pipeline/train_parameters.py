@@ -24,10 +24,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TrainedParameters:
-    """A folder of parameter tokens, figures on them, and the ids of the samples of every split."""
+    """Parameter tokens, their folder, figures on them, the runs of the data set, and the ids of those of every split."""
 
     folder: Path
     figures: Mapping[str, Any]
+    tokenizer: ParameterTokenizer
+    runs: RunParameters
     splits: Mapping[str, Sequence[str]]
 
 
@@ -42,8 +44,7 @@ def train_parameters(
         splits: split → ids of its samples.
         summary_folder: of a tokenizer whose coarse tokens regimes should agree in; without it there are none.
     """
-    own, folder = config.families[PARAMETERS], config.training.checkpoint_dir
-    bits = BITS if own.model is None or own.model.bits is None else float(own.model.bits)
+    folder = config.training.checkpoint_dir
     train = runs.of_ids(splits["train"])
     behaviour = None
     if summary_folder is None:
@@ -52,7 +53,7 @@ def train_parameters(
         )
     else:
         behaviour = _coarse_tokens(summary_folder, config.dataset_path, train.ids)
-    tokenizer = ParameterTokenizer(bits).fit(train, behaviour=behaviour)
+    tokenizer = ParameterTokenizer(bits_of(config)).fit(train, behaviour=behaviour)
     judged = next(split for split in ("test", "validation", "train") if split in splits)
     figures = {
         "bits_a_system": {name: round(tokenizer.bits_of(name), 2) for name in tokenizer.systems},
@@ -71,7 +72,13 @@ def train_parameters(
     }
     tokenizer.save_pretrained(folder)
     log.info("parameters: %.4f of the variance of their ranks is left open.", figures["parameter_error"] or 0.0)
-    return TrainedParameters(folder=folder, figures=figures, splits=splits)
+    return TrainedParameters(folder=folder, figures=figures, tokenizer=tokenizer, runs=runs, splits=splits)
+
+
+def bits_of(config: TrainConfig) -> float:
+    """The budget of parameter tokens."""
+    own = config.families[PARAMETERS].model
+    return BITS if own is None or own.bits is None else float(own.bits)
 
 
 def _coarse_tokens(folder: Path, dataset: Path, ids: Sequence[str]) -> Float[np.ndarray, "run axis"]:

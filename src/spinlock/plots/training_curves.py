@@ -11,13 +11,14 @@ Points = Sequence[tuple[float | int, float]]
 """(epoch, value) pairs, ascending."""
 
 SPLITS = ("train", "validation", "test")
+WEIGHT = "weight"
 
 
 @styled
 def training_curves(curves: Mapping[str, Points]) -> Figure:
     """One panel a figure, its splits as lines: "train_mse" and "validation_mse" share the panel "mse".
 
-    A curve whose name begins with no split has a panel of its own. The scale is logarithmic where all values are
+    So do the weights of the families of a joint run: "weight_summary" and "weight_initial" share the panel "weight". A curve whose name begins with no split has a panel of its own. The scale is logarithmic where all values are
     positive and span more than a factor of five; nothing is smoothed or left out.
 
     Args:
@@ -27,6 +28,7 @@ def training_curves(curves: Mapping[str, Points]) -> Figure:
     for name, points in curves.items():
         split, _, rest = name.partition("_")
         panel, label = (rest, split) if split in SPLITS and rest else (name, name)
+        panel, label = (WEIGHT, rest) if split == WEIGHT and rest else (panel, label)
         panels.setdefault(panel, {})[label] = points
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -39,7 +41,7 @@ def training_curves(curves: Mapping[str, Points]) -> Figure:
 def _panel(axes: Axes, title: str, lines: Mapping[str, Points]) -> None:
     for number, (label, points) in enumerate(lines.items()):
         x, y = [epoch for epoch, _ in points], [value for _, value in points]
-        colour = SERIES[SPLITS.index(label) % len(SERIES)] if label in SPLITS else SERIES[0]
+        colour = SERIES[(SPLITS.index(label) if label in SPLITS else number) % len(SERIES)]
         axes.plot(
             x, y, color=colour, label=shortened(label), marker="o" if len(points) < 3 else None, zorder=3 - number
         )

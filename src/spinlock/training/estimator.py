@@ -39,9 +39,10 @@ from spinlock.store.shipped import vocabulary
 from spinlock.store.tokenizer_folder import load_tokenizer_folder, save_tokenizer_folder
 from spinlock.store.word_names import load_word_names, save_word_names
 from spinlock.training.callbacks import Callback, tell_end, tells
-from spinlock.training.fit import MOST_RUNS, FitResult, fit_tokenizer
+from spinlock.training.fit import MOST_RUNS, FitResult, fitting
 from spinlock.training.model_card import model_card
 from spinlock.training.record import TrainingRecord, clustering_facts, record_of
+from spinlock.training.run import Fitting, trained_alone
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
@@ -149,6 +150,36 @@ class Tokenizer(ShownInShort, BaseEstimator):
             ConfigError: if a setting is out of range, unknown, or contradicts another.
         """
         del y
+        folder = None if checkpoints is None else Path(checkpoints)
+        resumed = bool(resume and folder and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file())
+        trained_alone(
+            self.fitting(table, validation=validation, runs=runs, folder=folder, resumed=resumed),
+            checkpoints=folder and folder / CHECKPOINTS,
+            resume=resumed,
+            on_progress=tells(callbacks),
+        )
+        tell_end(callbacks, self.result_)
+        return self
+
+    def fitting(
+        self,
+        table: Table,
+        *,
+        validation: Table | None = None,
+        runs: Table | None = None,
+        folder: Path | None = None,
+        resumed: bool = False,
+    ) -> Fitting["Tokenizer"]:
+        """The same in steps, for networks that are trained together with others: see `training.run.Fitting`.
+
+        Args:
+            table, validation, runs: as of `fit`.
+            folder: for the categories; nowhere when not given.
+            resumed: whether the categories are those that lie in the folder.
+
+        Yields:
+            the network to train, where one was asked for.
+        """
         seed = _seed_of(self.random_state)
         model, encoder = self._spec(ModelSpec, levels=self.levels), self._spec(EncoderSpec)
         fit = self._spec(FitSpec, seed=seed)
@@ -159,14 +190,10 @@ class Tokenizer(ShownInShort, BaseEstimator):
             train, held_out = Selection(train, split.train), Selection(train, split.validation)
         else:
             held_out = _as_view(validation, like=train.registry)
-        folder = None if checkpoints is None else Path(checkpoints)
-        resumed = (
-            folder if resume and folder and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file() else None
-        )
-        category_map, clustering = self._categories(train, fit, resumed=resumed)
+        category_map, clustering = self._categories(train, fit, resumed=folder if resumed else None)
         if folder is not None:
             _keep_categories(category_map, folder / MAPPING, clustering=clustering, given=self.category_map)
-        self.result_: FitResult = fit_tokenizer(
+        self.result_: FitResult = yield from fitting(
             train,
             held_out,
             category_map=category_map,
@@ -174,9 +201,6 @@ class Tokenizer(ShownInShort, BaseEstimator):
             encoder=encoder,
             fit=fit,
             runs=None if runs is None else _of_draws(_as_view(runs, like=train.registry), train),
-            checkpoints=folder and folder / CHECKPOINTS,
-            resume=resumed is not None,
-            on_progress=tells(callbacks),
         )
         self.tokenizer_ = self.result_.tokenizer
         self.record_ = record_of(
@@ -191,7 +215,6 @@ class Tokenizer(ShownInShort, BaseEstimator):
                 else thinned(_of_draws(_as_view(runs, like=train.registry), train), MOST_RUNS, seed),
             )
             self.record_ = self.record_.with_facts(words=to_record(words))
-        tell_end(callbacks, self.result_)
         return self
 
     def encode(self, table: Table) -> TokenTable:

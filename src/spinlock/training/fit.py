@@ -19,7 +19,8 @@ from spinlock.training.code_space import fit_code_space
 from spinlock.training.data import TrainingData, reconstruction_mse
 from spinlock.training.history import History
 from spinlock.training.joint_fit import fit_joint
-from spinlock.training.run import OnProgress, TrainingRun
+from spinlock.training.problem import Problem
+from spinlock.training.run import Fitting, OnProgress, trained_alone
 from spinlock.training.sizes import Sizes, choose_sizes
 from spinlock.training.spec import FitSpec
 from spinlock.vqvae.behaviour import BehaviourEmbedding
@@ -111,6 +112,35 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     resume: bool = False,
     on_progress: OnProgress | None = None,
 ) -> FitResult:
+    """The result of `fitting`, its network trained by itself.
+
+    Args:
+        train: rows that everything is fitted to.
+        validation: rows of other draws.
+        category_map: of these columns.
+        model, encoder, fit, runs: as of `fitting`.
+        checkpoints: folder for the state of the training; nowhere when not given.
+        resume: go on from the newest checkpoint, where there is one.
+        on_progress: called with the figures of every epoch: "epoch", the losses and, when due, "validation_mse".
+
+    Raises:
+        NamesDifferError: if the tables or the map are of different columns.
+        InputError: if there are too few rows, or the checkpoint is of another run.
+    """
+    steps = fitting(train, validation, category_map=category_map, model=model, encoder=encoder, fit=fit, runs=runs)
+    return trained_alone(steps, checkpoints=checkpoints, resume=resume, on_progress=on_progress)
+
+
+def fitting(
+    train: View,
+    validation: View,
+    *,
+    category_map: CategoryMap,
+    model: ModelSpec | None = None,
+    encoder: EncoderSpec | None = None,
+    fit: FitSpec | None = None,
+    runs: View | None = None,
+) -> Fitting[FitResult]:
     """A tokenizer fitted to the training rows; validation rows choose among backends, epochs and ridge strengths.
 
     With more than `fit.fit_rows` training rows, a seeded choice of whole draws is fitted to, and validation rows are
@@ -125,13 +155,13 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
         fit: how to fit and train.
         runs: single realizations of the training draws, by `groups`, which tell noise from behaviour for the embedding, the
             metric and words; the training rows when not given.
-        checkpoints: folder for the state of the training; nowhere when not given.
-        resume: go on from the newest checkpoint, where there is one.
-        on_progress: called with the figures of every epoch: "epoch", the losses and, when due, "validation_mse".
+
+    Yields:
+        the network to train, where one was asked for.
 
     Raises:
         NamesDifferError: if the tables or the map are of different columns.
-        InputError: if there are too few rows, or the checkpoint is of another run.
+        InputError: if there are too few rows.
     """
     model, encoder, fit = model or ModelSpec(), encoder or EncoderSpec(), fit or FitSpec()
     _check_device(fit.device)
@@ -167,9 +197,8 @@ def fit_tokenizer(  # noqa: PLR0913 the rows, a spec of each part, and where the
     sizes = choose_sizes(data, category_names=category_map.categories, model=model)
     model = _with_sizes(model, sizes, category_map.categories)
     log.info("codebook sizes: %s", sizes.reason)
-    candidates, history = _candidates(
-        data, sizes, model=model, encoder=encoder, checkpoints=checkpoints, resume=resume, on_progress=on_progress
-    )
+    ids = seen[0].ids, seen[1].ids
+    candidates, history = yield from _candidates(data, sizes, model=model, encoder=encoder, ids=ids)
     comparison = _compared({name: candidate.coder for name, candidate in candidates.items()}, data)
     kept = candidates[next(score.backend for score in comparison if score.is_kept)]
     chosen = FittedTokenizer(
@@ -201,10 +230,8 @@ def _candidates(
     *,
     model: ModelSpec,
     encoder: EncoderSpec,
-    checkpoints: Path | None,
-    resume: bool,
-    on_progress: OnProgress | None,
-) -> tuple[dict[str, _Candidate], History]:
+    ids: tuple[tuple[str, ...], tuple[str, ...]],
+) -> Fitting[tuple[dict[str, _Candidate], History]]:
     """Every backend that was asked for, and the curves of the learned one."""
     classical, rounds = fit_classical(data, sizes=sizes)
     candidates: dict[str, _Candidate] = {}
@@ -218,10 +245,10 @@ def _candidates(
     elif model.backend == "auto" and (data.metric or data.words):
         log.info("vqvae: not fitted, because it keeps columns, by codebooks.")
     elif model.backend in ("vqvae", "auto"):
-        run = TrainingRun(classical, data, model=model, encoder=encoder)
-        learned = run.to_the_end(checkpoints=checkpoints, resume=resume, on_progress=on_progress)
-        candidates["vqvae"] = _joint(_Candidate(learned), data)
-        history = run.history
+        problem = Problem(classical, data, model=model, encoder=encoder, ids=ids)
+        yield problem
+        candidates["vqvae"] = _joint(_Candidate(problem.coder()), data)
+        history = problem.history
     return candidates, history
 
 

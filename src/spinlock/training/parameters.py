@@ -270,6 +270,31 @@ class ParameterTokenizer(ShownInShort):
             groups=tokens.groups,
         )
 
+    def vectors(self, tokens: TokenTable) -> Float[Tensor, "run number"]:
+        """What tokens say, as numbers: 0 or 1 for each system and each of its regimes, and of each of its parameters how far up
+        the cells the run's own is, from -1 to 1 and 0 in other systems; NaN where a run has no tokens.
+        """
+        codes = tokens.codes[:, :, 0]
+        first = len(self.categories) - self._num_slots()
+        found: list[Tensor] = []
+        for number, own in enumerate(self._fitted("vectors").systems.values()):
+            here = codes[:, 0] == number
+            found.append(here)
+            if own.regimes is not None:
+                found += [here & (codes[:, 1] == word) for word in range(own.regimes.num_words)]
+            for place, slot in enumerate(own.slots):
+                code = codes[:, first + place]
+                share = (2 * code + 1) / len(slot.values) - 1
+                found.append(torch.where(here & (code != MISSING), share, 0.0))
+        told = torch.stack([column.float() for column in found], dim=1)
+        return torch.where(codes[:, :1] == MISSING, torch.nan, told)
+
+    @property
+    def num_numbers(self) -> int:
+        """Numbers of each run that `vectors` gives."""
+        systems = self._fitted("num_numbers").systems.values()
+        return sum(1 + len(own.slots) + (own.regimes.num_words if own.regimes else 0) for own in systems)
+
     def bits_of(self, system: str) -> float:
         """The bits that the name of a system and its parameters take.
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from spinlock.categories.spec import ClusterSpec
 from spinlock.core.spec import (
@@ -18,7 +18,9 @@ from spinlock.core.spec import (
     Positive,
     Seed,
     Share,
+    Spec,
     Whole,
+    Word,
     located,
 )
 from spinlock.vqvae.spec import WarpChoice
@@ -123,8 +125,43 @@ class FitSpec(ClusterSpec):
         return self.num_neighbors > 0 and self.mixing_reach > 0
 
 
+class CrossSpec(Spec):
+    """A term that couples families: the coarse tokens of one are predicted from the quantised vectors of others."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    predict: Word = "summary"
+    """The family whose coarse tokens are predicted."""
+
+    sources: Annotated[tuple[Word, ...], Field(alias="from", min_length=1)]
+    """The families that they are predicted from; one without a network, such as parameters, is told as its tokens say it."""
+
+    weight: Positive = 1.0
+    """Of the term (nats a token) beside the families' losses."""
+
+
+class JointSpec(Spec):
+    """How the networks of several families are trained in one run."""
+
+    weighting: Literal["fixed", "uncertainty", "balanced"] = "fixed"
+    """What the families' losses are weighed by: weights as they are given, trained homoscedastic uncertainties, or the
+    balance of gradients where families are coupled (UPGrad, by the package torchjd)."""
+
+    weights: dict[Word, Positive] = {}
+    """Family → weight of its loss; 1 where it is not named."""
+
+    cross: CrossSpec | None = None
+    """A term that couples families; without one they are trained side by side, each as it would be alone."""
+
+
 class TrainingSpec(FitSpec):
     """How a tokenizer is trained from files: the fit, where its categories come from, and where it is written."""
+
+    joint: JointSpec | None = None
+    """Train the networks of all families in one run; one family after the other when not given."""
+
+    family_decoding: Flag = True
+    """Whether a family's columns are decoded from the tokens of all families, where validation rows gain by it."""
 
     test_fraction: Share = 0.15
     """Share of the parameter draws that only the final figures see."""

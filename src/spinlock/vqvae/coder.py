@@ -48,6 +48,22 @@ class Coder(Part, ABC):
         """
 
     @abstractmethod
+    def within(
+        self,
+        values: Float[Tensor, "sample category width"],
+        codes: Int[Tensor, "sample category level"],
+        *,
+        is_settled: bool,
+    ) -> Float[Tensor, "sample category width"]:
+        """Values that some decoder made of these codes, where this one allows them; NaN where codes say that there is none.
+
+        Args:
+            values: finite.
+            codes: of all levels where `is_settled`.
+            is_settled: as of `decode`.
+        """
+
+    @abstractmethod
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """The vector that each category's codes stand for; 0 for an absent category."""
 

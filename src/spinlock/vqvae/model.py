@@ -26,6 +26,20 @@ class Losses(NamedTuple):
     informativeness: Float[Tensor, ""]
 
 
+class Forward(NamedTuple):
+    """What a batch says.
+
+    Attributes:
+        losses: of training.
+        statistics: what the codebooks are to follow, level by level.
+        quantised: each category's embedding as all levels have it, with the gradient of the embedding; 0 where it is absent.
+    """
+
+    losses: Losses
+    statistics: list[CodebookStatistics | None]
+    quantised: Float[Tensor, "category row latent"]
+
+
 class CategoricalHierarchicalVQVAE(nn.Module):
     """Columns → embedding → one token a category and level, coarse to fine → columns.
 
@@ -113,7 +127,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         x: Float[Tensor, "category row width"],
         target: Float[Tensor, "category row width"],
         mask: Bool[Tensor, "category row width"],
-    ) -> tuple[Losses, list[CodebookStatistics | None]]:
+    ) -> Forward:
         """The training loss of a batch, and what the codebooks are to follow; no codebook is changed.
 
         Args:
@@ -124,12 +138,14 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         present = mask.any(dim=2)
         embedding = self.extractor(x, mask)
         residual, total, decoded, steps = embedding, torch.zeros_like(embedding), [], []
+        quantised = embedding
         for quantizer, decoder in zip(self.level_quantizers, self.decoders, strict=True):
             step = quantizer(residual, present)
             # Detached, so that deeper levels move the encoder too.
             residual, total = residual - step.codewords.detach(), total + step.codewords.detach()
             # Straight through: the value of the codewords, the gradient of the embedding; 0 where a category is absent.
-            decoded.append(decoder((embedding + (total - embedding).detach()) * present[..., None]))
+            quantised = (embedding + (total - embedding).detach()) * present[..., None]
+            decoded.append(decoder(quantised))
             steps.append(step)
         coarse = embedding @ self.level_quantizers[0].axes
         terms = (
@@ -142,7 +158,7 @@ class CategoricalHierarchicalVQVAE(nn.Module):
         weights = (1.0, spec.commitment_cost, spec.orthogonality_weight, spec.informativeness_weight)
         weighted = sum(weight * term for weight, term in zip(weights, terms, strict=True))
         codebook_loss = torch.stack([step.codebook_loss for step in steps]).mean()
-        return Losses(weighted + codebook_loss, *terms), [step.statistics for step in steps]
+        return Forward(Losses(weighted + codebook_loss, *terms), [step.statistics for step in steps], quantised)
 
     def follow(self, statistics: Sequence[CodebookStatistics | None], *, generator: torch.Generator | None) -> None:
         """Let the codebooks of every level take a step towards what a batch said."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import Tensor, nn
 
@@ -85,6 +85,8 @@ class Part(nn.Module):
                 values[name] = None if given is None else kinds[given["part"]].restored(below, given)
             elif hints[name] == tuple[Tensor, ...]:
                 values[name] = tuple(below[str(place)] for place in range(given))
+            elif get_origin(hints[name]) is tuple and isinstance(given, list):
+                values[name] = tuple(given)
             else:
                 values[name] = given
         return cls(**values)

@@ -158,7 +158,10 @@ class FittedTokenizer(Part):
         Raises:
             InputError: if the tokens are of other categories or codebooks, or `num_levels` is out of range.
         """
-        z = self.decode_normalized(tokens, num_levels=num_levels)
+        return self.table_of(self.decode_normalized(tokens, num_levels=num_levels), tokens)
+
+    def table_of(self, z: Float[Tensor, "sample column"], tokens: TokenTable) -> FeatureTable:
+        """Standardised columns that were made of tokens, in their own units."""
         values = self.normalizer.transform.invert(z.to(self.normalizer.transform.low.device)).cpu()
         return FeatureTable(values=values, registry=self.registry, ids=tokens.ids, groups=tokens.groups)
 
@@ -168,12 +171,28 @@ class FittedTokenizer(Part):
         most = self.codebook_sizes.shape[1]
         if num_levels is not None and not 1 <= num_levels <= most:
             raise InputError(f"`num_levels` must be between 1 and {most}; got {num_levels}.")
+        return self.decoded(tokens.codes, num_levels=num_levels, is_settled=True)
+
+    def decoded(
+        self, codes: Int[Tensor, "sample category level"], *, num_levels: int | None = None, is_settled: bool
+    ) -> Float[Tensor, "sample column"]:
+        """Standardised columns that codes stand for, from as many of the first levels as there are: see `Coder.decode`."""
         packing = self.normalizer.packing
         parts = [
-            packing.unpack(self.coder.decode(part, num_levels=num_levels)).cpu()
-            for part in tokens.codes.to(packing.columns.device).split(BLOCK_ROWS)
+            packing.unpack(self.coder.decode(part, num_levels=num_levels, is_settled=is_settled)).cpu()
+            for part in codes.to(packing.columns.device).split(BLOCK_ROWS)
         ]
         return torch.cat(parts)
+
+    def within(
+        self, y: Float[Tensor, "sample column"], codes: Int[Tensor, "sample category level"], *, is_settled: bool
+    ) -> Float[Tensor, "sample column"]:
+        """Standardised columns that some decoder made of codes, where this tokenizer allows them: see `Coder.within`."""
+        packing = self.normalizer.packing
+        device = packing.columns.device
+        parts = zip(y.to(device).split(BLOCK_ROWS), codes.to(device).split(BLOCK_ROWS), strict=True)
+        own = [packing.unpack(self.coder.within(packing.pack(z), some, is_settled=is_settled)) for z, some in parts]
+        return torch.cat(own).cpu()
 
     def reconstruct(self, table: FeatureTable, num_levels: int | None = None) -> FeatureTable:
         """What is left of a table after encoding and decoding."""

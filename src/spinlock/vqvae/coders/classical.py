@@ -205,9 +205,9 @@ class ClassicalCoder(Coder):
     ) -> Float[Tensor, "sample category width"]:
         """What the sums of the first `num_levels` codewords stand for, within the training rows' range; NaN for an absent category."""
         del is_settled  # they always do
-        return self.blanked(self._columns(codes[:, :, :num_levels], self.codebooks), codes)
+        return self._blanked(self._columns(codes[:, :, :num_levels], self.codebooks), codes)
 
-    def blanked(
+    def _blanked(
         self, values: Float[Tensor, "sample category width"], codes: Int[Tensor, "sample category level"]
     ) -> Float[Tensor, "sample category width"]:
         """Values with NaN where codes say that there is none: in absent categories, and in columns that a word says are undefined."""
@@ -215,28 +215,23 @@ class ClassicalCoder(Coder):
             values = torch.where(self._undefined(codes[:, :, 0].clamp(min=0)), torch.nan, values)
         return blank_absent(values, codes)
 
-    def moved(
+    def within(
         self,
         values: Float[Tensor, "sample category width"],
         codes: Int[Tensor, "sample category level"],
         *,
         is_settled: bool,
     ) -> Float[Tensor, "sample category width"]:
-        """Decoded columns within the training rows' range and what words say.
-
-        Args:
-            values: as some decoder has them.
-            codes: of all levels where `is_settled`.
-            is_settled: whether they are to be where they encode to these codes.
-        """
+        """The same within the training rows' range and what words say."""
         words = None if self.words is None else codes[:, :, 0].clamp(min=0)
         low, high = self._bounds(words)
-        if not is_settled:
-            return values.clamp(low.to(values.dtype), high.to(values.dtype))
-        near = project_to_cells(
-            values, codes, self.codebooks, search=self._search, low=low, high=high, metric=self.metric, words=words
-        )
-        return near.to(values.dtype)
+        if is_settled:
+            near = project_to_cells(
+                values, codes, self.codebooks, search=self._search, low=low, high=high, metric=self.metric, words=words
+            )
+        else:
+            near = values.clamp(low.to(values.dtype), high.to(values.dtype))
+        return self._blanked(near.to(values.dtype), codes)
 
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """Sum of the codewords of each category, padded to the width of the largest."""

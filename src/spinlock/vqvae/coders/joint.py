@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from spinlock.vqvae.coder import Coder, blank_absent
+from spinlock.vqvae.coder import Coder
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
 from spinlock.vqvae.imputation import fill_absent
@@ -62,11 +62,18 @@ class JointCoder(Coder):
         Values that are decoded from all levels encode to the same codes again, where the coder is consistent.
         """
         prefix = codes[:, :, :num_levels]
-        y = self.packing.pack(self.decoders[prefix.shape[2] - 1](self.own_columns(prefix))).clamp(self.low, self.high)
-        if not isinstance(self.own, ClassicalCoder):
-            return blank_absent(y, codes)
-        moves = self.is_consistent and is_settled and prefix.shape == codes.shape
-        return self.own.blanked(self.own.moved(y, codes, is_settled=moves), codes)
+        y = self.packing.pack(self.decoders[prefix.shape[2] - 1](self.own_columns(prefix)))
+        return self.within(y, codes, is_settled=is_settled and prefix.shape == codes.shape)
+
+    def within(
+        self,
+        values: Float[Tensor, "sample category width"],
+        codes: Int[Tensor, "sample category level"],
+        *,
+        is_settled: bool,
+    ) -> Float[Tensor, "sample category width"]:
+        """The same within the training rows' range, and where they encode to the same codes again."""
+        return self.own.within(values.clamp(self.low, self.high), codes, is_settled=is_settled and self.is_consistent)
 
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """The vector that each category's own codes stand for; 0 for an absent category."""

@@ -76,6 +76,17 @@ class LearnedCoder(Coder):
         del is_settled  # see above
         return blank_absent(self.model.decode(codes[:, :, :num_levels]).float(), codes)
 
+    def within(
+        self,
+        values: Float[Tensor, "sample category width"],
+        codes: Int[Tensor, "sample category level"],
+        *,
+        is_settled: bool,
+    ) -> Float[Tensor, "sample category width"]:
+        """The same values, which no trained decoder bounds."""
+        del is_settled  # see above
+        return blank_absent(values, codes)
+
     @torch.no_grad()
     def embed(self, codes: Int[Tensor, "sample category level"]) -> Float[Tensor, "sample category latent"]:
         """Sum of the codewords of each category."""

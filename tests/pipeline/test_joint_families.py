@@ -1,0 +1,181 @@
+"""Several families in one run, and each decoded from the tokens of all."""
+
+import json
+
+import pytest
+import torch
+from pipeline_runs import train_config
+
+from spinlock.config.train import TrainConfig
+from spinlock.core.errors import ConfigError, InputError
+from spinlock.core.tokens import of_family
+from spinlock.pipeline.run_parameters import run_parameters
+from spinlock.pipeline.tables import family_path, load_table
+from spinlock.pipeline.train import summary, train
+from spinlock.store.family_folder import NAMES
+from spinlock.store.manifest import MANIFEST, with_manifest
+from spinlock.training.estimator import Tokenizer
+from spinlock.training.families import FamilyTokenizer
+
+CHOSEN = ("summary", "initial")
+CROSS = {"predict": "summary", "from": ["parameters", "initial"], "weight": 0.5}
+
+
+def joint_config(dataset, folder, families=(*CHOSEN, "parameters"), **training) -> TrainConfig:
+    quick = (
+        "model.metric=columns",
+        "model.coarse=codebook",
+        "training.num_centers=10",
+        "training.num_epochs=4",
+        "training.evaluate_every=2",
+        "training.checkpoint_every=2",
+        "training.refit_rounds=1",
+        "training.category_assignment=semantic",
+    )
+    values = train_config(dataset, folder, *quick).model_dump()
+    own = dict.fromkeys(families, {}) if not isinstance(families, dict) else families
+    return TrainConfig(**{**values, "families": own, "training": {**values["training"], **training}})
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("joint") / "families"
+    return train(joint_config(dataset, folder, joint={"weighting": "uncertainty", "cross": CROSS}))
+
+
+@pytest.fixture(scope="module")
+def tables(dataset):
+    found = {name: load_table(dataset, family_path(name)).table for name in CHOSEN}
+    return found | {"parameters": run_parameters(dataset)}
+
+
+def same(one, other) -> bool:
+    return torch.allclose(one.values, other.values, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def test_networks_of_all_families_are_trained_in_one_run(trained):
+    assert (trained.folder / "checkpoints" / "LATEST").is_file()
+    assert not (trained.folder / "initial" / "checkpoints").exists()
+    curves = Tokenizer.from_pretrained(trained.folder / "initial").record_.curves
+    assert {f"weight_{name}" for name in (*CHOSEN, "cross")} <= set(curves)
+    assert {"train_cross", "validation_cross"} <= set(curves)
+
+
+def test_a_run_that_was_killed_and_resumed_gives_the_same_files(dataset, tmp_path, trained):
+    def killed(stage, done, total):
+        if stage == "train" and done > total // 2:
+            raise KeyboardInterrupt
+
+    joint = {"weighting": "uncertainty", "cross": CROSS}
+    config = joint_config(dataset, tmp_path / "again", joint=joint, family_decoding=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, progress=killed)
+    train(config, resume=True)
+    for name in CHOSEN:
+        one, other = (
+            Tokenizer.from_pretrained(folder / name).tokenizer_ for folder in (trained.folder, tmp_path / "again")
+        )
+        state = other.state_dict()
+        assert all(torch.equal(tensor, state[key]) for key, tensor in one.state_dict().items())
+
+
+def test_a_family_is_taken_as_it_is_and_another_may_be_missing(dataset, tmp_path, trained):
+    families = {"initial": {}, "summary": {"frozen": trained.folder / "summary"}}
+    cross = {**CROSS, "from": ["initial"]}
+    again = train(joint_config(dataset, tmp_path / "two", families, joint={"cross": cross}))
+    assert (again.folder / "summary" / "weights.safetensors").read_bytes() == (
+        trained.folder / "summary" / "weights.safetensors"
+    ).read_bytes()
+    splits = [Tokenizer.from_pretrained(again.folder / name).record_.splits for name in families]
+    assert splits[0] == splits[1] == Tokenizer.from_pretrained(trained.folder / "summary").record_.splits
+    with pytest.raises(
+        InputError, match=r"families\.initial\.frozen: .*summary was fitted to .*; give the folder of initial"
+    ):
+        train(
+            joint_config(
+                dataset, tmp_path / "three", {"initial": {"frozen": trained.folder / "summary"}, "summary": {}}
+            )
+        )
+
+
+def test_decoding_across_families_is_saved_and_used(tables, trained):
+    families = FamilyTokenizer.from_pretrained(trained.folder)
+    if families.decoder is None:
+        pytest.skip("no family gains by it on so few rows")
+    tokens = families.encode(tables)
+    alone = FamilyTokenizer(families.families).decode(tokens)
+    together = families.decode(tokens)
+    for name in CHOSEN:
+        assert torch.equal(together[name].mask, alone[name].mask)
+        assert same(together[name], alone[name]) == (name not in families.decoder.corrected)
+    single = families.encode({"summary": tables["summary"]})
+    assert same(families.decode(single)["summary"], alone["summary"])
+    told = summary(trained)["families"]
+    assert {name for name, one in told.items() if "mse_from_own_tokens" in one} == set(families.decoder.corrected)
+
+
+def test_a_family_in_one_run_has_the_tokens_of_one_trained_alone(dataset, tmp_path, tables):
+    one = joint_config(dataset, tmp_path / "one", ("initial", "summary"), joint={}, family_decoding=False)
+    other = joint_config(dataset, tmp_path / "other", ("initial",))
+    tokens = FamilyTokenizer.from_pretrained(train(one).folder).encode({"initial": tables["initial"]})
+    alone = Tokenizer.from_pretrained(train(other).folder).encode(tables["initial"])
+    assert torch.equal(of_family(tokens, "initial").codes, alone.codes)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"joint": {"weighting": "fair"}}, "must be one of 'fixed', 'uncertainty' or 'balanced'"),
+        (
+            {"joint": {"weights": {"initail": 2.0}}},
+            r"names the family 'initail', which is not among families\. Did you mean",
+        ),
+        ({"joint": {"cross": {**CROSS, "from": ["trajectory"]}}}, "names the family 'trajectory', which is not among"),
+        ({"joint": {"cross": {**CROSS, "predict": "rates"}}}, "names the family 'rates'"),
+        ({"joint": {"cross": {**CROSS, "from": ["parameters"]}}}, "needs a family with a network beside parameters"),
+        (
+            {"joint": {"cross": {**CROSS, "predict": "initial"}}},
+            "must be a family with codebooks that is not among from",
+        ),
+    ],
+)
+def test_unknown_names_of_a_joint_run_are_refused(dataset, tmp_path, training, message):
+    with pytest.raises(ConfigError, match=message):
+        joint_config(dataset, tmp_path, **training)
+
+
+def test_one_family_is_no_joint_run(dataset, tmp_path):
+    with pytest.raises(ConfigError, match="trains several families in one run"):
+        joint_config(dataset, tmp_path, ("initial",), joint={})
+
+
+def test_a_coupling_without_any_network_is_refused(dataset, tmp_path):
+    values = joint_config(dataset, tmp_path / "none", joint={"cross": CROSS}).model_dump()
+    config = TrainConfig(**{**values, "model": {**values["model"], "backend": "classical"}})
+    with pytest.raises(InputError, match=r"none of parameters, initial has a network to learn from it"):
+        train(config)
+
+
+def test_a_decoder_of_other_tokens_or_a_damaged_one_is_refused(tmp_path, trained):
+    families = FamilyTokenizer.from_pretrained(trained.folder)
+    if families.decoder is None:
+        pytest.skip("no family gains by it on so few rows")
+    families.save_pretrained(tmp_path / "copy")
+    file = json.loads((tmp_path / "copy" / NAMES).read_text())
+
+    def changed(change):
+        kept = json.loads(json.dumps(file))
+        change(kept)
+        names = [path.name for path in (tmp_path / "copy").iterdir() if path.is_file() and path.name != MANIFEST]
+        data = {name: (tmp_path / "copy" / name).read_bytes() for name in names} | {NAMES: json.dumps(kept).encode()}
+        for name, content in with_manifest(data, kind="families").items():
+            (tmp_path / "copy" / name).write_bytes(content)
+        return FamilyTokenizer.from_pretrained(tmp_path / "copy")
+
+    with pytest.raises(InputError, match="was fitted to other tokens of initial than its folder now gives"):
+        changed(lambda kept: kept["decoder"]["made_for"].update(initial="0"))
+    with pytest.raises(InputError, match="what decodes across families is not readable"):
+        changed(lambda kept: kept["decoder"]["settings"].pop("num_levels"))
+    (tmp_path / "copy" / "decoder.safetensors").unlink()
+    with pytest.raises(InputError, match=r"has no decoder\.safetensors"):
+        changed(lambda kept: kept.update(families=file["families"]))
