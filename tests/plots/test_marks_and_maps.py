@@ -111,5 +111,6 @@ def test_a_film_strip_has_eight_small_frames(times, cells):
 
 def test_a_map_of_fewer_runs_than_there_are_says_so():
     assert "2 of 48 runs are shown" in render_page(full())
+    assert "1 of the runs have a film" in render_page(full())
     page = full()
     assert "runs are shown" not in render_page(replace(page, run_map=page.run_map._replace(num_runs=2)))

@@ -20,6 +20,8 @@ from spinlock.training.estimator import Tokenizer
 from spinlock.words.word import Word, called
 
 MOST_MAP_RUNS = 1000
+MOST_CARDS_AND_FILMS = 1200
+"""On a page together: with more words fewer runs on the map have a film."""
 FEWEST_VALUES = 8
 """Runs on the map with a parameter, below which it is no choice of colour."""
 PHASE_CLASSES = 6
@@ -47,6 +49,8 @@ def run_map(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> RunMap | 
     plane = project(embedding[rows])
     samples, systems = samples_of(tokens, dataset), dataset.systems
     coarse = tokens.codes[:, :, 0].numpy()
+    num_films = max(0, MOST_CARDS_AND_FILMS - len(found.words)) if dataset.has_states else 0
+    filmed = set(rows[:: max(1, -(-len(rows) // num_films))].tolist()) if num_films else set()
     runs = tuple(
         MapRun(
             system=systems[samples[row]].replace("_", " "),
@@ -55,7 +59,7 @@ def run_map(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> RunMap | 
             x=x,
             y=y,
             tokens=tuple(coarse[row].tolist()),
-            rollout=gallery_rollout(dataset, samples[row]) if dataset.has_states else None,
+            rollout=gallery_rollout(dataset, samples[row]) if row in filmed else None,
         )
         for row, (x, y) in zip(rows.tolist(), _within_one(plane).tolist(), strict=True)
     )
