@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -143,4 +142,3 @@ def chromium(folder: Path) -> Iterator[Tab]:
             process.kill()
             process.wait()
         os.close(from_read)
-        time.sleep(0)
