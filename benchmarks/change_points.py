@@ -2,12 +2,14 @@
 
     python benchmarks/change_points.py --dataset corpus10k.h5
     python benchmarks/change_points.py --dataset films.h5 --states
+    python benchmarks/change_points.py --dataset films.h5 --moved
 
 A splice is the first part of a run and the second part of a run of another system, joined at a place chosen evenly between 3/8 and
 5/8 of the run; the second's mean and standard deviation are those of the first at the joint. Without `--states` the features of
 saved states are spliced (spatial mean, spatial deviation and gradient are scaled, what the others measure has no unit); with it
 the states are, and their features computed. The detector is fitted to half of the rows, splices and false alarms are of the
-other half, split by draw; mean of `--repeats` halves.
+other half, split by draw; mean of `--repeats` halves. With `--moved` a run goes on from its own state with one parameter, drawn by
+chance, moved by half of its range, in the measure that it is sampled in.
 """
 
 import argparse
@@ -17,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spinlock.dynamics.parameter_space import Parameter, Value
+from spinlock.dynamics.systems import SYSTEMS
 from spinlock.features.extract import extract_rollout, within_range
 from spinlock.questions.changes import ChangeDetector
 from spinlock.store.dataset import Dataset, open_dataset
@@ -58,11 +62,43 @@ def spliced_states(dataset: Dataset, first: int, second: int, at: int) -> np.nda
     return extract_rollout(within_range(rollout), per_trajectory=()).per_timestep.numpy()
 
 
+def moved_parameter(dataset: Dataset, sample: int, at: int, noise: np.random.Generator) -> np.ndarray | None:
+    """Features of a film that goes on from a state with one parameter moved by half of its range; None where it diverges."""
+    one = dataset.rollout(sample)
+    system = SYSTEMS[one.system]()
+    specs = {spec.name: spec for spec in system.parameters if spec.kind in ("real", "log") and not spec.is_fixed}
+    name = list(specs)[noise.integers(len(specs))]
+    own = specs[name].interval(one.parameters[name])[0]
+    parameters = one.parameters | {name: specs[name].value(own + 0.5 if own < 0.5 else own - 0.5)}
+    states = one.states[:1]
+    start = states[:, at - 1]
+    if not torch.isfinite(start).all():
+        return None
+    columns = {spec.name: [_given(spec, parameters[spec.name])] for spec in system.parameters}
+    with torch.no_grad():
+        white = lambda: torch.from_numpy(noise.standard_normal(start.shape, dtype=np.float32))  # noqa: E731
+        later = system.simulate(start, columns, num_timesteps=states.shape[1] - at + 1, white=white)
+    both = torch.cat([states[:, :at], later[:, 1:]], dim=1)
+    if not (torch.isfinite(both).all() and both.abs().max() < system.bound):
+        return None
+    never = (-1,)
+    rollout = replace(one, states=both, diverged_at=never, dead_at=never, frozen_at=never, step=None)
+    return extract_rollout(within_range(rollout), per_trajectory=()).per_timestep.numpy()
+
+
+def _given(spec: Parameter, value: float | str) -> Value:
+    """A parameter's own value of what a data set keeps."""
+    if spec.kind == "choice":
+        return {str(choice): choice for choice in spec.choices}[str(value)]
+    return bool(value) if spec.kind == "boolean" else int(value) if spec.kind == "integer" else value
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--states", action="store_true")
+    parser.add_argument("--moved", action="store_true")
     parser.add_argument("--rows", type=int, default=1600)
     parser.add_argument("--splices", type=int, default=240)
     parser.add_argument("--repeats", type=int, default=3)
@@ -97,11 +133,12 @@ def main() -> None:
                 at = int(noise.integers(times * 3 // 8, times * 5 // 8 + 1))
                 if systems[rows[one]] == systems[rows[other]] or not np.isfinite(x[[one, other], -1]).any(axis=1).all():
                     continue
-                series = (
-                    spliced_states(dataset, int(rows[one]), int(rows[other]), at)
-                    if arguments.states
-                    else spliced_series(x, names, one, other, at)
-                )
+                if arguments.moved:
+                    series = moved_parameter(dataset, int(rows[one]), at, noise)
+                elif arguments.states:
+                    series = spliced_states(dataset, int(rows[one]), int(rows[other]), at)
+                else:
+                    series = spliced_series(x, names, one, other, at)
                 if series is not None:
                     splices.append(series)
                     places.append(at)
