@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run every example and write docs/examples/: a page each, with the script, what it printed and the picture that it drew.
+"""Run every example that draws a picture and write docs/examples/: a page each, with the script, what it printed and the picture that it drew.
 
 python scripts/write_example_pages.py [name …]
 """
@@ -54,4 +54,5 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or sorted(path.stem for path in (ROOT / "examples").glob("*.py")))
+    scripts = sorted((ROOT / "examples").glob("*.py"))
+    main(sys.argv[1:] or [path.stem for path in scripts if "[picture.png]" in path.read_text(encoding="utf-8")])

@@ -6,6 +6,7 @@ import pytest
 
 from spinlock.config import GenerateConfig, TrainConfig, load_config
 from spinlock.config.kinds import SECTIONS, as_yaml, json_schema, kind_of, starting_file
+from spinlock.core.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 GENERATE = sorted((CONFIGS / "generate").glob("*.yaml"))
@@ -91,3 +92,15 @@ def test_the_json_schema_knows_the_short_forms_of_systems():
     forms = json_schema("generate")["properties"]["systems"]["anyOf"]
     assert {"const": "all"} in forms
     assert any(form.get("type") == "array" for form in forms)
+
+
+def test_a_shipped_configuration_is_found_by_its_name_from_anywhere(tmp_path, monkeypatch):
+    there = load_config(CONFIGS / "generate/tiny.yaml", GenerateConfig)
+    monkeypatch.chdir(tmp_path)
+    assert load_config("configs/generate/tiny.yaml", GenerateConfig) == there
+    with pytest.raises(ConfigError, match=r"^configs/generate/none\.yaml: no such file\.$"):
+        load_config("configs/generate/none.yaml", GenerateConfig)
+    (tmp_path / "configs/generate").mkdir(parents=True)
+    (tmp_path / "configs/generate/tiny.yaml").write_text("num_samples: [")
+    with pytest.raises(ConfigError, match=r"configs/generate/tiny\.yaml"):
+        load_config("configs/generate/tiny.yaml", GenerateConfig)

@@ -30,8 +30,9 @@ def fitted(backend="vqvae", **others):
 
 
 def test_epochs_are_told_in_order_with_the_figures_of_the_record_and_then_the_result():
-    heard = Heard()
-    tokenizer = fitted(callbacks=[heard])
+    heard, plainly = Heard(), []
+    tokenizer = fitted(callbacks=[heard], on_progress=plainly.append)
+    assert plainly == heard.epochs
     assert [figures["epoch"] for figures in heard.epochs] == list(range(1, 13))
     assert heard.epochs[-1]["step"] == heard.epochs[-1]["num_steps"]
     told = [(figures["epoch"], figures["validation_mse"]) for figures in heard.epochs if "validation_mse" in figures]

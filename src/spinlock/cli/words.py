@@ -67,7 +67,8 @@ def _word(key: str) -> tuple[str, int]:
 def _lines(found: "Dictionary") -> Iterator[str]:
     places = {name: place for place, name in enumerate(dict.fromkeys(word.category for word in found.words))}
     before = ""
-    for word in found.words:
+    shown = [word for word in found.words if not found.sentences or word.figures is None or word.figures.num_rows]
+    for word in shown:
         if word.category != before:
             yield word.category
         before = word.category
@@ -75,6 +76,8 @@ def _lines(found: "Dictionary") -> Iterator[str]:
     if not any(word.figures for word in found.words):
         yield "What is typical was never measured; a data set as --input tells."
         return
+    if len(shown) < len(found.words):
+        yield f"{len(found.words) - len(shown)} words that none of these runs has are left out."
     yield f"Titles and agreement: of {found.judged}. A title is said of most runs with the word, a definition of all and no others."
     if found.systems or found.parameters:
         yield "A share is of the word's draws. (?) too few held-out draws to check, (!) held-out draws say otherwise."

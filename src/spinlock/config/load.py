@@ -10,7 +10,7 @@ from spinlock.config.document import NamedOptions, read_document
 from spinlock.config.problem import refuse
 from spinlock.config.translate import problems_of
 from spinlock.core.spec import Spec
-from spinlock.store.shipped import shipped
+from spinlock.store.shipped import configuration, shipped
 
 S = TypeVar("S", bound=Spec)
 
@@ -25,7 +25,7 @@ def load_config(
     """The configuration in a file.
 
     Args:
-        path: a YAML file.
+        path: a YAML file; where nothing is at "configs/…", the one that comes with the package.
         section: its schema, for example `TrainConfig`.
         overrides: `key=value` with a dotted key and a YAML value, put in place of what the file says.
         options: the same from options with names of their own: `{"--seed": ("training.seed", 3)}`.
@@ -33,7 +33,7 @@ def load_config(
     Raises:
         ConfigError: one line a mistake, `file:line:column: dotted.key: rule (did you mean 'x') [got …]`.
     """
-    document = read_document(Path(path), overrides=overrides, options=options)
+    document = read_document(configuration(path), overrides=overrides, options=options)
     problems = list(document.problems)
     try:
         config = section.model_validate(document.values)

@@ -28,3 +28,14 @@ def vocabulary(name: str | Path) -> Path:
     if str(name) in VOCABULARIES and not Path(name).exists():
         return shipped("vocabularies", str(name))
     return Path(name)
+
+
+def configuration(path: str | Path) -> Path:
+    """A configuration file: a path or, where nothing is there, the one of that name that comes with the package, "configs/…"."""
+    path = Path(path)
+    if path.exists() or path.parts[:1] != ("configs",):
+        return path
+    try:
+        return shipped("configs", str(Path(*path.parts[1:])))
+    except UsageError:
+        return path

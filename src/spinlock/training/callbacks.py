@@ -69,8 +69,8 @@ class TensorBoard:
         self._writer.flush()
 
 
-def tells(callbacks: Iterable[object]) -> OnProgress:
-    """A function that tells all callbacks the figures of an epoch.
+def tells(callbacks: Iterable[object], on_progress: OnProgress | None = None) -> OnProgress:
+    """A function that tells a function and all callbacks the figures of an epoch.
 
     Raises:
         UsageError: if one of them lacks a method of `Callback`.
@@ -84,6 +84,8 @@ def tells(callbacks: Iterable[object]) -> OnProgress:
         known.append(callback)
 
     def on_epoch(figures: Mapping[str, float]) -> None:
+        if on_progress is not None:
+            on_progress(figures)
         for callback in known:
             _told(callback, callback.on_epoch, figures, when=f"after epoch {int(figures['epoch'])}")
 

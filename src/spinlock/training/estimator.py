@@ -42,7 +42,7 @@ from spinlock.training.callbacks import Callback, tell_end, tells
 from spinlock.training.fit import MOST_RUNS, FitResult, fitting
 from spinlock.training.model_card import model_card
 from spinlock.training.record import TrainingRecord, clustering_facts, record_of
-from spinlock.training.run import Fitting, trained_alone
+from spinlock.training.run import Fitting, OnProgress, trained_alone
 from spinlock.training.spec import FitSpec
 from spinlock.training.split import split_by_group
 from spinlock.vqvae.spec import EncoderSpec, Level, ModelSpec
@@ -129,6 +129,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
         runs: Table | None = None,
         checkpoints: str | Path | None = None,
         resume: bool = False,
+        on_progress: OnProgress | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> "Tokenizer":
         """Fit the column transform, the codebooks and the networks.
@@ -143,6 +144,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
                 each draw has one. Those of other draws than the training rows' are not looked at.
             checkpoints: folder for the state of the training and its categories; nowhere when not given.
             resume: go on from the newest checkpoint in that folder, if there is one; the categories are then its own.
+            on_progress: a function alone, called with the figures of every epoch as `on_epoch` of a callback is.
             callbacks: told of every epoch and of the end; see `spinlock.Callback`, and `spinlock.TensorBoard` for one.
 
         Raises:
@@ -156,7 +158,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
             self.fitting(table, validation=validation, runs=runs, folder=folder, resumed=resumed),
             checkpoints=folder and folder / CHECKPOINTS,
             resume=resumed,
-            on_progress=tells(callbacks),
+            on_progress=tells(callbacks, on_progress),
         )
         tell_end(callbacks, self.result_)
         return self
