@@ -90,7 +90,9 @@ class TokenFeatures(ShownInShort, TransformerMixin, BaseEstimator):
 
     def __sklearn_clone__(self) -> "TokenFeatures":
         """As cross-validation copies it: not fitted, but with the same tokenizer where that is used as it is."""
-        return TokenFeatures(**self.get_params(deep=False)) if self.prefit else super().__sklearn_clone__()
+        if self.prefit:
+            return TokenFeatures(**self.get_params(deep=False))
+        return cast(TokenFeatures, super().__sklearn_clone__())
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns: `<category>__level<l>__token<k>`, `<category>__level<l>`, `<category>__<i>`, or the features."""
