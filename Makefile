@@ -1,4 +1,5 @@
 # Two commands for a fresh machine: `make demo` (sets up, runs everything) and `make test` (sets up, checks everything).
+# Before a release: `make docs`, `make bench` and `make release-check`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ PROCESSORS_ONLY := $(if $(filter Linux,$(shell uname)),$(if $(shell command -v n
 TORCH_INDEX := $(if $(PROCESSORS_ONLY),--extra-index-url https://download.pytorch.org/whl/cpu)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles all of spinlock anew
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test check format docs bench release-check clean
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -34,5 +35,17 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m pytest -q tests/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+bench: setup
+	$(BIN)/python benchmarks/bench.py
+
+release-check: setup
+	$(BIN)/python scripts/smoke_release.py $(foreach version,3.11 3.12 3.13 3.14,$(shell command -v python$(version)))
+
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs docs/_build docs/reference

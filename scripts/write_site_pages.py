@@ -13,10 +13,13 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
 from typing import Any
 
 import click
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import spinlock
 from spinlock.cli.app import COMMANDS, root
@@ -200,6 +203,44 @@ def gallery_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def dependency_page() -> str:
+    """Everything that an installation has beside spinlock, with versions and licences as the packages here state them."""
+    parts = ["# Dependencies and their licences", "From the metadata of the packages that this site was built with."]
+    seen: set[str] = set()
+    for extra in ("", *sorted(metadata("spinlock").get_all("Provides-Extra") or ())):
+        if extra in ("dev", "oracles"):
+            continue
+        rows = [row for row in _requirements("spinlock", extra, seen) if row]
+        what = f"Extra `{extra}`" if extra else "Always"
+        parts += [f"## {what}", "\n".join(["| package | version | licence |", "|---|---|---|", *sorted(rows)])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _requirements(package: str, extra: str, seen: set[str]) -> Iterator[str]:
+    for line in requires(package) or ():
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+        if not wanted or name in seen or (extra and "extra" not in str(requirement.marker)):
+            continue
+        seen.add(name)
+        try:
+            facts = metadata(name)
+        except PackageNotFoundError:
+            yield f"| {name} | not installed here | |"
+            continue
+        yield f"| {name} | {facts['Version']} | {_cell(_licence(facts))} |"
+        yield from _requirements(name, "", seen)
+
+
+def _licence(facts: Any) -> str:
+    classified = [
+        line.rpartition(" :: ")[2] for line in facts.get_all("Classifier") or () if line.startswith("License ::")
+    ]
+    stated = facts.get("License-Expression") or ", ".join(classified) or (facts.get("License") or "see its files")
+    return stated.splitlines()[0][:80]
+
+
 def main() -> None:
     """Write all pages."""
     FOLDER.mkdir(exist_ok=True)
@@ -208,6 +249,7 @@ def main() -> None:
         "configuration": configuration_page(),
         "python": python_page(),
         "gallery": gallery_page(),
+        "dependencies": dependency_page(),
     }
     for source, name in MOVED.items():
         text = (ROOT / source).read_text(encoding="utf-8")

@@ -66,7 +66,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def given(folder) -> dict[str, Any]:
+def given() -> dict[str, Any]:
     """Names that pages use without making them: what a reader would have in hand there."""
     table = runs(0)
     chance = torch_stream(0, "series")
