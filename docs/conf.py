@@ -16,7 +16,7 @@ author = "The spinlock authors"
 copyright = author  # noqa: A001  Sphinx's own word
 version = release = spinlock.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "search.md"]  # search.html is Sphinx's own: the page is reference/search-and-compare
 suppress_warnings = [
     "misc.highlighting_failure",  # JSON with an ellipsis in it
     "ref.python",  # two classes with a field of one name
@@ -27,8 +27,10 @@ nitpick_ignore_regex = [(r"py:.*", r".*")]
 default_role = "code"
 
 myst_heading_anchors = 4
-autodoc_typehints = "signature"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 100
@@ -56,7 +58,7 @@ def _before_reading(app: Sphinx, page: str, source: list[str]) -> None:  # noqa:
     listed = {line.strip() for line in source[0].splitlines()}
     found = sorted(path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md"))
     others = [
-        name for name in found if not name.startswith(("reference/", "examples/", "_")) and name not in {*listed, page}
+        name for name in found if not name.startswith(("reference/", "examples/", "_", "search")) and name not in {*listed, page}
     ]
     text = source[0].replace("(other pages)", "\n".join(others))
     text = text.replace("(examples)", "\n".join(name for name in found if name.startswith("examples/")))

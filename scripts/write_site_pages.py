@@ -35,6 +35,7 @@ MOVED = {
     "SECURITY.md": "security",
     "benchmarks/README.md": "benchmarks",
     "vocabularies/behaviour-1/README.md": "behaviour-1",
+    "docs/search.md": "search-and-compare",  # search.html is Sphinx's own
 }
 """Text of the repository → its page in docs/reference/."""
 SAID_EVERYWHERE = {"help", "debug", "verbose", "quiet", "json", "trusted"}
