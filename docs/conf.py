@@ -58,7 +58,9 @@ def _before_reading(app: Sphinx, page: str, source: list[str]) -> None:  # noqa:
     listed = {line.strip() for line in source[0].splitlines()}
     found = sorted(path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md"))
     others = [
-        name for name in found if not name.startswith(("reference/", "examples/", "_", "search")) and name not in {*listed, page}
+        name
+        for name in found
+        if not name.startswith(("reference/", "examples/", "_", "search")) and name not in {*listed, page}
     ]
     text = source[0].replace("(other pages)", "\n".join(others))
     text = text.replace("(examples)", "\n".join(name for name in found if name.startswith("examples/")))

@@ -1,7 +1,6 @@
 """Every Python block of the README and of docs/ runs, each on its own; docs/examples/ is made by running it."""
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,14 @@ import pytest
 import torch
 
 import spinlock
-from spinlock.config import GenerateConfig, TrainConfig, load_config
+from spinlock.config import GenerateConfig, load_config
+from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import torch_stream
+from spinlock.core.views import in_memory
 from spinlock.pipeline.generate import generate
-from spinlock.pipeline.tables import family_path, load_table
-from spinlock.pipeline.train import train
+from spinlock.pipeline.run_parameters import run_parameters
+from spinlock.pipeline.tables import AGGREGATED, family_path, load_table
+from spinlock.training.parameters import ParameterTokenizer
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -53,16 +55,20 @@ def folder(tmp_path_factory) -> Path:
         f"output_path={folder}/run/rollouts.h5",
     )
     rollouts = generate(load_config(ROOT / "configs/generate/tiny.yaml", GenerateConfig, overrides=small))
-    quick = (
-        f"dataset_path={rollouts}",
-        f"training.checkpoint_dir={folder}/checkpoints/families",
-        "training.refit=false",
-    )
-    quick += ("model.backend=classical", "model.levels=[{latent_dim: 4, num_tokens: 3}]", "model.coarse=codebook")
-    config = load_config(ROOT / "configs/vqvae/tiny.yaml", TrainConfig, overrides=quick).model_dump()
-    made = train(TrainConfig(**config | {"families": {"summary": {}, "trajectory": {}, "parameters": {}}})).folder
-    shutil.copytree(made / "summary", folder / "run/tokenizer")
+    shape = {"levels": [(4, 3)], "backend": "classical", "metric": "columns", "coarse": "codebook", "refit": False}
+    summary, trajectory = (spinlock.Tokenizer(**shape).fit(table) for table in views(rollouts))
+    runs = run_parameters(rollouts)
+    coarse = summary.encode(views(rollouts)[0]).codes[:, :, 0].numpy().astype(float)
+    members = {"summary": summary, "trajectory": trajectory, "parameters": ParameterTokenizer().fit(runs, coarse)}
+    spinlock.FamilyTokenizer(members).save_pretrained(folder / "checkpoints/families")
+    summary.save_pretrained(folder / "run/tokenizer")
     return folder
+
+
+def views(rollouts: Path) -> tuple[FeatureTable, FeatureTable]:
+    """The summary of a data set, and the course of its features over time."""
+    paths = (AGGREGATED, family_path("trajectory"))
+    return tuple(in_memory(load_table(rollouts, path).table) for path in paths)
 
 
 @pytest.fixture(scope="session")
@@ -92,9 +98,8 @@ def given() -> dict[str, Any]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_block_of_a_page_runs(page, given, folder, monkeypatch):
     monkeypatch.chdir(folder)
-    rollouts = folder / "run/rollouts.h5"
-    views = {"table": load_table(rollouts).table, "other_table": load_table(rollouts, family_path("trajectory")).table}
-    at_hand = {"families.md": views}
+    of_families = dict(zip(("table", "other_table"), views(folder / "run/rollouts.h5"), strict=True))
+    at_hand = {"families.md": of_families}
     text = page.read_text("utf-8")
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1))
