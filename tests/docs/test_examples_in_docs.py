@@ -59,7 +59,11 @@ def folder(tmp_path_factory) -> Path:
     summary, trajectory = (spinlock.Tokenizer(**shape).fit(table) for table in views(rollouts))
     runs = run_parameters(rollouts)
     coarse = summary.encode(views(rollouts)[0]).codes[:, :, 0].numpy().astype(float)
-    members = {"summary": summary, "trajectory": trajectory, "parameters": ParameterTokenizer().fit(runs, coarse)}
+    members = {
+        "summary": summary,
+        "trajectory": trajectory,
+        "parameters": ParameterTokenizer().fit(runs, behaviour=coarse),
+    }
     spinlock.FamilyTokenizer(members).save_pretrained(folder / "checkpoints/families")
     summary.save_pretrained(folder / "run/tokenizer")
     return folder
