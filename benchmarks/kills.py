@@ -7,6 +7,9 @@ generate: one data set of all systems is made
     by a command that is killed with all its workers at random moments and run again, until it was killed so often.
 Every one must have the `content_sha256` of the first.
 
+cluster: the same data set is made by two workers of a Dask cluster, one of which is killed after every shard that comes back until so
+many were killed, each in the middle of its task. One run must end with the bytes of an unbroken one, and nothing else in the folder.
+
 merge, train, tokenize, report, on the small files of `faults.py`: the command and its children are killed once it works (its
 lock is there, so that the imports are done), at a random moment of the time that it takes or while it writes a file that is drawn.
 Every other round an older output is there, which it replaces; a training is begun again or goes on (`--resume`). After each kill
@@ -33,6 +36,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from distributed import LocalCluster
 from faults import World, contents, is_litter
 
 from spinlock.cli import main as spinlock
@@ -43,7 +47,7 @@ from spinlock.store.checkpoint_folder import load_latest_checkpoint
 from spinlock.store.dataset import open_dataset
 
 CONFIG = Path(__file__).parents[1] / "configs" / "generate" / "tiny.yaml"
-COMMANDS = ("generate", "merge", "train", "tokenize csv", "tokenize h5", "tokenize parquet", "report")
+COMMANDS = ("generate", "cluster", "merge", "train", "tokenize csv", "tokenize h5", "tokenize parquet", "report")
 LONGER = ["-o", "training.num_epochs=60"]
 """More epochs than `faults.py` takes, so that kills meet them."""
 
@@ -116,6 +120,39 @@ def generate_row(folder: Path, *, samples: int, kills: int, seed: int) -> dict[s
         "content_sha256": whole,
         "shards_after_each": after["shards_after_each"],
         "broken": [name for name, hashes in found.items() if set(hashes) != {whole}],
+    }
+
+
+def cluster_row(folder: Path, *, samples: int, kills: int, seed: int) -> dict[str, Any]:
+    """What came of one run on a Dask cluster whose workers are killed."""
+    start = time.monotonic()
+    whole = content_of(generate(configured(folder / "serial.h5", samples, "storage.workers=1", "storage.shard_size=1")))
+    alone, done = time.monotonic() - start, 0
+    moments, target = random.Random(seed), folder / "shared" / "cluster.h5"
+    target.parent.mkdir()
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as made:
+
+        def kill_one(_: str, shards: int, __: int, ___: float | None = None) -> None:
+            nonlocal done
+            alive = [worker for worker in made.workers.values() if worker.status.name == "running" and worker.pid]
+            if shards and done < kills and alive:
+                os.kill(moments.choice(alive).pid, signal.SIGKILL)
+                done += 1
+
+        start = time.monotonic()
+        settings = configured(target, samples, "storage.shard_size=1")
+        found = content_of(generate(settings, scheduler=made.scheduler_address, progress=kill_one))
+        seconds = time.monotonic() - start
+    left = sorted(path.name for path in target.parent.iterdir())
+    laws = {"other bytes": found != whole, "too few kills": done < kills, f"left {left}": left != ["cluster.h5"]}
+    return {
+        "command": "cluster",
+        "samples": samples,
+        "kills": done,
+        "seconds_alone": round(alone, 1),
+        "seconds": round(seconds, 1),
+        "content_sha256": found,
+        "broken": [name for name, is_broken in laws.items() if is_broken],
     }
 
 
@@ -319,8 +356,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for command in asked.commands.split(","):
-            if command == "generate":
-                row = generate_row(folder, samples=asked.samples, kills=asked.kills, seed=asked.seed)
+            if command in ("generate", "cluster"):
+                make = generate_row if command == "generate" else cluster_row
+                row = make(folder, samples=asked.samples, kills=asked.kills, seed=asked.seed)
             else:
                 world = world or World(
                     folder / "world", lambda line: run(line, work=folder / "world" / "work")._asdict()

@@ -17,8 +17,11 @@ from spinlock.cli import main
 from spinlock.core.cluster import OnCluster
 from spinlock.core.cluster_worker import Done
 from spinlock.core.errors import InputError, ResourceError, UsageError
+from spinlock.core.wanted import check_wanted
 from spinlock.pipeline.extract_features import Source, extract_features
 from spinlock.pipeline.generate import Part, generate, generate_part
+from spinlock.pipeline.propose import propose
+from spinlock.pipeline.question_runs import load_runs
 from spinlock.store.dataset import open_dataset
 from spinlock.store.shards import complete_shards
 
@@ -92,7 +95,7 @@ def alone(tmp_path_factory):
 
 
 def test_every_task_comes_back_once_with_its_result_on_one_thread(cluster, tmp_path):
-    on_cluster = OnCluster(address=cluster, target=tmp_path / "x.h5")
+    on_cluster = OnCluster(scheduler=cluster, target=tmp_path / "x.h5")
     found = dict(on_cluster.map_unordered(partial(scaled, 3), range(7)))
     assert found == {number: (3 * number, 1) for number in range(7)}
     assert list(tmp_path.iterdir()) == []
@@ -118,19 +121,19 @@ def test_features_of_own_rollouts_are_those_that_one_process_computes(cluster, t
 
 def test_the_tasks_of_a_worker_that_is_killed_are_done_again(cluster, tmp_path):
     function = partial(ends_its_worker_once, tmp_path / "killed")
-    found = dict(OnCluster(address=cluster, target=tmp_path / "x.h5").map_unordered(function, range(8)))
+    found = dict(OnCluster(scheduler=cluster, target=tmp_path / "x.h5").map_unordered(function, range(8)))
     assert found == {number: number for number in range(8)}
     assert (tmp_path / "killed").exists()
 
 
 def test_a_task_that_ends_every_worker_ends_the_run_with_the_remedy(cluster, tmp_path):
     with pytest.raises(ResourceError, match="several workers ended while they did the same task.*--memory-limit"):
-        list(OnCluster(address=cluster, target=tmp_path / "x.h5").map_unordered(ends_its_worker, [0]))
+        list(OnCluster(scheduler=cluster, target=tmp_path / "x.h5").map_unordered(ends_its_worker, [0]))
 
 
 def test_a_mistake_on_a_worker_is_told_in_its_own_words(cluster, tmp_path):
     with pytest.raises(ZeroDivisionError):
-        list(OnCluster(address=cluster, target=tmp_path / "x.h5").map_unordered(partial(divmod, 1), [0, 0]))
+        list(OnCluster(scheduler=cluster, target=tmp_path / "x.h5").map_unordered(partial(divmod, 1), [0, 0]))
 
 
 def test_a_scheduler_that_goes_away_leaves_shards_that_the_next_run_takes_up(distributed, alone, tmp_path):
@@ -158,7 +161,7 @@ def test_a_scheduler_that_is_killed_while_tasks_wait_is_told_at_once(lone_schedu
 
     began = time.monotonic()
     with pytest.raises(ResourceError, match=r"the scheduler at .*scheduler.json went away"):
-        list(OnCluster(address=str(file), target=tmp_path / "x.h5").map_unordered(partial(scaled, 1), tasks()))
+        list(OnCluster(scheduler=str(file), target=tmp_path / "x.h5").map_unordered(partial(scaled, 1), tasks()))
     assert time.monotonic() - began < 20
     assert "distributed" not in caplog.text
     assert "has no worker; waiting for one" in caplog.text
@@ -242,3 +245,56 @@ def test_a_worker_that_does_not_see_the_folder_or_has_other_versions_does_nothin
     other = Done(function=done.function, mark=mark, versions={**done.versions, "torch": "0.1"})
     with pytest.raises(InputError, match=rf"has torch {torch.__version__.replace('+', '.')} for 0.1, so its numbers"):
         other(1)
+
+
+def tries_to_write(go, note, number):
+    """The second task goes on when it is told to, and notes whether it may write then."""
+    deadline = time.monotonic() + 60
+    while number and not go.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        check_wanted()
+    except ResourceError as error:
+        note.write_text(str(error))
+    return number
+
+
+def test_a_task_that_outlives_its_run_writes_nothing(cluster, tmp_path):
+    shared, go, note = tmp_path / "shared", tmp_path / "go", tmp_path / "note"
+    shared.mkdir()
+    results = OnCluster(scheduler=cluster, target=shared / "x.h5").map_unordered(
+        partial(tries_to_write, go, note), [0, 1]
+    )
+    assert next(results) == (0, 0)
+    assert not note.exists()
+    results.close()  # as Ctrl-C does
+    go.touch()
+    deadline = time.monotonic() + 60
+    while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert note.read_text() == f"the run that asked for this task has ended, so nothing is written to {shared}."
+    assert list(shared.iterdir()) == []
+
+
+def test_proposals_are_simulated_there_as_here(cluster, dataset, few_tokens):
+    runs = load_runs(dataset, few_tokens)
+    want = f"{runs.tokens.category_names[0]}={runs.coarse[0, 0]}"
+    asked = {"want": want, "system": runs.systems[0], "count": 3, "simulate": True}
+    assert propose(dataset, few_tokens, scheduler=cluster, **asked) == propose(dataset, few_tokens, **asked)
+    with pytest.raises(UsageError, match="a cluster simulates the proposals: add --simulate"):
+        propose(dataset, few_tokens, want=want, scheduler=cluster)
+
+
+def test_tokens_of_own_rollouts_are_the_same_with_features_from_the_cluster(cluster, few_tokens, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("runs.npy", np.random.default_rng(0).normal(size=(4, 2, 12, 1, 8, 8)).cumsum(2).astype(np.float32))
+    line = ["tokenize", "--tokenizer", str(few_tokens), "--input", "runs.npy", "--axes", "nmtchw", "--dt", "0.1"]
+    assert main([*line, "--output", "there.csv", "--scheduler", cluster]) == 0
+    assert main([*line, "--output", "here.csv", "--workers", "1"]) == 0
+    assert Path("there.csv").read_text() == Path("here.csv").read_text()
+
+
+def test_a_data_set_that_has_its_features_needs_no_cluster(dataset, few_tokens, tmp_path, capsys):
+    line = ["tokenize", "--tokenizer", str(few_tokens), "--dataset", str(dataset), "--output", str(tmp_path / "t.csv")]
+    assert main([*line, "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "--scheduler computes the features of --input; those of --dataset are there" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import click
 from spinlock.cli.command import command
 from spinlock.cli.options import output_form, output_option, override_option
 
-KINDS = click.Choice(("generate", "train"))
+KINDS = click.Choice(("generate", "train", "cluster"))
 
 
 @command(examples="spinlock config init train --output my_training.yaml")

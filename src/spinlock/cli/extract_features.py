@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.cli.command import command
-from spinlock.cli.import_options import import_options, source_of
-from spinlock.cli.options import check_one_place, output_option, scheduler_option
+from spinlock.cli.import_options import features_of, import_options
+from spinlock.cli.options import output_option
 from spinlock.core.errors import UsageError
 
 
@@ -18,15 +18,12 @@ from spinlock.core.errors import UsageError
     reads_files=True,
 )
 @import_options
-@scheduler_option
 @output_option(help="The data-set file with the features; a run that was stopped goes on.")
-def extract_features(*, output: Path, workers: int | None, scheduler: str | None, **settings: Any) -> Any:
+def extract_features(*, output: Path, **settings: Any) -> Any:
     """Compute the features of your own rollouts: arrays, netCDF, Zarr, or files in the layouts of The Well and PDEBench."""
     from spinlock.cli.progress import progress
-    from spinlock.pipeline.extract_features import extract_features as run
 
     if not settings["sources"]:
         raise UsageError("missing option '--input': rollouts of your own.")
-    check_one_place(scheduler=scheduler, workers=workers)
     with progress() as listener:
-        return run(source_of(**settings), output=output, workers=workers, scheduler=scheduler, progress=listener)
+        return features_of(output=output, progress=listener, **settings)

@@ -7,13 +7,13 @@ import click
 
 from spinlock.cli.command import command
 from spinlock.cli.options import (
-    check_one_place,
+    cluster_options,
     config_option,
     given,
     output_form,
     output_option,
     override_option,
-    scheduler_option,
+    scheduler_of,
 )
 
 
@@ -26,7 +26,7 @@ from spinlock.cli.options import (
 @output_option(required=False, help="The data-set file; sets output_path.")
 @click.option("--seed", type=int, metavar="N", help="Sets seed.")
 @click.option("--workers", metavar="N", help="Sets storage.workers: processes, or auto.")
-@scheduler_option
+@cluster_options
 @click.option("--keep-states", metavar="WHICH", help="Sets storage.keep_states: none, float32 or float16.")
 @click.option("--device", metavar="WHERE", help="Sets device: cpu or cuda.")
 @click.option("--shard", metavar="I/N", help="Make one of n parts, for example on several machines; see merge.")
@@ -39,6 +39,7 @@ def generate(  # noqa: PLR0913  one argument an option
     seed: int | None,
     workers: str | None,
     scheduler: str | None,
+    cluster: Path | None,
     keep_states: str | None,
     device: str | None,
     shard: str | None,
@@ -48,7 +49,7 @@ def generate(  # noqa: PLR0913  one argument an option
     from spinlock.cli.progress import progress
     from spinlock.config import GenerateConfig, load_config
 
-    check_one_place(scheduler=scheduler, workers=workers, dry_run=dry_run)
+    where = scheduler_of(scheduler, cluster, workers=workers, dry_run=dry_run)
     options = given(
         output=("output_path", output),
         seed=("seed", seed),
@@ -72,6 +73,6 @@ def generate(  # noqa: PLR0913  one argument an option
         if dry_run:
             return estimate(settings, progress=listener)
         if part is not None:
-            return generate_part(settings, part, scheduler=scheduler, progress=listener, say=say)
-        dataset = run(settings, scheduler=scheduler, progress=listener, say=say)
+            return generate_part(settings, part, scheduler=where, progress=listener, say=say)
+        dataset = run(settings, scheduler=where, progress=listener, say=say)
     return {"dataset": dataset, "screening": screening_counts(dataset)}

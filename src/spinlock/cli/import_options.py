@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from spinlock.cli.options import ExistingFile
+from spinlock.cli.options import ExistingFile, cluster_options, scheduler_of
 from spinlock.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from spinlock.pipeline.extract_features import Source
+    from spinlock.pipeline.extract_features import Extracted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,41 +94,46 @@ _OPTIONS = (
 
 
 def import_options(function: F) -> F:
-    """`--input` and how its files are to be read; the command gets them as `sources` and others, for `source_of`."""
+    """`--input`, how its files are to be read, and where; the command gets them as `sources` and others, for `features_of`."""
+    function = cluster_options(function)
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
 
-def source_of(*, sources: tuple[Path, ...], depth: str | None, **settings: Any) -> "Source":
-    """The rollouts that the options name."""
-    from spinlock.importers.volume import parse_depth
-    from spinlock.pipeline.extract_features import Source
-
-    return Source(path=sources, depth=None if depth is None else parse_depth(depth), **settings)
-
-
-def dataset_of(
-    dataset: Path | None,
+def features_of(
     *,
     output: Path,
     sources: tuple[Path, ...],
+    depth: str | None,
     workers: int | None,
+    scheduler: str | None,
+    cluster: Path | None,
     progress: Any,
     **settings: Any,
-) -> Path:
+) -> "Extracted":
+    """The features of the rollouts that the options name, as a data set at `output`."""
+    from spinlock.importers.volume import parse_depth
+    from spinlock.pipeline.extract_features import Source, extract_features
+
+    where = scheduler_of(scheduler, cluster, workers=workers)
+    source = Source(path=sources, depth=None if depth is None else parse_depth(depth), **settings)
+    return extract_features(source, output=output, workers=workers, scheduler=where, progress=progress)
+
+
+def dataset_of(dataset: Path | None, *, output: Path, sources: tuple[Path, ...], **settings: Any) -> Path:
     """The data set that a command works on: `--dataset` itself, or the features of `--input`, which are kept beside the output.
 
     Raises:
         UsageError: if neither or both are given.
     """
-    from spinlock.pipeline.extract_features import extract_features
-
     if (dataset is None) == (not sources):
         raise UsageError("give either --dataset, a data-set file, or --input, rollouts of your own.")
-    if dataset is not None:
-        return dataset
-    features = output.with_name(f"{output.stem}.features.h5")
-    return extract_features(
-        source_of(sources=sources, **settings), output=features, workers=workers, progress=progress
-    ).output
+    if dataset is None:
+        return features_of(output=output.with_name(f"{output.stem}.features.h5"), sources=sources, **settings).output
+    for name in ("scheduler", "cluster"):
+        if settings[name] is not None:
+            raise UsageError(
+                f"--{name} computes the features of --input; those of --dataset are there, so leave it out."
+            )
+    return dataset

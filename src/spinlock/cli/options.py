@@ -4,12 +4,15 @@ import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from spinlock.core.errors import InputError, UsageError, did_you_mean
 from spinlock.store.shipped import VOCABULARIES, vocabulary
+
+if TYPE_CHECKING:
+    from spinlock.core.cluster import Scheduler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,14 +132,42 @@ def output_option(*, help: str, required: bool = True) -> Callable[[F], F]:  # n
     return click.option("--output", required=required, type=click.Path(path_type=Path), metavar="PATH", help=help)
 
 
-scheduler_option = click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of that scheduler.")
+def cluster_options(function: F) -> F:
+    """`--scheduler` and `--cluster`, of which `scheduler_of` makes one thing."""
+    start = click.option(
+        "--cluster",
+        type=ExistingFile(),
+        metavar="FILE",
+        help="Start workers for this run: a YAML file, see spinlock config init cluster.",
+    )
+    running = click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of that scheduler.")
+    return running(start(function))
 
 
-def check_one_place(*, scheduler: str | None, **here: object) -> None:
-    """Refuses options that are about this machine alone, by name, where a cluster does the work."""
+def scheduler_of(scheduler: str | None, cluster: Path | None, **here: object) -> "Scheduler | None":
+    """The cluster that `--scheduler` or `--cluster` name; None where this machine does the work.
+
+    Args:
+        scheduler: as it was typed.
+        cluster: as it was typed.
+        here: options that are about this machine alone, by name.
+
+    Raises:
+        UsageError: if both are given, or one beside an option of this machine.
+        ConfigError: if the file breaks its schema.
+    """
+    if scheduler is not None and cluster is not None:
+        raise UsageError("give either --scheduler, a cluster that runs, or --cluster, workers to start.")
     for name, value in here.items():
-        if scheduler is not None and value:
-            raise UsageError(f"--{name.replace('_', '-')} is about this machine alone; leave it out with --scheduler.")
+        if value and (scheduler is not None or cluster is not None):
+            word = "--scheduler" if cluster is None else "--cluster"
+            raise UsageError(f"--{name.replace('_', '-')} is about this machine alone; leave it out with {word}.")
+    if cluster is None:
+        return scheduler
+    from spinlock.config import load_config
+    from spinlock.core.cluster_jobs import ClusterJobs
+
+    return load_config(cluster, ClusterJobs)
 
 
 def given(**options: tuple[str, object]) -> dict[str, tuple[str, object]]:

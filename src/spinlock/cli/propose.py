@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from spinlock.cli.command import command
-from spinlock.cli.options import ExistingFile, output_form, output_option, tokenizer_option
+from spinlock.cli.options import (
+    ExistingFile,
+    cluster_options,
+    output_form,
+    output_option,
+    scheduler_of,
+    tokenizer_option,
+)
 
 
 @command(
@@ -20,6 +27,7 @@ from spinlock.cli.options import ExistingFile, output_form, output_option, token
 @click.option("--system", metavar="NAME", help="Whose parameters; not needed where the data set has one system.")
 @click.option("-n", "count", type=int, default=8, show_default=True, metavar="N", help="Proposals.")
 @click.option("--simulate", is_flag=True, help="Run each once, with a new initial condition and new noise.")
+@cluster_options
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the steps and the forest.")
 @output_option(
     required=False, help="Also a file: .json, or .yaml for one proposal as a configuration of spinlock generate."
@@ -32,6 +40,8 @@ def propose(  # noqa: PLR0913  one argument an option
     system: str | None,
     count: int,
     simulate: bool,
+    scheduler: str | None,
+    cluster: Path | None,
     seed: int,
     output: Path | None,
 ) -> Any:
@@ -40,6 +50,7 @@ def propose(  # noqa: PLR0913  one argument an option
     from spinlock.core.plain import to_plain
     from spinlock.pipeline.propose import propose as run
 
+    where = scheduler_of(scheduler, cluster)
     with progress() as listener:
         answer = run(
             dataset,
@@ -50,6 +61,7 @@ def propose(  # noqa: PLR0913  one argument an option
             simulate=simulate,
             seed=seed,
             output=output,
+            scheduler=where,
             progress=listener,
         )
     told = to_plain(answer)

@@ -10,9 +10,12 @@ import yaml
 from spinlock.config.document import read_document
 from spinlock.config.generate import GenerateConfig
 from spinlock.config.train import TrainConfig
+from spinlock.core.cluster_jobs import ClusterJobs
 from spinlock.core.spec import Spec
 
-SECTIONS: Mapping[str, type[Spec]] = MappingProxyType({"generate": GenerateConfig, "train": TrainConfig})
+SECTIONS: Mapping[str, type[Spec]] = MappingProxyType(
+    {"generate": GenerateConfig, "train": TrainConfig, "cluster": ClusterJobs}
+)
 """Kind of file → its schema."""
 
 _STARTS: Mapping[str, Mapping[str, Any]] = {
@@ -40,6 +43,7 @@ _STARTS: Mapping[str, Mapping[str, Any]] = {
         },
         "model": {"levels": [{"latent_dim": 32, "num_tokens": 16}, {"latent_dim": 16, "num_tokens": 16}]},
     },
+    "cluster": {"kind": "slurm", "workers": 64, "workers_per_job": 8, "hours": 4.0},
 }
 """Values of the keys that have no default."""
 

@@ -1,4 +1,4 @@
-"""Tasks on other machines: the workers of a Dask cluster that is running, which share a folder with this process.
+"""Tasks on other machines: the workers of a Dask cluster, which share a folder with this process.
 
 What is sent are the same small tasks that processes of this machine get, what comes back are their small results; data go
 into the shared folder. The scheduler needs spinlock, yet loads neither torch nor what a task needs: it passes bytes on.
@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from spinlock.core.cluster_jobs import ClusterJobs
 from spinlock.core.errors import InputError, ResourceError, SpinlockError, UsageError
 
 T = TypeVar("T")
@@ -32,31 +33,39 @@ SECONDS_BETWEEN_LOOKS = 1.0
 """How often it is looked whether the scheduler is still there while no task ends."""
 SECONDS_BETWEEN_WARNINGS = 60.0
 
+Scheduler = str | ClusterJobs
+"""Where a Dask cluster is: the address of its scheduler, or the workers that are started for a run."""
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OnCluster:
-    """Workers of a running Dask cluster; the tasks of one that is lost are done by others.
+    """Workers of a Dask cluster; the tasks of one that is lost are done by others.
 
     Attributes:
-        address: of its scheduler, such as "tcp://10.0.0.1:8786", or its scheduler file, a path that ends in .json.
-        target: the file that the results become: every worker must see its folder at the same path.
+        scheduler: its address, such as "tcp://10.0.0.1:8786", or its scheduler file, a path that ends in .json; or the workers that
+            are started for the run.
+        target: the file that the results become: every worker must see its folder at the same path. None where they come back.
 
     Raises:
-        UsageError: if Dask is not installed.
+        UsageError: if Dask is not installed, or workers cannot be started here.
     """
 
-    address: str
-    target: Path
+    scheduler: Scheduler
+    target: Path | None
 
     def __post_init__(self) -> None:
-        _dask("distributed")
+        if isinstance(self.scheduler, str):
+            _dask("distributed")
+        else:
+            self.scheduler.check_can_start()
 
     def map_unordered(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
         """Each task with its result, as they complete, every one computed on one thread.
 
-        When the caller stops early, tasks that no worker has begun are never started; the others end on their own.
+        When the caller stops early, tasks that no worker has begun are never started; the others end on their own and leave
+        nothing in the folder (`core.wanted`).
 
         Args:
             function: importable by name where the workers are, or made of what is; so are its argument and result.
@@ -65,12 +74,18 @@ class OnCluster:
         Raises:
             UsageError: if the address is none.
             InputError: if a worker does not see the folder, or has other versions of what numbers come from.
-            ResourceError: if the scheduler cannot be reached or goes away, or a task ends every worker that it is given to.
+            ResourceError: if the scheduler cannot be reached or goes away, a task ends every worker that it is given to, or no
+                worker can be started.
         """
         tasks = iter(tasks)
         for first in tasks:  # without a task nobody needs a cluster
-            with _quiet(), _connected(self.address) as client, _mark(self.target) as mark:
-                yield from _Run(client=client, address=self.address, shared=_shared(function, mark)).results(
+            with (
+                _quiet(),
+                _address(self.scheduler) as address,
+                _connected(address) as client,
+                _mark(self.target) as mark,
+            ):
+                yield from _Run(client=client, address=address, shared=_shared(function, mark)).results(
                     chain([first], tasks)
                 )
 
@@ -171,14 +186,30 @@ def _unpacked(shared: bytes) -> Any:
     return _dask("distributed.protocol.pickle").loads(shared)
 
 
-def _shared(function: Callable[[Any], Any], mark: Path) -> bytes:
+def _shared(function: Callable[[Any], Any], mark: Path | None) -> bytes:
     worker = import_module("spinlock.core.cluster_worker")  # it loads torch, which a scheduler can do without
     return _dask("distributed.protocol.pickle").dumps(worker.Done.here(function, mark=mark))
 
 
 @contextmanager
-def _mark(target: Path) -> Iterator[Path]:
-    """A file beside the target by which workers know the folder; its name is one that is tidied up after a kill."""
+def _address(scheduler: Scheduler) -> Iterator[str]:
+    """Where the scheduler is, with the workers that the run starts itself."""
+    if isinstance(scheduler, str):
+        yield scheduler
+    else:
+        with scheduler.started() as address:
+            yield address
+
+
+@contextmanager
+def _mark(target: Path | None) -> Iterator[Path | None]:
+    """A file beside the target by which workers know the folder, and that the run is still there.
+
+    Its name is one that is tidied up after a kill.
+    """
+    if target is None:
+        yield None
+        return
     path = target.absolute().with_name(f".{target.name}.partial-cluster-{secrets.token_hex(8)}")
     path.touch()
     try:

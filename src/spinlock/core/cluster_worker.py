@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from spinlock.core.errors import InputError
 from spinlock.core.software import software
 from spinlock.core.threads import one_thread
+from spinlock.core.wanted import wanted_while
 from spinlock.core.workers import suit_memory
 
 _one_at_a_time = threading.Lock()
@@ -24,16 +25,16 @@ class Done:
 
     Attributes:
         function: of a task.
-        mark: a file that lies in the shared folder while the run lasts.
+        mark: a file that lies in the shared folder while the run lasts; None where nothing is written.
         versions: package → version, of what numbers come from.
     """
 
     function: Callable[[Any], Any]
-    mark: Path
+    mark: Path | None
     versions: Mapping[str, str]
 
     @classmethod
-    def here(cls, function: Callable[[Any], Any], *, mark: Path) -> "Done":
+    def here(cls, function: Callable[[Any], Any], *, mark: Path | None) -> "Done":
         """The function with the versions of this process."""
         return cls(function=function, mark=mark, versions=_versions())
 
@@ -44,12 +45,12 @@ class Done:
             InputError: if this worker does not see the shared folder, or has other versions.
         """
         self._check_versions()
-        if not self.mark.is_file():
+        if self.mark is not None and not self.mark.is_file():
             raise InputError(
                 f"the worker on {platform.node()} does not see {self.mark.parent} as it is where the run was started; "
                 "write to a folder that every machine mounts at the same path, or end workers of another machine."
             )
-        with _one_at_a_time, one_thread(), threadpool_limits(1):
+        with _one_at_a_time, one_thread(), threadpool_limits(1), wanted_while(self.mark):
             suit_memory()
             return self.function(task)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spinlock._version import __version__
-from spinlock.core.cluster import OnCluster
+from spinlock.core.cluster import OnCluster, Scheduler
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureRegistry
 from spinlock.core.rollout import Rollout
@@ -116,7 +116,7 @@ def extract_features(
     *,
     output: Path,
     workers: int | None = None,
-    scheduler: str | None = None,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
 ) -> Extracted:
     """Compute the features of every rollout in some files, in parallel shards; goes on where an earlier run was stopped.
@@ -127,7 +127,7 @@ def extract_features(
         source: the files and how they are to be read.
         output: a new data-set file; the complete one of the same source is left as it is.
         workers: processes; one a core when not given, and with 1 this process alone.
-        scheduler: address of a running Dask cluster whose workers do it instead.
+        scheduler: of a Dask cluster whose workers do it instead: its address, or the workers that are started for it.
         progress: is told of the samples that are done.
 
     Raises:
@@ -136,7 +136,7 @@ def extract_features(
         ResourceError: out of disk or memory, or the scheduler is gone; complete shards are kept.
     """
     check_output(output, DATASET)
-    cluster = None if scheduler is None else OnCluster(address=scheduler, target=output)
+    cluster = None if scheduler is None else OnCluster(scheduler=scheduler, target=output)
     files, fingerprint = source.files(), source.fingerprint()
     rollouts = _opened_once(_Input(fingerprint, source))
     if not len(rollouts):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spinlock.config.generate import GenerateConfig
-from spinlock.core.cluster import OnCluster
+from spinlock.core.cluster import OnCluster, Scheduler
 from spinlock.core.errors import InputError, UsageError
 from spinlock.core.workers import Executor, InProcesses
 from spinlock.dynamics.sampling import SamplingPlan
@@ -107,13 +107,14 @@ class ScreeningCounts:
 
 
 def generate(
-    config: GenerateConfig, *, scheduler: str | None = None, progress: Progress = silent, say: Say = _nothing
+    config: GenerateConfig, *, scheduler: Scheduler | None = None, progress: Progress = silent, say: Say = _nothing
 ) -> Path:
     """Make the data set that `config` describes, or go on where an earlier run was stopped; returns its path.
 
     Args:
         config: of the data set.
-        scheduler: address of a running Dask cluster whose workers make the samples; processes of this machine otherwise.
+        scheduler: of the Dask cluster whose workers make the samples: its address, or the workers that are started for it; processes
+            of this machine otherwise.
         progress: is told of the samples that are done.
         say: is told what memory the run takes on this machine, before it starts.
 
@@ -124,7 +125,7 @@ def generate(
     """
     target = config.output_path
     check_output(target, DATASET)
-    cluster = None if scheduler is None else OnCluster(address=scheduler, target=target)
+    cluster = None if scheduler is None else OnCluster(scheduler=scheduler, target=target)
     plan, recipe = prepare(config, here=cluster is None)
     with claim_output(target, DATASET):
         if target.exists():
@@ -146,7 +147,7 @@ def generate_part(
     config: GenerateConfig,
     part: Part,
     *,
-    scheduler: str | None = None,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
     say: Say = _nothing,
 ) -> MadePart:
@@ -170,7 +171,7 @@ def generate_part(
     if part.out_of > config.num_samples:
         raise UsageError(f"{part.out_of} shards of {config.num_samples} samples would leave some empty; ask for fewer.")
     check_output(config.output_path, DATASET)
-    cluster = None if scheduler is None else OnCluster(address=scheduler, target=config.output_path)
+    cluster = None if scheduler is None else OnCluster(scheduler=scheduler, target=config.output_path)
     plan, recipe = prepare(config, here=cluster is None)
     name = recipe.folder / f"part-{part.number}-of-{part.out_of}"
     with locked(config.output_path, shared=True), locked(name):

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from spinlock.core.cluster import OnCluster, Scheduler
 from spinlock.core.errors import UsageError, did_you_mean
 from spinlock.core.plain import to_plain
 from spinlock.core.seeds import stream
 from spinlock.core.threads import one_thread
+from spinlock.core.workers import Executor, InThisProcess
 from spinlock.dynamics.parameter_space import Value
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.question_runs import Runs, SystemRuns, load_runs
@@ -100,6 +102,7 @@ def propose(  # noqa: PLR0913 the question, where to look, and how hard
     simulate: bool = False,
     seed: int = 0,
     output: str | Path | None = None,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
 ) -> Proposals:
     """Parameters that will show wanted coarse tokens: small steps from runs that showed them, ranked by a forest.
@@ -115,6 +118,8 @@ def propose(  # noqa: PLR0913 the question, where to look, and how hard
         simulate: run each once, with a new initial condition and new noise, and see whether it shows the tokens.
         seed: of the steps and the forest.
         output: a new file for them: .json, or .yaml for one proposal as a configuration that `spinlock generate` takes.
+        scheduler: of the Dask cluster whose workers simulate: its address, or the workers that are started for it; this process
+            otherwise.
         progress: is told of the rows and runs.
 
     Raises:
@@ -122,13 +127,18 @@ def propose(  # noqa: PLR0913 the question, where to look, and how hard
             that could be changed, or it cannot be simulated here.
         InputError: if something else than proposals is at `output`.
     """
+    if scheduler is not None and not simulate:
+        raise UsageError("a cluster simulates the proposals: add --simulate (simulate=True), or leave it out.")
     if count < 1:
         raise UsageError(f"the number of proposals must be at least 1; got {count}.")
+    executor = None
+    if simulate:
+        executor = InThisProcess() if scheduler is None else OnCluster(scheduler=scheduler, target=None)
     claimed = nullcontext() if output is None else claim_output(output, PROPOSALS, inputs=(dataset,))
     with claimed:
         runs = load_runs(Path(dataset), Path(tokenizer), progress=progress)
         answer = propose_from(
-            runs, want=want, system=system, count=count, simulate=simulate, seed=seed, progress=progress
+            runs, want=want, system=system, count=count, seed=seed, executor=executor, progress=progress
         )
         if output is not None:
             _save(runs, answer, Path(output))
@@ -141,11 +151,11 @@ def propose_from(  # noqa: PLR0913 as `propose`
     want: Mapping[str, int] | str,
     system: str | None = None,
     count: int = 8,
-    simulate: bool = False,
     seed: int = 0,
+    executor: Executor | None = None,
     progress: Progress = silent,
 ) -> Proposals:
-    """The same of runs that are loaded."""
+    """The same of runs that are loaded; simulated where an executor is given."""
     wanted = wanted_tokens(want, runs)
     showed = _show(runs.coarse, wanted, runs)
     name = _system(runs, system, showed)
@@ -155,7 +165,7 @@ def propose_from(  # noqa: PLR0913 as `propose`
         raise UsageError(_not_seen(runs, own.rows, wanted, name))
     if not own.axes:
         raise UsageError(f"{runs.path} holds no parameters of '{name}', so there is nothing to propose.")
-    if simulate:
+    if executor is not None:
         check_can_simulate(runs, name)
     candidates, chances = _candidates(runs, own, seen, seed=seed)
     is_kept = np.array([axis.is_kept for axis in own.axes])
@@ -174,7 +184,7 @@ def propose_from(  # noqa: PLR0913 as `propose`
         steps="ranks of the runs" if runs.space(name) is None else "own ranges",
         proposals=found,
     )
-    return _simulated(runs, answer, progress) if simulate else answer
+    return answer if executor is None else _simulated(runs, answer, executor, progress)
 
 
 def wanted_tokens(want: Mapping[str, int] | str, runs: Runs) -> dict[str, int]:
@@ -292,10 +302,10 @@ def _proposal(
     )
 
 
-def _simulated(runs: Runs, answer: Proposals, progress: Progress) -> Proposals:
+def _simulated(runs: Runs, answer: Proposals, executor: Executor, progress: Progress) -> Proposals:
     """The same with what became of each proposal."""
     given = [(one.parameters, one.initial_condition) for one in answer.proposals]
-    tokens = tokens_of(runs, answer.system, given, progress=progress)
+    tokens = tokens_of(runs, answer.system, given, executor=executor, progress=progress)
     showed = _show(tokens.codes[:, :, 0].numpy(), answer.wanted, runs).tolist()
     return replace(
         answer,

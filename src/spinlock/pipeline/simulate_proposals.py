@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
+from spinlock.config.generate import GenerateConfig
 from spinlock.core.errors import UsageError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import TokenTable
+from spinlock.core.workers import Executor
 from spinlock.dynamics.parameter_space import Value
 from spinlock.dynamics.precision import precision_mistake
 from spinlock.dynamics.rollout import simulate
 from spinlock.dynamics.simulation import Screening
-from spinlock.dynamics.space import SamplePlan
+from spinlock.dynamics.space import SamplePlan, SystemSpace
 from spinlock.features.aggregate import aggregate
 from spinlock.features.extract import extract_rollout, within_range
 from spinlock.features.sdf import SDF
@@ -48,7 +53,12 @@ def check_can_simulate(runs: Runs, system: str) -> None:
 
 
 def tokens_of(
-    runs: Runs, system: str, given: Sequence[tuple[Mapping[str, Value], str]], *, progress: Progress
+    runs: Runs,
+    system: str,
+    given: Sequence[tuple[Mapping[str, Value], str]],
+    *,
+    executor: Executor,
+    progress: Progress,
 ) -> TokenTable:
     """The tokens of new runs, one row each; categories are absent (-1) where every realization diverged.
 
@@ -56,6 +66,7 @@ def tokens_of(
         runs: whose configuration and tokenizer are used.
         system: which was checked by `check_can_simulate`.
         given: parameters and kind of initial condition of each new run.
+        executor: where they are simulated; the tokens are the same anywhere.
         progress: is told of the runs.
     """
     config, space = runs.config, runs.space(system)
@@ -67,12 +78,22 @@ def tokens_of(
         SamplePlan(index=first + number, system=system, group=number, parameters=parameters, initial_condition=kind)
         for number, (parameters, kind) in enumerate(given)
     ]
-    here = config.model_copy(update={"device": "cpu", "screening": Screening()})
-    rows = []
-    for number, rollout in enumerate(simulate(plans, here, spaces={system: space})):
-        progress("simulate", number, len(plans))
-        described = within_range(rollout if config.features.operator_sensitivity else replace(rollout, step=None))
-        features = extract_rollout(described, name=f"proposal {number + 1}").per_trajectory
-        rows.append(aggregate(features).float())
-    progress("simulate", len(plans), len(plans))
-    return runs.tokenizer.encode(FeatureTable(values=torch.stack(rows), registry=COLUMNS))
+    simulated = config.model_copy(update={"device": "cpu", "screening": Screening()})
+    describe = partial(_described, simulated, system, space)
+    rows: dict[int, Float[np.ndarray, " column"]] = {}
+    progress("simulate", 0, len(plans))
+    for plan, row in executor.map_unordered(describe, plans):
+        rows[plan.index] = row
+        progress("simulate", len(rows), len(plans))
+    values = torch.from_numpy(np.stack([rows[plan.index] for plan in plans]))
+    return runs.tokenizer.encode(FeatureTable(values=values, registry=COLUMNS))
+
+
+def _described(
+    config: GenerateConfig, system: str, space: SystemSpace, plan: SamplePlan
+) -> Float[np.ndarray, " column"]:
+    """The columns of one new run."""
+    (rollout,) = simulate([plan], config, spaces={system: space})
+    described = within_range(rollout if config.features.operator_sensitivity else replace(rollout, step=None))
+    features = extract_rollout(described, name=f"proposal {plan.group + 1}").per_trajectory
+    return aggregate(features).float().numpy()

@@ -17,6 +17,7 @@ import h5py
 
 from spinlock.core.errors import InputError, reading_errors
 from spinlock.core.spec import Stored
+from spinlock.core.wanted import check_wanted
 from spinlock.store.atomic import AnyPath, remove_partial, sha256_of_bytes, sha256_of_file, write_bytes
 from spinlock.store.dataset_layout import DatasetBlock
 from spinlock.store.dataset_paths import ARRAYS
@@ -112,7 +113,7 @@ def write_shard(folder: AnyPath, block: DatasetBlock, *, fingerprint: str = "") 
         fingerprint: of everything that the samples depend on; a resume with another one is refused.
 
     Raises:
-        ResourceError: out of disk; what was written before stays complete.
+        ResourceError: out of disk, or the run that asked for it has ended; what was written before stays complete.
     """
     arrays = block.arrays()
 
@@ -125,6 +126,7 @@ def write_shard(folder: AnyPath, block: DatasetBlock, *, fingerprint: str = "") 
     shard = Shard(
         path=path, first=block.first, count=len(block), sha256=sha256_of_bytes(image), fingerprint=fingerprint
     )
+    check_wanted()
     _entry(path).unlink(missing_ok=True)  # while the shard is replaced, it does not count
     write_bytes(path, image)
     write_json(
