@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import doors
+import features
 import generation
 import simulation
 import torch
 import training_step
 from search_latency import NUM_AXES, query_times
 
-import features
 import spinlock
 from spinlock.core.seeds import torch_stream
 from spinlock.core.workers import keep_freed_memory

@@ -68,8 +68,9 @@ def _keys(name: str, annotation: Any) -> Iterator[str]:
     """Dotted keys; `[]` is an entry of a list, `*` a name that the user gives."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         for key, field in annotation.model_fields.items():
-            yield f"key {name}.{key}"
-            yield from _keys(f"{name}.{key}", field.annotation)
+            written = field.alias or key
+            yield f"key {name}.{written}"
+            yield from _keys(f"{name}.{written}", field.annotation)
     origin = typing.get_origin(annotation)
     if origin is None or origin is typing.Literal:
         return
