@@ -20,6 +20,7 @@ from spinlock.pipeline.tokenizers import judged_again, load_rows, rows_by_id
 from spinlock.pipeline.train_columns import Trained, callbacks_of, split_view, training_steps
 from spinlock.pipeline.train_parameters import TrainedParameters, bits_of
 from spinlock.store.outputs import claim_output
+from spinlock.store.parameters_folder import PARAMETERS_FOLDER
 from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.callbacks import tells
 from spinlock.training.coupling import Coupling, CrossTerm
@@ -95,6 +96,8 @@ def train_jointly(
                 log.info(
                     "%s: %s tokens are better on validation rows, and are kept in place of its network's.", name, kept
                 )
+        for name, one in found.items():
+            tell_end(told[name], one.tokenizer.result_)
     return found
 
 
@@ -109,7 +112,8 @@ def take_frozen(config: TrainConfig, name: str, source: Path) -> Trained | Train
         raise InputError(
             f"families.{name}.frozen: {source} holds tokens of something else; give the folder of {name} tokens."
         )
-    member.save_pretrained(folder)
+    with claim_output(folder, PARAMETERS_FOLDER if name == PARAMETERS else TOKENIZER):
+        member.save_pretrained(folder)
     if isinstance(member, ParameterTokenizer):
         facts = member.facts
         return TrainedParameters(
@@ -210,9 +214,9 @@ def _coarse(
     """The first-level tokens of a family by sample, and their codebook sizes; without those of a single code."""
     if name in problems:
         one = problems[name]
-        sizes = one.classical.codebook_sizes[:, 0]
+        sizes = one.classical.codebook_sizes[:, 0].cpu()
         rows = [one.data.packing.batch(part) for part in (one.data.train, one.data.validation)]
-        codes = torch.cat([one.classical.encode(batch)[:, :, 0] for batch in rows])
+        codes = torch.cat([one.classical.encode(batch)[:, :, 0] for batch in rows]).cpu()
         names: Sequence[str] = (*one.ids[0], *one.ids[1])
     else:
         trained = others[name]

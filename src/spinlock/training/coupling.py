@@ -102,7 +102,8 @@ class CrossTerm(nn.Module):
         told = [self.fixed[split][chunk]]
         for name, own in vectors.items():
             there = self.rows[split][name][chunk] >= 0
-            rows = own.flatten(1) if split == 0 else own.flatten(1)[self.rows[split][name][chunk][there]]
+            rows = own.flatten(1).to(self.fixed[split].device)
+            rows = rows if split == 0 else rows[self.rows[split][name][chunk][there]]
             told.append(rows.new_zeros(len(chunk), rows.shape[1]).index_copy(0, there.nonzero().squeeze(1), rows))
         hidden = torch.nn.functional.silu(self.hidden(torch.cat(told, dim=1)[None]))
         logits = self.logits(hidden)[0].split(self.sizes, dim=1)
