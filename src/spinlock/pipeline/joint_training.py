@@ -22,13 +22,13 @@ from spinlock.pipeline.train_parameters import TrainedParameters, bits_of
 from spinlock.store.outputs import claim_output
 from spinlock.store.parameters_folder import PARAMETERS_FOLDER
 from spinlock.store.tokenizer_folder import TOKENIZER
-from spinlock.training.callbacks import tells
+from spinlock.training.callbacks import Callback, tell_end, tells
 from spinlock.training.coupling import Coupling, CrossTerm
 from spinlock.training.estimator import CHECKPOINTS, MAPPING
 from spinlock.training.families import load_member, vectors_of
 from spinlock.training.parameters import ParameterTokenizer
 from spinlock.training.problem import Problem
-from spinlock.training.run import Fitting, TrainingRun
+from spinlock.training.run import Fitting, OnProgress, TrainingRun
 from spinlock.training.spec import CrossSpec, JointSpec
 
 log = logging.getLogger(__name__)
@@ -60,15 +60,6 @@ def train_jointly(
     fits: dict[str, Fitting[Trained]] = {}
     problems: dict[str, Problem] = {}
     told = {name: callbacks_of(config.of_family(name), progress) for name in names}
-
-    def tell(figures: Mapping[str, float]) -> None:
-        """Everybody what is of their family, by the names that it would have alone."""
-        common = {name: figures[name] for name in ("epoch", "step", "num_steps")}
-        for name in problems:
-            own = {key.removeprefix(f"{name}_"): value for key, value in figures.items() if key.startswith(f"{name}_")}
-            if own:
-                tells(told[name])({**common, **own})
-
     with ExitStack() as claimed:
         for name in names:
             own = config.of_family(name)
@@ -88,14 +79,13 @@ def train_jointly(
         cross = joint.cross and _cross_term(config, joint.cross, problems, {**before, **found}, splits)
         if problems:
             run = TrainingRun(problems, Coupling(problems, joint, cross))
-            run.to_the_end(checkpoints=folder / CHECKPOINTS, resume=resumed, on_progress=tell)
+            run.to_the_end(
+                checkpoints=folder / CHECKPOINTS,
+                resume=resumed,
+                on_progress=_teller({name: told[name] for name in problems}),
+            )
         for name, steps in fits.items():
-            found[name] = _result(steps)
-            kept = found[name].tokenizer.record_.facts["kept"]
-            if kept != "vqvae":
-                log.info(
-                    "%s: %s tokens are better on validation rows, and are kept in place of its network's.", name, kept
-                )
+            found[name] = _result(name, steps)
         for name, one in found.items():
             tell_end(told[name], one.tokenizer.result_)
     return found
@@ -156,11 +146,27 @@ def _splits(config: TrainConfig, name: str) -> dict[str, Sequence[str]]:
     return {split: view.ids for split, view in split_view(table, config).items()}
 
 
-def _result(steps: Fitting[Trained]) -> Trained:
+def _teller(told: Mapping[str, Sequence[Callback]]) -> OnProgress:
+    """Tells everybody what is of their family, by the names that it would have alone."""
+
+    def tell(figures: Mapping[str, float]) -> None:
+        common = {name: figures[name] for name in ("epoch", "step", "num_steps")}
+        for name, callbacks in told.items():
+            own = {key.removeprefix(f"{name}_"): value for key, value in figures.items() if key.startswith(f"{name}_")}
+            if own:
+                tells(callbacks)({**common, **own})
+
+    return tell
+
+
+def _result(name: str, steps: Fitting[Trained]) -> Trained:
     """What a fit ends with after its network was trained."""
     try:
         next(steps)
     except StopIteration as end:
+        kept = end.value.tokenizer.record_.facts["kept"]
+        if kept != "vqvae":
+            log.info("%s: %s tokens are better on validation rows than its network's, and are kept.", name, kept)
         return end.value
     raise AssertionError("a fit has one network")
 
