@@ -131,12 +131,13 @@ def cluster_row(folder: Path, *, samples: int, kills: int, seed: int) -> dict[st
     moments, target = random.Random(seed), folder / "shared" / "cluster.h5"
     target.parent.mkdir()
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as made:
+        made.adapt(minimum=2, maximum=2)  # one whose process could not be started again is replaced
 
         def kill_one(_: str, shards: int, __: int, ___: float | None = None) -> None:
             nonlocal done
-            alive = [worker for worker in made.workers.values() if worker.status.name == "running" and worker.pid]
-            if shards and done < kills and alive:
-                os.kill(moments.choice(alive).pid, signal.SIGKILL)
+            busy = [made.workers[worker.name].pid for worker in made.scheduler.workers.values() if worker.processing]
+            if shards and done < kills and busy:
+                os.kill(moments.choice(busy), signal.SIGKILL)
                 done += 1
 
         start = time.monotonic()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spinlock.core.errors import InputError, UsageError, did_you_mean
+from spinlock.store.remote import RemotePath, path_of
 from spinlock.store.shipped import VOCABULARIES, vocabulary
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ExistingFile(click.ParamType):
     """A path that must exist; the name that was probably meant is in the message.
 
     Args:
-        patterns: take `*`, `?` and `[…]` too, which the command expands.
+        patterns: take `*`, `?` and `[…]` too, which the command expands, and addresses of files on servers.
         vocabularies: take the names of the tokenizers that come with the package too.
     """
 
@@ -80,7 +81,9 @@ class ExistingFile(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002
         """The path, if something is there."""
-        path = vocabulary(value) if self.vocabularies else Path(value)
+        path = vocabulary(value) if self.vocabularies else path_of(value) if self.patterns else Path(value)
+        if isinstance(path, RemotePath):
+            return path  # its server is asked when it is opened
         try:
             if path.exists() or (self.patterns and glob.has_magic(str(path))):
                 return path

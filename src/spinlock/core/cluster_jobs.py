@@ -77,7 +77,9 @@ class ClusterJobs(Spec):
         """
         made = self._cluster()
         try:
-            if self.kind != "local":
+            if self.kind == "local":  # one that could not be started again is replaced
+                made.adapt(minimum=self.workers, maximum=self.workers)
+            else:
                 self._submit_first(made)
                 made.adapt(minimum_jobs=1, maximum_jobs=self.workers // self.workers_per_job)
             yield made.scheduler_address

@@ -4,6 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from spinlock.store.remote import RemotePath, remote_file
+
 WHOLE_BYTES = 64 * 2**20
 """Files up to this size are read whole; of larger ones 64 pieces of 1 MiB at even distances."""
 _PIECE = 2**20
@@ -15,8 +17,11 @@ def state_of(path: Path) -> tuple[object, ...]:
     """The resolved path of a file or folder, its size, the newest change of anything in it, and a checksum of its content.
 
     By whatever path it is named, an input has one state. A file that was changed and given its old size and time is found by its
-    content; in one above 64 MiB only where the change touches one of the pieces that are read.
+    content; in one above 64 MiB only where the change touches one of the pieces that are read. Of a file on a server, what that says of it
+    and the two ends count.
     """
+    if isinstance(path, RemotePath):
+        return remote_file(path).state()
     resolved = path.resolve()
     files = [resolved] if resolved.is_file() else sorted(_inside(resolved))
     sizes = [file.stat() for file in files]

@@ -15,6 +15,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError, did_you_mean, listed
 from spinlock.importers.labelled import NETCDF_FILL, ArrayPlace, Attributes, LabelledArray, labelled, text
+from spinlock.importers.remote_npy import RemoteNpyPlace
 from spinlock.importers.signatures import refuse_foreign
 from spinlock.importers.zarr_store import ZarrPlace, is_zarr
 from spinlock.store.atomic import human_size
@@ -23,7 +24,14 @@ from spinlock.store.guard import guarded
 from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.guarded_scipy import ScipyFile
 from spinlock.store.guarded_zarr import GuardedZarr
+from spinlock.store.remote import RemotePath
 
+WHOLE = {
+    "npz": "an archive of arrays",
+    "netcdf3": "a netCDF file of the classic format",
+    "matlab5": "a MATLAB file of version 5 to 7.2",
+}
+"""Kinds of files that are unpacked or read as one piece."""
 _STRUCTURE = {
     "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates",
     "_NCProperties", "_nc3_strict", "MATLAB_fields", "MATLAB_empty", "MATLAB_int_decode", "H5PATH",
@@ -42,8 +50,12 @@ def open_place(path: Path) -> Iterator[ArrayPlace]:
     if kind == "zarr":
         with guarded(GuardedZarr, path) as chunks:
             yield ZarrPlace(chunks)
+    elif isinstance(path, RemotePath) and kind in WHOLE:
+        raise InputError(
+            f"{path} is {WHOLE[kind]}, of which no ranges are read: download it first, or keep its arrays as .npy, HDF5 or netCDF-4."
+        )
     elif kind == "npy":
-        yield NpyPlace(path)
+        yield RemoteNpyPlace(path) if isinstance(path, RemotePath) else NpyPlace(path)
     elif kind == "npz":
         with NpzPlace.opened(path) as place:
             yield place

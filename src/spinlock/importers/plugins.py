@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from spinlock.core.errors import UsageError, listed
 from spinlock.importers.options import ReadOptions
 from spinlock.importers.source import RolloutSource
+from spinlock.store.remote import RemotePath
 
 GROUP = "spinlock.importers"
 
@@ -73,5 +74,7 @@ def importer_named(name: str) -> Importer | None:
 
 
 def importer_for(path: Path) -> Importer | None:
-    """The installed importer that knows a file."""
+    """The installed importer that knows a file of this machine."""
+    if isinstance(path, RemotePath):
+        return None
     return next((importer for importer in installed() if importer.matches(path)), None)

@@ -1,7 +1,8 @@
 """Files of strangers are opened in a child process, so that no file can hang, crash or fill the process that asks for it.
 
 One child serves a process for as long as it lives. Its memory and its time are limited answer by answer
-(`store.guard_child`); when a file kills it, that becomes one `InputError`, and the next file gets a new child. A class
+(`store.guard_child`); when a file kills it, that becomes one `InputError`, and the next file gets a new child. Of a file that
+lies on a server the child asks this process for ranges: it needs neither a network nor credentials. A class
 whose objects live there is a `Guarded`, its methods that touch the file are `asked`:
 
     class Lines(Guarded):
@@ -28,9 +29,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
-from spinlock.core.errors import InputError, ResourceError
+import numpy as np
+
+from spinlock.core.errors import InputError, ResourceError, SpinlockError
 from spinlock.store.guard_child import SECONDS, error_named
 from spinlock.store.guard_wire import receive, send
+from spinlock.store.remote import RemotePath, Served
 
 G = TypeVar("G", bound="Guarded")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,11 +118,14 @@ def guarded(kind: type[G], path: Path) -> Iterator[G]:
         return
     child = _child()
     number = child.next_number()
-    child.patience = PATIENCE + (path.stat().st_size if path.is_file() else MOST_IN_FOLDER) / SLOWEST_DISK
+    child.patience = PATIENCE
+    if isinstance(path, RemotePath):  # its bytes come from here
+        child.served[number] = Served(path)
+    else:
+        child.patience += (path.stat().st_size if path.is_file() else MOST_IN_FOLDER) / SLOWEST_DISK
     folder = "" if path.is_absolute() else str(Path.cwd())
-    found = child.ask(path, (number, 0), "open", (kind.__module__, kind.__name__, str(path), folder), {})
     try:
-        yield found
+        yield child.ask(path, (number, 0), "open", (kind.__module__, kind.__name__, str(path), folder), {})
     finally:
         child.forget(number)
 
@@ -165,6 +172,7 @@ class Child:
         self.patience = PATIENCE
         self._lock = threading.RLock()
         self._number = 0
+        self.served: dict[int, Served] = {}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
@@ -201,7 +209,7 @@ class Child:
         with self._lock:
             try:
                 send(self._write, request)
-                answer = receive(self._fill, to_object=standing_for)
+                answer = self._serve(place[0], lambda: receive(self._fill, to_object=standing_for))
             except (EOFError, BrokenPipeError):
                 raise InputError(f"{path} cannot be read: {self._why_it_ended()}") from None
             except BaseException:  # Ctrl-C in the middle of an answer: what follows would be its rest
@@ -216,8 +224,27 @@ class Child:
             raise InputError(f"{path} cannot be read; it is damaged or was cut short ({text}).")
         raise error_named(name, text)
 
+    def _serve(self, number: int, receive_next: Callable[[], Any]) -> Any:
+        """The next answer; before it the child is given what it asks for of a file that lies on a server.
+
+        Where the server does not give it, that is the answer, whatever the child made of it.
+        """
+        served, failure = self.served.get(number), None
+        if served is not None:
+            served.begin()
+        while "fetch" in (answer := receive_next()):
+            data = None
+            if served is not None and failure is None:
+                try:
+                    data = served.answer(answer["fetch"])
+                except SpinlockError as error:
+                    failure = error
+            send(self._write, np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data)
+        return answer if failure is None else {"error": type(failure).__name__, "text": str(failure)}
+
     def forget(self, number: int) -> None:
         """Closes a file."""
+        self.served.pop(number, None)
         if self.owner == os.getpid() and self.is_alive:
             with suppress(InputError):
                 self.ask(Path(), (number, 0), "close", (), {})

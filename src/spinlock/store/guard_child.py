@@ -13,6 +13,7 @@ from typing import Any
 from spinlock.core import errors
 from spinlock.core.errors import SpinlockError
 from spinlock.store.guard_wire import receive, send
+from spinlock.store.remote import path_of
 
 try:
     import resource
@@ -27,11 +28,22 @@ _BYTES_A_SECOND = 20_000_000
 _STATM = Path("/proc/self/statm")
 
 _is_child = False
+_fetch: Callable[[tuple[int, int] | None], Any] | None = None
 
 
 def is_limited() -> bool:
     """Whether this process is the child."""
     return _is_child
+
+
+def from_parent(asked: tuple[int, int] | None) -> Any:
+    """Inside the child: the size of the file that is asked about, which lies on a server, or the bytes between two places of it.
+
+    Raises:
+        OSError: if the parent cannot get them; it knows why.
+    """
+    assert _fetch is not None
+    return _fetch(asked)
 
 
 def allow(num_bytes: int = 0, unpacked: int = 0) -> None:
@@ -58,45 +70,62 @@ def _limit(kind: int, soft: int) -> None:
 
 def serve() -> None:
     """Answer requests from standard input until it ends; whatever libraries print is lost."""
-    global _is_child  # noqa: PLW0603  a process is a child for as long as it lives
+    global _is_child, _fetch  # noqa: PLW0603  a process is a child for as long as it lives
     _is_child = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    parent = _Parent(os.dup(0), os.dup(1))
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-
-    def fill(buffer: memoryview) -> None:
-        if requests.readinto(buffer) != len(buffer):
-            raise EOFError
-
-    def write(data: bytes | memoryview) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(answers, rest) :]
-
+    _fetch = parent.fetch
     files: dict[int, list[Any]] = {}
     while True:
         try:
-            request = receive(fill)
+            request = receive(parent.fill)
         except EOFError:
             os._exit(0)  # nothing here is worth closing
         allow()
-        _answer(request, files, write)
+        _answer(request, files, parent.write)
+
+
+class _Parent:
+    """The process that asks, by the numbers of two pipes."""
+
+    def __init__(self, requests: int, answers: int) -> None:
+        self._requests, self._answers = os.fdopen(requests, "rb"), answers
+
+    def fill(self, buffer: memoryview) -> None:
+        """Reads as many bytes as a buffer holds."""
+        if self._requests.readinto(buffer) != len(buffer):
+            raise EOFError
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Writes all of some bytes."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._answers, rest) :]
+
+    def fetch(self, asked: tuple[int, int] | None) -> Any:
+        """What the parent knows of a file on a server."""
+        send(self.write, {"fetch": asked})
+        found = receive(self.fill)
+        if found is None:
+            raise OSError("its server does not give these bytes")
+        return found
 
 
 def _answer(request: dict[str, Any], files: dict[int, list[Any]], write: Callable[[bytes | memoryview], None]) -> None:
     try:
         number, place = request["object"]
         if request["method"] == "open":
-            module, name, path, folder = request["args"]
+            module, name, path, folder = request["args"]  # an address of a server is a path, too
             if folder:  # the parent may have gone elsewhere since the child began
                 os.chdir(folder)
             files[number] = []
             allow(unpacked=3 * _BYTES_A_SECOND)  # a library may have to be imported first
-            value = getattr(import_module(module), name).opened(Path(path))
+            value = getattr(import_module(module), name).opened(path_of(path))
         elif request["method"] == "close":
             files.pop(number)[0].close()
             value = None

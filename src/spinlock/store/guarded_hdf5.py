@@ -22,7 +22,8 @@ from jaxtyping import Int
 from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.store.atomic import AnyPath, human_size
 from spinlock.store.guard import Guarded, asked, guarded, is_trusting
-from spinlock.store.guard_child import allow, is_limited
+from spinlock.store.guard_child import allow, from_parent, is_limited
+from spinlock.store.remote import RangeFile, RemotePath, path_of
 
 MAX_READ = 4 * 2**30
 """Most bytes that one read may bring into memory."""
@@ -184,16 +185,20 @@ class GuardedArray(Guarded):
 class GuardedFile(Guarded):
     """A read-only view of an HDF5 file; made by `open_guarded`."""
 
-    def __init__(self, path: Path, file: h5py.File) -> None:
+    def __init__(self, path: Path, file: h5py.File, size: int) -> None:
         self.path = path
         self._file = file
-        self._size = os.path.getsize(path)
+        self._size = size
 
     @classmethod
     def opened(cls, path: Path) -> "GuardedFile":
         """The view of a file that begins like HDF5."""
+        if isinstance(path, RemotePath):
+            file = RangeFile(from_parent(None), lambda *part: from_parent(part)) if is_limited() else path.open()
+            with reading_errors(path):
+                return cls(path, h5py.File(file, "r"), file.size)
         with reading_errors(path):
-            return cls(path, h5py.File(path, "r", locking="best-effort"))
+            return cls(path, h5py.File(path, "r", locking="best-effort"), os.path.getsize(path))
 
     def facts(self) -> dict[str, Any]:
         """Where the file is."""
@@ -492,7 +497,7 @@ def open_guarded(path: AnyPath, *, expected: str = "an HDF5 file") -> Iterator[G
     Raises:
         InputError: if it is missing, a folder, empty, of another kind, cut short, or being written.
     """
-    path = Path(path)
+    path = path_of(path)
     check_is_hdf5(path, expected=expected)
     with guarded(GuardedFile, path) as file:
         yield file
