@@ -49,6 +49,10 @@ def ends_its_worker_once(note, number):
     return number
 
 
+def in_memory(dask_scheduler):
+    return sum(task.state == "memory" for task in dask_scheduler.tasks.values())
+
+
 def ends_its_worker(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -124,6 +128,20 @@ def test_the_tasks_of_a_worker_that_is_killed_are_done_again(cluster, tmp_path):
     found = dict(OnCluster(scheduler=cluster, target=tmp_path / "x.h5").map_unordered(function, range(8)))
     assert found == {number: number for number in range(8)}
     assert (tmp_path / "killed").exists()
+
+
+def test_results_that_end_with_their_worker_are_made_again(cluster, distributed, tmp_path):
+    results = OnCluster(scheduler=cluster, target=tmp_path / "x.h5").map_unordered(partial(scaled, 2), range(8))
+    found = [next(results)]
+    with distributed.Client(cluster, set_as_default=False) as client:
+        deadline = time.monotonic() + 60
+        while client.run_on_scheduler(in_memory) < 7 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for process in client.run(os.getpid).values():  # they have what was not fetched yet
+            os.kill(process, signal.SIGKILL)
+        while client.run_on_scheduler(in_memory) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert dict(found + list(results)) == {number: (2 * number, 1) for number in range(8)}
 
 
 def test_a_task_that_ends_every_worker_ends_the_run_with_the_remedy(cluster, tmp_path):

@@ -108,17 +108,22 @@ class _Run:
         """Each task with its result, as they complete."""
         ended: SimpleQueue[str] = SimpleQueue()
         waiting: dict[str, tuple[Any, T]] = {}
+        again: list[T] = []
         self._look_at_workers()
         try:
             while True:
-                for task in islice(tasks, MOST_IN_FLIGHT - len(waiting)):
+                for task in chain(again, islice(tasks, MOST_IN_FLIGHT - len(waiting))):
                     future = self._submitted(task)
                     waiting[future.key] = future, task
                     future.add_done_callback(lambda done: ended.put(done.key))
+                again.clear()
                 if not waiting:
                     return
                 future, task = waiting.pop(self._next(ended))
-                yield task, self._result(future)
+                if future.status == "lost":  # the worker that had the result ended before it was fetched
+                    again.append(task)
+                else:
+                    yield task, self._result(future)
         finally:
             if waiting and self.client.status == "running":
                 with suppress(OSError, CancelledError):  # a scheduler that goes away now forgets them anyhow
