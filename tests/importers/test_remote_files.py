@@ -5,6 +5,7 @@ import functools
 import http.server
 import re
 import threading
+import warnings
 from pathlib import Path
 
 import h5py
@@ -19,6 +20,7 @@ from spinlock.importers.remote_npy import _Ranges
 from spinlock.store import remote
 from spinlock.store.dataset import open_dataset
 from spinlock.store.remote import BLOCK, RangeFile, RemotePath, look_again, path_of
+from spinlock.store.remote_zarr import remote_zarr
 
 pytest.importorskip("aiohttp")
 STATES = np.random.default_rng(0).normal(size=(6, 24, 1, 64, 64)).cumsum(1).astype(np.float32)
@@ -235,6 +237,57 @@ def test_an_address_is_a_path_that_does_not_say_what_is_secret():
     again = copy.deepcopy(path)  # as workers get it
     assert again == path == path.absolute() == path_of(path)
     assert again.url == path.url
+    assert path != path_of("https://me:word@host.org/runs/u_1.nc?signature=abd")
+    assert (path.parent / "v.nc").url == "https://me:word@host.org/runs/v.nc"
     assert path_of("s3://bucket/a//b.npy").url == "s3://bucket/a/b.npy"
     assert not isinstance(path_of("data/http/runs.nc"), RemotePath)
     assert not isinstance(path_of("file:///etc/hostname"), RemotePath)
+
+
+@pytest.fixture(scope="module")
+def stores(folder):
+    """Zarr stores of the same states: of both formats, sharded, of one array, without a consolidated description."""
+    zarr = pytest.importorskip("zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # consolidated descriptions are no part of the third format's specification
+        for name, version, more in (
+            ("two", 2, {}),
+            ("three", 3, {}),
+            ("sharded", 3, {"shards": (2, 24, 1, 64, 64)}),
+            ("loose", 3, {}),
+        ):
+            group = zarr.open_group(folder / f"{name}.zarr", mode="w", zarr_format=version)
+            group.create_array("u", data=STATES, chunks=(1, 24, 1, 64, 32), **more)
+            group.create_array("other", data=np.arange(3.0))
+            if name != "loose":
+                zarr.consolidate_metadata(folder / f"{name}.zarr")
+        zarr.create_array(folder / "alone.zarr", data=STATES, chunks=(1, 24, 1, 64, 64))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["two", "three", "sharded", "alone"])
+def test_a_zarr_store_on_a_server_gives_the_rollouts_of_the_same_store_here(server, stores, name):
+    key = {} if name == "alone" else {"dataset_key": "u"}
+    there, here = server.url(f"{name}.zarr"), stores / f"{name}.zarr"
+    with open_rollouts(there, **AXES, **key).opened() as far, open_rollouts(here, **AXES, **key).opened() as near:
+        server.fetched = 0
+        assert far(5).states.equal(near(5).states)
+        assert 0 < server.fetched < STATES.nbytes / 2
+    with open_rollouts(there, **AXES, **key, trusted=True).opened() as far:
+        assert far(1).states.numpy()[0].tobytes() == STATES[1].tobytes()
+
+
+def test_a_store_without_a_consolidated_description_names_the_remedy(server, stores):  # noqa: ARG001
+    with pytest.raises(InputError, match=r"loose.zarr has no consolidated description.*zarr.consolidate_metadata"):
+        open_rollouts(server.url("loose.zarr"), **AXES, dataset_key="u")
+
+
+def test_the_child_gets_the_descriptions_that_were_checked_and_no_key_outside_of_the_store(server, stores):
+    look_again()
+    store = remote_zarr(path_of(server.url("two.zarr")))
+    (stores / "two.zarr" / "u" / ".zarray").write_text('{"filters": [{"id": "pickle"}]}')
+    assert b"pickle" not in store.bytes_of("u/.zarray", None, None)
+    assert store.bytes_of("u/99.0.0.0.0", None, None) is None
+    for key in ("../runs.npy", "u/../../runs.npy", "/etc/hostname", "u?x", "u//0"):
+        with pytest.raises(InputError, match="is no name below it"):
+            store.bytes_of(key, None, None)

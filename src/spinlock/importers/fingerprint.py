@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from spinlock.store.remote import RemotePath, remote_file
+from spinlock.store.remote_zarr import remote_zarr
 
 WHOLE_BYTES = 64 * 2**20
 """Files up to this size are read whole; of larger ones 64 pieces of 1 MiB at even distances."""
@@ -18,10 +19,10 @@ def state_of(path: Path) -> tuple[object, ...]:
 
     By whatever path it is named, an input has one state. A file that was changed and given its old size and time is found by its
     content; in one above 64 MiB only where the change touches one of the pieces that are read. Of a file on a server, what that says of it
-    and the two ends count.
+    and the two ends count; of a Zarr store there its descriptions.
     """
     if isinstance(path, RemotePath):
-        return remote_file(path).state()
+        return remote_zarr(path).state() if path.suffix.lower() == ".zarr" else remote_file(path).state()
     resolved = path.resolve()
     files = [resolved] if resolved.is_file() else sorted(_inside(resolved))
     sizes = [file.stat() for file in files]

@@ -49,7 +49,7 @@ def open_place(path: Path) -> Iterator[ArrayPlace]:
     kind = _kind(path)
     if kind == "zarr":
         with guarded(GuardedZarr, path) as chunks:
-            yield ZarrPlace(chunks)
+            yield ZarrPlace(path, chunks)
     elif isinstance(path, RemotePath) and kind in WHOLE:
         raise InputError(
             f"{path} is {WHOLE[kind]}, of which no ranges are read: download it first, or keep its arrays as .npy, HDF5 or netCDF-4."

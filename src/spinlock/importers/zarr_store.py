@@ -5,8 +5,10 @@ that lead out of the folder and sizes that the folder cannot hold are refused be
 """
 
 import base64
+import math
 import os
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +18,10 @@ from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray, labelled
 from spinlock.store.atomic import human_size
 from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim
-from spinlock.store.guarded_zarr import GuardedZarr
+from spinlock.store.guarded_zarr import GuardedZarr, ZarrChunks
 from spinlock.store.json_file import read_json
+from spinlock.store.remote import RemotePath
+from spinlock.store.remote_zarr import RemoteZarr, remote_zarr
 
 _DESCRIPTIONS = (".zarray", ".zgroup", "zarr.json")
 _CODECS = {"bytes", "endian", "transpose", "sharding_indexed", "crc32c"} | {
@@ -27,19 +31,55 @@ _MOST_FILES = 5_000_000
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a path is the folder of a Zarr array or group."""
+    """Whether a path is the folder of a Zarr array or group; on a server it is told by its ending."""
+    if isinstance(path, RemotePath):
+        return path.suffix.lower() == ".zarr"
     return path.is_dir() and any((path / name).is_file() for name in _DESCRIPTIONS)
 
 
-class ZarrPlace(ArrayPlace):
-    """A folder of Zarr, checked as a whole when it is opened."""
+class Descriptions(ABC):
+    """What the descriptions of a store say, wherever it lies."""
 
-    def __init__(self, chunks: GuardedZarr) -> None:
-        self.path, self.name = chunks.path, str(chunks.path)
-        self._chunks = chunks
+    @abstractmethod
+    def arrays(self) -> Mapping[str, int | None]:
+        """Name of each array, "." for the store itself → bytes that are stored of it; None where that is not known."""
 
-    @cached_property
-    def _sizes(self) -> dict[str, int]:
+    @abstractmethod
+    def json(self, key: str) -> Any:
+        """A description by its key, as "u/.zarray"; None where there is none."""
+
+
+class OnServer(Descriptions):
+    """Those of a store on a server."""
+
+    def __init__(self, store: RemoteZarr) -> None:
+        self._all = store.descriptions
+
+    def arrays(self) -> Mapping[str, None]:
+        """Names of the arrays."""
+        found = [
+            key.rpartition("/")[0] or "."
+            for key, about in self._all.items()
+            if key.endswith(".zarray") or (key.endswith("zarr.json") and _mapping(about).get("node_type") == "array")
+        ]
+        return dict.fromkeys(found)
+
+    def json(self, key: str) -> Any:
+        """A description."""
+        return self._all.get(key)
+
+
+class InFolder(Descriptions):
+    """Those of a store in a folder, which is looked through as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def json(self, key: str) -> Any:
+        """A description, read now."""
+        return read_json(self.path / key) if (self.path / key).is_file() else None
+
+    def arrays(self) -> Mapping[str, int]:
         """Folder of each array → bytes stored below it."""
         sizes: dict[str, int] = {}
         count = 0
@@ -57,6 +97,19 @@ class ZarrPlace(ArrayPlace):
                 sizes[owner] += sum(os.path.getsize(os.path.join(folder, name)) for name in files)
         return sizes
 
+
+class ZarrPlace(ArrayPlace):
+    """A store of Zarr, its descriptions checked before anything else is done with it."""
+
+    def __init__(self, path: Path, chunks: GuardedZarr) -> None:
+        self.path, self.name = path, str(path)
+        self._chunks = chunks
+        self._about = OnServer(remote_zarr(path)) if isinstance(path, RemotePath) else InFolder(path)
+
+    @cached_property
+    def _sizes(self) -> Mapping[str, int | None]:
+        return self._about.arrays()
+
     def names(self) -> Sequence[str]:
         """Paths of the arrays inside the folder, sorted; "." for the folder itself."""
         return sorted(self._sizes)
@@ -69,16 +122,15 @@ class ZarrPlace(ArrayPlace):
             UsageError: if the package `zarr` is not installed.
         """
         place = f"{self.path}: {name}"
-        folder = self.path / name
-        is_second = (folder / ".zarray").is_file()
-        about = read_json(folder / (".zarray" if is_second else "zarr.json"))
+        prefix = "" if name == "." else f"{name}/"
+        about = self._about.json(f"{prefix}.zarray")
+        is_second = about is not None
+        about = about if is_second else self._about.json(f"{prefix}zarr.json")
         with reading_errors(place):
             _check_description(about, place)
         array = self._chunks.array(name)
-        stored = self._sizes[name]  # chunks that were never written take no room
-        words = f"{human_size(stored)} are stored"
-        check_claim(place, array.shape, array.chunk, array.dtype, most=COMPRESSED * stored, stored=words)
-        attributes = _attributes(folder, about, is_second=is_second)
+        self._check_claim(name, place, array)
+        attributes = _attributes(about, self._about.json(f"{prefix}.zattrs"), is_second=is_second)
         dims = attributes.pop("_ARRAY_DIMENSIONS", None) or about.get("dimension_names") or ()
         is_named = isinstance(dims, list | tuple) and len(dims) == len(array.shape)
         return labelled(
@@ -89,19 +141,36 @@ class ZarrPlace(ArrayPlace):
             attributes=attributes,
         )
 
+    def _check_claim(self, name: str, place: str, array: ZarrChunks) -> None:
+        """Refuses what is larger than what is stored of it, where that is known: on a server, more chunks than a folder may have files."""
+        stored = self._sizes[name]  # chunks that were never written take no room
+        if stored is not None:
+            most, words = COMPRESSED * stored, f"{human_size(stored)} are stored"
+        else:
+            count = math.prod(-(-length // chunk) for length, chunk in zip(array.shape, array.chunk, strict=True))
+            if count > _MOST_FILES:
+                raise InputError(f"{place} is cut into {count} chunks; at most {_MOST_FILES} are read.")
+            most, words = math.prod(array.shape) * array.dtype.itemsize, "as much may be stored"
+        check_claim(place, array.shape, array.chunk, array.dtype, most=most, stored=words)
+
     def attributes(self, group: str = "") -> Attributes:
         """Those of a group and of the store, its own first."""
         found: dict[str, Any] = {}
-        for folder in (self.path, *([self.path / group.strip("/")] if group.strip("/.") else [])):
-            if (folder / ".zattrs").is_file():
-                found |= _mapping(read_json(folder / ".zattrs"))
-            elif (folder / "zarr.json").is_file():
-                found |= _mapping(_mapping(read_json(folder / "zarr.json")).get("attributes"))
+        for prefix in ("", *([f"{group.strip('/')}/"] if group.strip("/.") else [])):
+            attributes = self._about.json(f"{prefix}.zattrs")
+            if attributes is None:
+                attributes = _mapping(self._about.json(f"{prefix}zarr.json")).get("attributes")
+            found |= _mapping(attributes)
         return found
 
 
-def _attributes(folder: Path, about: Mapping[str, Any], *, is_second: bool) -> dict[str, Any]:
+def _attributes(about: Mapping[str, Any], beside: Any, *, is_second: bool) -> dict[str, Any]:
     """Attributes of an array; what xarray writes as fill value of Zarr 2 is its `_FillValue`.
+
+    Args:
+        about: its description.
+        beside: what stands in its `.zattrs`, which Zarr 2 has.
+        is_second: whether it is Zarr 2.
 
     xarray takes every fill value of Zarr 2 as missing, which 0 is by default: here 0 counts only beside a scale or an offset,
     as an encoding states it.
@@ -115,7 +184,7 @@ def _attributes(folder: Path, about: Mapping[str, Any], *, is_second: bool) -> d
             except (ValueError, struct.error):
                 found.pop("_FillValue")
         return found
-    found = dict(_mapping(read_json(folder / ".zattrs"))) if (folder / ".zattrs").is_file() else {}
+    found = dict(_mapping(beside))
     fill = about.get("fill_value")
     is_encoded = "scale_factor" in found or "add_offset" in found
     if isinstance(fill, int | float) and "_ARRAY_DIMENSIONS" in found and (fill != 0 or is_encoded):

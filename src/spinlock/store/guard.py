@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, TypeVar
+from typing import Any, BinaryIO, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -62,6 +62,17 @@ def is_trusting() -> bool:
     return _trusting.get()
 
 
+@runtime_checkable
+class Server(Protocol):
+    """Gives a child what it asks for of a file that lies on a server."""
+
+    def begin(self) -> None:
+        """A new answer of the child."""
+
+    def answer(self, asked: Any) -> Any:
+        """What it asked for: bytes, or a number."""
+
+
 class Guarded:
     """What is open in a file, here or in the child."""
 
@@ -72,6 +83,11 @@ class Guarded:
     def opened(cls: type[G], path: Path) -> G:
         """Opens a file, where it is called."""
         raise NotImplementedError
+
+    @classmethod
+    def served(cls, path: RemotePath) -> "Server":
+        """What gives its bytes where it lies on a server."""
+        return Served(path)
 
     def facts(self) -> dict[str, Any]:
         """What is known of it without asking: attributes by name."""
@@ -120,7 +136,7 @@ def guarded(kind: type[G], path: Path) -> Iterator[G]:
     number = child.next_number()
     child.patience = PATIENCE
     if isinstance(path, RemotePath):  # its bytes come from here
-        child.served[number] = Served(path)
+        child.served[number] = kind.served(path)
     else:
         child.patience += (path.stat().st_size if path.is_file() else MOST_IN_FOLDER) / SLOWEST_DISK
     folder = "" if path.is_absolute() else str(Path.cwd())
@@ -172,7 +188,7 @@ class Child:
         self.patience = PATIENCE
         self._lock = threading.RLock()
         self._number = 0
-        self.served: dict[int, Served] = {}
+        self.served: dict[int, Server] = {}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout

@@ -28,7 +28,7 @@ _BYTES_A_SECOND = 20_000_000
 _STATM = Path("/proc/self/statm")
 
 _is_child = False
-_fetch: Callable[[tuple[int, int] | None], Any] | None = None
+_fetch: Callable[[Any], Any] | None = None
 
 
 def is_limited() -> bool:
@@ -36,8 +36,8 @@ def is_limited() -> bool:
     return _is_child
 
 
-def from_parent(asked: tuple[int, int] | None) -> Any:
-    """Inside the child: the size of the file that is asked about, which lies on a server, or the bytes between two places of it.
+def from_parent(asked: Any) -> Any:
+    """Inside the child: what the parent knows of the file that is asked about, which lies on a server (`Served` answers).
 
     Raises:
         OSError: if the parent cannot get them; it knows why.
@@ -107,7 +107,7 @@ class _Parent:
         while rest:
             rest = rest[os.write(self._answers, rest) :]
 
-    def fetch(self, asked: tuple[int, int] | None) -> Any:
+    def fetch(self, asked: Any) -> Any:
         """What the parent knows of a file on a server."""
         send(self.write, {"fetch": asked})
         found = receive(self.fill)

@@ -207,7 +207,7 @@ class GuardedFile(Guarded):
     @classmethod
     def standing_for(cls, remote: Any, facts: dict[str, Any]) -> "GuardedFile":
         """The view in this process for one in the child."""
-        return super().standing_for(remote, {"path": Path(facts["path"])})
+        return super().standing_for(remote, {"path": path_of(facts["path"])})
 
     def close(self) -> None:
         """Closes the file, where it was opened."""

@@ -9,7 +9,9 @@ import numpy as np
 
 from spinlock.core.errors import UsageError, reading_errors
 from spinlock.store.guard import Guarded, asked
-from spinlock.store.guard_child import allow
+from spinlock.store.guard_child import allow, from_parent, is_limited
+from spinlock.store.remote import RemotePath, path_of
+from spinlock.store.remote_zarr import ServedZarr
 
 
 class GuardedZarr(Guarded):
@@ -23,6 +25,11 @@ class GuardedZarr(Guarded):
         """A folder, of which nothing is read yet."""
         return cls(path)
 
+    @classmethod
+    def served(cls, path: RemotePath) -> ServedZarr:
+        """Its chunks by key."""
+        return ServedZarr(path)
+
     def facts(self) -> dict[str, Any]:
         """Where the folder is."""
         return {"path": str(self.path)}
@@ -30,7 +37,7 @@ class GuardedZarr(Guarded):
     @classmethod
     def standing_for(cls, remote: Any, facts: dict[str, Any]) -> "GuardedZarr":
         """The folder in this process for one in the child."""
-        return super().standing_for(remote, {"path": Path(facts["path"])})
+        return super().standing_for(remote, {"path": path_of(facts["path"])})
 
     @asked
     def array(self, name: str) -> "ZarrChunks":
@@ -43,7 +50,13 @@ class GuardedZarr(Guarded):
         allow(unpacked=10**8)  # the package has to be imported
         package = _zarr()
         with reading_errors(f"{self.path}: {name}"):
-            return ZarrChunks(f"{self.path}: {name}", package.open_array(str(self.path / name), mode="r"))
+            if isinstance(self.path, RemotePath):
+                keys = importlib.import_module("spinlock.store.zarr_keys")
+                store = keys.KeyStore(from_parent if is_limited() else _asking(ServedZarr(self.path)))
+                array = package.open_array(store, path="" if name == "." else name, mode="r")
+            else:
+                array = package.open_array(str(self.path / name), mode="r")
+            return ZarrChunks(f"{self.path}: {name}", array)
 
 
 class ZarrChunks(Guarded):
@@ -80,6 +93,16 @@ class ZarrChunks(Guarded):
             allow(2 * math.prod(map(len, ranges)) * self.dtype.itemsize + 32 * chunk_bytes, cells)
             values = np.asarray(self._array[selection])
         return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _asking(store: ServedZarr) -> Any:
+    """Gives bytes in this process, where there is no limit to an answer."""
+
+    def fetch(asked: tuple[str, int | None, int | None]) -> bytes | bool:
+        store.begin()
+        return store.answer(asked)
+
+    return fetch
 
 
 def _zarr() -> Any:

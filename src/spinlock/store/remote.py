@@ -55,6 +55,12 @@ class RemotePath(_Plain):
     def __fspath__(self) -> str:
         return str(self)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemotePath) and other.url == self.url
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
     def absolute(self) -> "RemotePath":
         """Itself: an address is the same from any folder."""
         return self
@@ -224,6 +230,10 @@ class RemoteFile:
         )
 
 
+ALSO_FORGET: list[Callable[[], None]] = []
+"""What else is to be forgotten of servers, by whoever remembers it."""
+
+
 @lru_cache(maxsize=8)
 def remote_file(path: RemotePath) -> RemoteFile:
     """The file at an address, with the pieces of it that this process has, until `look_again`."""
@@ -233,6 +243,8 @@ def remote_file(path: RemotePath) -> RemoteFile:
 def look_again() -> None:
     """Forget what is known of files on servers: they may have changed since another piece of work read them."""
     remote_file.cache_clear()
+    for forget in ALSO_FORGET:
+        forget()
 
 
 _NO_RANGES = "{} lies on a server that does not serve ranges of a file, and spinlock reads none whole over a network; download it first."
