@@ -15,6 +15,7 @@ import numpy as np
 
 from spinlock.core.seeds import stream
 from spinlock.core.threads import one_thread
+from spinlock.core.workers import InThisProcess
 from spinlock.pipeline.propose import propose_from
 from spinlock.pipeline.question_runs import Runs, load_runs
 
@@ -51,7 +52,8 @@ def main() -> None:
     for system in given.systems:
         found = []
         for want in targets(runs, system, given.targets, given.seed):
-            answer = propose_from(runs, want=want, system=system, count=RUNS_A_TARGET, simulate=True, seed=given.seed)
+            asked = {"want": want, "system": system, "count": RUNS_A_TARGET, "seed": given.seed}
+            answer = propose_from(runs, **asked, executor=InThisProcess())
             assert answer.simulated is not None
             predicted = float(np.mean([proposal.probability for proposal in answer.proposals]))
             found.append((answer.simulated.runs, answer.simulated.showed_it, answer.base_rate, predicted))
