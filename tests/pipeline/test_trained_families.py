@@ -10,7 +10,7 @@ from spinlock.config.train import FAMILIES as TRAINED
 from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
 from spinlock.core.errors import ConfigError, InputError, UsageError
 from spinlock.core.views import in_memory
-from spinlock.features.families import FAMILIES
+from spinlock.features.families import FAMILIES, FIELD
 from spinlock.pipeline.family_table import family_table
 from spinlock.pipeline.search import Question, search
 from spinlock.pipeline.tables import family_path, load_table, open_families
@@ -55,7 +55,7 @@ def folder(trained):
 
 
 def test_what_can_be_trained_are_the_families_that_there_are():
-    assert {*SUMMARY, *FAMILIES, PARAMETERS} == set(TRAINED)
+    assert {*SUMMARY, *FAMILIES, FIELD, PARAMETERS} == set(TRAINED)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -69,6 +69,24 @@ def test_a_family_of_a_data_set_is_what_its_series_say(dataset, name):
     assert some.ids == (table.ids[5], table.ids[2])
     torch.testing.assert_close(some.values, table.values[[5, 2]], equal_nan=True)
     assert sum(len(block) for block in loaded.table.blocks(7)) == len(table)
+
+
+def test_the_family_of_fields_is_the_initial_states_cell_by_cell(dataset, tmp_path):
+    table = open_families(dataset, ("field",))["field"]
+    with open_dataset(dataset) as file:
+        states = torch.from_numpy(file.numbers("inputs"))
+    values = in_memory(table).values
+    torch.testing.assert_close(values, states.flatten(1), equal_nan=True)
+    column = table.registry.names.index("field__0__2__3")
+    torch.testing.assert_close(values[:, column], states[:, 0, 2, 3])
+    target = tmp_path / "without.h5"
+    target.write_bytes(dataset.read_bytes())
+    with h5py.File(target, "r+") as file:
+        del file["inputs/fields"]
+    with pytest.raises(
+        InputError, match="family 'field' is the initial states themselves, and the file has none at /inputs/fields"
+    ):
+        family_table(target, "field")
 
 
 def test_every_family_is_a_tokenizer_on_the_same_split(folder):

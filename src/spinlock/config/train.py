@@ -15,7 +15,7 @@ TRAJECTORY = "trajectory"
 """The family of the courses of series."""
 CURVES = {"metric": "columns", "coarse": "codebook"}
 """What tokens of courses keep where a file leaves it open: the courses, evenly over all runs."""
-FAMILIES = (*SUMMARY, TRAJECTORY, "initial", "time_series", PARAMETERS)
+FAMILIES = (*SUMMARY, TRAJECTORY, "initial", "time_series", "field", PARAMETERS)
 """Families that tokenizers are trained on."""
 
 

@@ -47,12 +47,13 @@ class Family:
     Attributes:
         about: what it describes, in words.
         registry: of the columns.
-        describe: from the features of saved states, in the order of `SERIES` and NaN behind the end of a run, to the columns.
+        describe: from the features of saved states, in the order of `SERIES` and NaN behind the end of a run, to the columns; of
+            the family of initial states from these.
     """
 
     about: str
     registry: FeatureRegistry
-    describe: Callable[[Series], Float[Tensor, "sample column"]]
+    describe: Callable[[Tensor], Float[Tensor, "sample column"]]
 
 
 def num_states(series: Series) -> Int[Tensor, " sample"]:
@@ -246,3 +247,21 @@ FAMILIES = {
     "time_series": _family("its rates of change", _time_series_specs(), time_series),
 }
 """Families beside the summary, by name."""
+FIELD = "field"
+"""The family of the initial states themselves, for encoders that see a field."""
+
+
+def field_family(num_channels: int, height: int, width: int) -> Family:
+    """The initial state cell by cell, channel after channel and row after row; all cells count in one unit."""
+    specs = [
+        FeatureSpec(
+            name=f"{FIELD}__{channel}__{y}__{x}",
+            category=FIELD,
+            definition=f"Channel {channel} of the initial state in row {y}, column {x}.",
+            measured_with=FIELD,
+        )
+        for channel in range(num_channels)
+        for y in range(height)
+        for x in range(width)
+    ]
+    return _family("its initial state cell by cell", specs, lambda states: states.flatten(1))

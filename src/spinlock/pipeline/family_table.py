@@ -1,4 +1,4 @@
-"""The table of a feature family that is a function of the features of saved states, computed whenever its rows are asked for."""
+"""The table of a feature family that is a function of another array of a data set, computed whenever its rows are asked for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 from spinlock.core.errors import InputError, listed
 from spinlock.core.feature_table import FeatureRegistry, FeatureTable
 from spinlock.core.shown import shown
-from spinlock.features.families import FAMILIES, SERIES, Family
+from spinlock.features.families import FAMILIES, FIELD, SERIES, Family, field_family
 from spinlock.store.dataset import Dataset, open_dataset
 from spinlock.store.dataset_paths import ARRAYS
 
@@ -27,12 +27,14 @@ class FamilyTable:
     Attributes:
         path: of the file.
         family: what is described.
+        array: that it is computed from, by its name in `ARRAYS`.
         ids: one name a row, unique.
         groups: the parameter draw of each row.
     """
 
     path: Path
     family: Family
+    array: str
     ids: tuple[str, ...]
     groups: tuple[str, ...]
 
@@ -50,8 +52,8 @@ class FamilyTable:
         chosen = np.arange(len(self))[index if index.dtype == bool else index.astype(np.int64)]
         parts = [chosen[start : start + BLOCK_ROWS] for start in range(0, max(1, len(chosen)), BLOCK_ROWS)]
         with open_dataset(self.path) as dataset:
-            series = dataset.array("per_timestep")
-            values = [self.family.describe(torch.from_numpy(series.take(part))) for part in parts]
+            source = dataset.array(self.array)
+            values = [self.family.describe(torch.from_numpy(source.take(part))) for part in parts]
         return FeatureTable(
             values=torch.cat(values),
             registry=self.registry,
@@ -69,12 +71,25 @@ def family_table(path: Path, name: str) -> FamilyTable:
     """The samples of a data-set file as the family `name` sees them.
 
     Raises:
-        InputError: if the file keeps no features of saved states, or others than the package's own.
+        InputError: if the file keeps no features of saved states, or others than the package's own; no initial states for "field".
     """
     with open_dataset(path) as dataset:
-        _check_series(dataset, name)
         rows = dataset.view()
-        return FamilyTable(path=path, family=FAMILIES[name], ids=rows.ids, groups=rows.groups)
+        if name == FIELD:
+            family, array = _field_family(dataset), "inputs"
+        else:
+            _check_series(dataset, name)
+            family, array = FAMILIES[name], "per_timestep"
+        return FamilyTable(path=path, family=family, array=array, ids=rows.ids, groups=rows.groups)
+
+
+def _field_family(dataset: Dataset) -> Family:
+    if dataset.file.kind(ARRAYS["inputs"].path) is None:
+        raise InputError(
+            f"{dataset.path}: family '{FIELD}' is the initial states themselves, and the file has none at {ARRAYS['inputs'].path}; "
+            "generate or import the runs anew, or leave the family out."
+        )
+    return field_family(*dataset.array("inputs").shape[1:])
 
 
 def _check_series(dataset: Dataset, name: str) -> None:

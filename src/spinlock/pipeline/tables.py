@@ -10,7 +10,7 @@ import torch
 from spinlock.config.train import PARAMETERS, SUMMARY
 from spinlock.core.errors import InputError, UsageError, did_you_mean
 from spinlock.core.views import Selection, View
-from spinlock.features.families import FAMILIES
+from spinlock.features.families import FAMILIES, FIELD
 from spinlock.pipeline.family_table import family_table
 from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.store.dataset import open_dataset
@@ -69,7 +69,7 @@ def family_path(family: str) -> str:
     return features_path("aggregated", family)
 
 
-_DERIVED = {family_path(name): name for name in FAMILIES}
+_DERIVED = {family_path(name): name for name in (*FAMILIES, FIELD)}
 
 
 def open_families(path: str | Path, families: Iterable[str] | None = None) -> dict[str, View | RunParameters]:
@@ -77,13 +77,14 @@ def open_families(path: str | Path, families: Iterable[str] | None = None) -> di
 
     Args:
         path: a data-set file.
-        families: "summary", "trajectory", "initial", "time_series" and "parameters"; those that the file can give when not named.
+        families: "summary", "trajectory", "initial", "time_series", "field" and "parameters"; those that the file can give, but for
+            the cells of "field", when not named.
 
     Raises:
         UsageError: if a family is unknown.
         InputError: if the file lacks what a named family is computed from, or is no data set.
     """
-    path, known = Path(path), (SUMMARY[0], *FAMILIES, PARAMETERS)
+    path, known = Path(path), (SUMMARY[0], *FAMILIES, FIELD, PARAMETERS)
     names = tuple(families) if families is not None else _possible(path)
     for name in names:
         if name not in (*known, *SUMMARY):
