@@ -12,6 +12,7 @@ from spinlock.core.errors import ConfigError, InputError, UsageError
 from spinlock.core.views import in_memory
 from spinlock.features.families import FAMILIES, FIELD
 from spinlock.pipeline.family_table import family_table
+from spinlock.pipeline.report import report
 from spinlock.pipeline.search import Question, search
 from spinlock.pipeline.tables import family_path, load_table, open_families
 from spinlock.pipeline.tokenize_table import tokenize_table
@@ -219,3 +220,9 @@ def test_a_file_gives_all_families_that_it_has_something_for(dataset):
     assert list(open_families(dataset)) == ["summary", *FAMILIES, PARAMETERS]
     with pytest.raises(UsageError, match="unknown family 'trajectories'. Did you mean 'trajectory'"):
         open_families(dataset, ("trajectories",))
+
+
+def test_the_page_of_families_is_that_of_the_summary_with_a_table_of_all(dataset, folder, tmp_path):
+    page = report(folder, dataset, tmp_path / "all.html").report.read_text("utf-8")
+    table = page[page.index('<section id="families">') :].split("</section>")[0]
+    assert [name for name in CHOSEN if f'<th scope="row">{name}</th>' in table] == list(CHOSEN)

@@ -98,6 +98,16 @@ SAME_TOKEN = (
 )
 """Of `SameToken`."""
 
+FAMILY = (
+    Figure("coder", "coder", "Coded by", "words"),
+    Figure("bits", "bits", "Bits a sample"),
+    Figure("error", "error", "Mean squared error"),
+    Figure("codes_used", "codes_used", "Codes in use", "percent"),
+    Figure("same_coarse_token", "same_coarse_token", "The same coarse token again", "percent"),
+    Figure("at", "at", "At", "words"),
+)
+"""Of `plots.page.FamilyLine`."""
+
 SAMPLING = (
     Figure("draws", "num_draws", "Draws", "text"),
     Figure("dimensions", "num_dimensions", "Dimensions", "text"),

@@ -11,11 +11,13 @@ from spinlock.pipeline.atlas import atlas_columns
 from spinlock.pipeline.gallery import contact_rollouts, run_cards, token_cards
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.run_map import phase_maps, run_map
-from spinlock.pipeline.tokenizers import is_own_data, judged_again, load_rows
+from spinlock.pipeline.tokenizers import is_own_data, judged_again, load_rows, summary_folder
+from spinlock.pipeline.validate_families import stored_lines
 from spinlock.pipeline.words import described
 from spinlock.plots.page import Outside, Page, render_page
 from spinlock.store.atlas_file import ATLAS, Column, check_atlas_can_be_written, save_atlas
 from spinlock.store.dataset import open_dataset
+from spinlock.store.family_folder import has_families
 from spinlock.store.outputs import claim_output
 from spinlock.store.report_file import NUMBERS, PAGE, numbers_beside, save_report
 from spinlock.training.estimator import Tokenizer
@@ -54,7 +56,7 @@ def report(
     was fitted in Python and never judged is judged now, by rows of `dataset` that it was not fitted to.
 
     Args:
-        tokenizer: a tokenizer's folder.
+        tokenizer: a tokenizer's folder; of several families the page is about the summary, with a table of all.
         dataset: a data-set file with the tokenizer's columns; with states where rollouts are to be seen.
         output: an .html file; the numbers go to the same name with .report.json.
         atlas: a .parquet file with a row for each run, to be opened by embedding-atlas.
@@ -81,6 +83,8 @@ def report(
 
 def _page(tokenizer: Path, dataset: Path, progress: Progress, *, with_atlas: bool) -> _Drawn:
     progress("report", 0, 3)
+    families = stored_lines(tokenizer) if has_families(tokenizer) else ()
+    tokenizer = summary_folder(tokenizer)
     fitted = Tokenizer.from_pretrained(tokenizer)
     record = fitted.record_
     loaded = load_rows(dataset, record)
@@ -117,5 +121,6 @@ def _page(tokenizer: Path, dataset: Path, progress: Progress, *, with_atlas: boo
         judged=found.judged,
         rollouts=sheet,
         tree=from_plain(ColumnTree, tree) if tree else None,
+        families=families,
     )
     return _Drawn(page, judged, columns)

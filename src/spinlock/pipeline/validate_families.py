@@ -1,5 +1,6 @@
 """`spinlock validate` on a folder of several families: each judged as it would be alone, and one table of all."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -7,13 +8,18 @@ from typing import Any
 
 from spinlock.core.errors import UsageError
 from spinlock.core.figures import rounded
+from spinlock.core.plain import from_plain
+from spinlock.core.report import Report
 from spinlock.pipeline.progress import Progress, silent
 from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tables import load_table
 from spinlock.pipeline.train_parameters import parameter_error
 from spinlock.pipeline.validate import validate
+from spinlock.pipeline.verdict import verdict
+from spinlock.plots.page import FamilyLine
 from spinlock.store.family_folder import load_families
 from spinlock.store.parameters_folder import has_parameters
+from spinlock.training.estimator import Tokenizer
 from spinlock.training.parameters import ParameterTokenizer
 
 REPEATS = ("other realizations", "another initial condition")
@@ -75,7 +81,8 @@ def validate_families(
 
 def _line(found: Mapping[str, Any]) -> dict[str, Any]:
     """A family's verdict in a line of the table."""
-    judged = found["splits"][-1]
+    by_rows = {split["rows"]: split for split in found["splits"]}
+    judged = by_rows.get(found["judged_on"].split()[0], found["splits"][-1])
     again = min(
         (entry for entry in found["same_token"] if entry["level"] == 0 and entry["at"] in REPEATS),
         key=lambda entry: REPEATS.index(entry["at"]),
@@ -90,6 +97,22 @@ def _line(found: Mapping[str, Any]) -> dict[str, Any]:
         "at": again["at"],
         "passed": found["passed"],
     }
+
+
+def stored_lines(folder: Path) -> tuple[FamilyLine, ...]:
+    """The families of a folder by the figures that they were judged by when they were trained; those that were not are left out."""
+    lines = []
+    for name in load_families(folder):
+        if has_parameters(folder / name):
+            told = ParameterTokenizer.from_pretrained(folder / name).facts["figures"]
+            bits, error = max(told["bits_a_system"].values()), told["parameter_error"]
+            lines.append(FamilyLine(family=name, coder="cells", bits=bits, error=math.nan if error is None else error))
+        elif (stored := Tokenizer.from_pretrained(folder / name).record_.report) is not None:
+            report = from_plain(Report, stored)
+            line = _line(verdict(report, split=report.judged_split))
+            known = {field: line[field] for field in FamilyLine._fields if line.get(field) is not None}
+            lines.append(FamilyLine(family=name, **known))
+    return tuple(lines)
 
 
 def _share_used(codebooks: Sequence[Mapping[str, Any]]) -> float:

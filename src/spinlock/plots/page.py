@@ -1,5 +1,6 @@
 """The page on a tokenizer: its report drawn and put into words, with rollouts that carry its tokens."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -35,6 +36,28 @@ class Outside(NamedTuple):
     num_samples: int
 
 
+class FamilyLine(NamedTuple):
+    """A family beside the others that were trained with it; NaN where a figure was not measured.
+
+    Attributes:
+        family: its name.
+        coder: what its tokens come from.
+        bits: a sample.
+        error: of held-out rows, in standardised units.
+        codes_used: share of all codes that training rows use.
+        same_coarse_token: how often a coarse token comes again.
+        at: what differs between the two; "" where that was not measured.
+    """
+
+    family: str
+    coder: str
+    bits: float
+    error: float
+    codes_used: float = math.nan
+    same_coarse_token: float = math.nan
+    at: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Page:
     """A page on a tokenizer before it is drawn; where something is not there, the page says so.
@@ -55,6 +78,7 @@ class Page:
         judged: the rows that titles and agreement of cards were measured on, in words; "" where there are none.
         rollouts: samples for the sheet of still frames.
         tree: of the automatic grouping.
+        families: that were trained together, this page's among them; none where it was trained alone.
     """
 
     title: str
@@ -72,6 +96,7 @@ class Page:
     judged: str = ""
     rollouts: tuple[GalleryRollout, ...] = ()
     tree: ColumnTree | None = None
+    families: tuple[FamilyLine, ...] = ()
 
     @property
     def figures(self) -> SplitFigures:
