@@ -5,7 +5,7 @@
 
 The figures of `spinlock functors` for halves of one, two, … initial conditions, for several numbers of directions, and how often
 changes that cancel in the mean (each turned about its mean by a random sign) pass the noise floor. `--pictures` simulates the nearest
-pairs of effects again, of different systems or operations, and draws each as base run and operated run.
+pairs of effects again, of different operations at different bases, and draws each as base run and operated run.
 """
 
 import argparse
@@ -51,18 +51,20 @@ def false_effects(changes: Changes, noise: np.random.Generator, repeats: int = 5
 
 
 def nearest(changes: Changes, most: int) -> list[tuple[int, int, float]]:
-    """Pairs of effects of different systems or operations with the largest cosine, each effect once."""
+    """Pairs of effects of different operations at different bases with the largest cosine, each base once."""
     found = effects(changes.values)
     is_one = has_effect(changes.values)
     units = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
     cosines = np.nan_to_num(units @ units.T, nan=-1.0)
     kinds = np.array([f"{s} {o}" for s, o in zip(changes.systems, changes.operations, strict=True)])
-    cosines[(kinds[:, None] == kinds) | ~is_one[:, None] | ~is_one] = -1
+    bases = np.array(changes.bases)
+    cosines[(kinds[:, None] == kinds) | (bases[:, None] == bases) | ~is_one[:, None] | ~is_one] = -1
     pairs = []
     while len(pairs) < most:
         one, other = np.unravel_index(cosines.argmax(), cosines.shape)
         pairs.append((int(one), int(other), float(cosines[one, other])))
-        cosines[[one, other]] = cosines[:, [one, other]] = -1
+        used = np.isin(bases, bases[[one, other]])
+        cosines[used] = cosines[:, used] = -1
     return pairs
 
 

@@ -16,7 +16,7 @@ from spinlock.cli.options import ExistingFile, output_option, tokenizer_option
 )
 @click.argument("dataset", metavar="PAIRS", type=ExistingFile())
 @tokenizer_option(default="behaviour-1")
-@click.option("--directions", type=int, default=12, show_default=True, metavar="N", help="Codes of the tokens.")
+@click.option("--directions", type=int, default=8, show_default=True, metavar="N", help="Codes of the tokens.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the codes.")
 @output_option(required=False, help="Also a token file, a row an operation at a base: .csv, .h5 or .parquet.")
 def functors(*, dataset: Path, tokenizer: Path, directions: int, seed: int, output: Path | None) -> Any:

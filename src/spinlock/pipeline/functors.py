@@ -274,7 +274,7 @@ def _directions(
     for direction in sorted(set(codes[codes[:, 0] > 0, 0].tolist())):
         own = codes[:, 0] == direction
         counts = Counter(
-            f"{system} {operation}"
+            operation if system in operation else f"{system} {operation}"
             for system, operation, is_own in zip(changes.systems, changes.operations, own.tolist(), strict=True)
             if is_own
         )

@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans
 
 from spinlock.core.seeds import key_of
 
-NUM_DIRECTIONS, NUM_SIZES = 12, 4
+NUM_DIRECTIONS, NUM_SIZES = 8, 4
 FEWEST = 3
 """Initial conditions that an effect is the mean over, at least."""
 FLOOR = 2.0
