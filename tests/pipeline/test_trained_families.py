@@ -13,7 +13,8 @@ from spinlock.core.views import in_memory
 from spinlock.features.families import FAMILIES, FIELD
 from spinlock.pipeline.family_table import family_table
 from spinlock.pipeline.report import report
-from spinlock.pipeline.search import Question, search
+from spinlock.pipeline.search import search
+from spinlock.pipeline.search_question import Question
 from spinlock.pipeline.tables import family_path, load_table, open_families
 from spinlock.pipeline.tokenize_table import tokenize_table
 from spinlock.pipeline.train import summary, train

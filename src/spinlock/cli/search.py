@@ -58,8 +58,8 @@ from spinlock.cli.options import ExistingFile, tokenizer_option
 def search(*, tokenizer: Path | None, dataset: Path, count: int, page: Path | None, **asked: Any) -> Any:
     """Find runs that behave like one, like no other, like most, or the same: by their distance in the embedding."""
     from spinlock.cli.progress import progress
-    from spinlock.pipeline.search import Question
     from spinlock.pipeline.search import search as run
+    from spinlock.pipeline.search_question import Question
 
     question = Question(num_hits=count, **asked)
     with progress() as listener:
