@@ -34,7 +34,12 @@ def _python() -> Iterator[str]:
     for name in spinlock.__all__[1:]:
         value = getattr(spinlock, name)
         yield f"import spinlock.{name}"
-        if not isinstance(value, type):
+        if inspect.ismodule(value):
+            for inner in (each for each in vars(value).values() if getattr(each, "__module__", None) == value.__name__):
+                if not inner.__name__.startswith("_"):
+                    yield f"import spinlock.{name}.{inner.__name__}"
+                    yield from _parameters(f"import spinlock.{name}.{inner.__name__}", inner)
+        elif not isinstance(value, type):
             yield from _parameters(f"import spinlock.{name}", value)
         elif issubclass(value, Spec):
             yield from (f"import spinlock.{name}({field}=)" for field in value.model_fields)

@@ -41,7 +41,7 @@ MOVED = {
 SAID_EVERYWHERE = {"help", "debug", "verbose", "quiet", "json", "trusted"}
 """Options that are described once, not with every command."""
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]*)(#[^)\s]*)?\)")
-IMAGE = re.compile(r"!\[([^\]]*)\]\((?:[^)]*/)?images/([^)]*)\)")
+IMAGE = re.compile(r"!\[([^\]]*)\]\((?!https?:)([^)]*)\)")
 
 
 def moved_links(text: str, *, source: str, page: str) -> str:
@@ -160,6 +160,8 @@ def python_page() -> str:
 
 
 def _documented(name: str, value: Any, heading: str = "##") -> str:
+    if inspect.ismodule(value):
+        return f"{heading} {name}\n\n```{{eval-rst}}\n.. automodule:: {value.__name__}\n   :members:\n```"
     kind = "autoclass" if isinstance(value, type) else "autofunction"
     # its signature lists some sixty settings, which ModelSpec, EncoderSpec and FitSpec describe
     shown = "(levels='auto', *, category_map=None, random_state=0, **settings)" if name == "Tokenizer" else ""
@@ -187,20 +189,18 @@ def _hints(value: Any) -> dict[str, Any]:
 
 
 def gallery_page() -> str:
-    """Every picture of docs/images with its title, and the page that it is on."""
-    titles, homes = {}, {}
-    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
-        if path.parent != FOLDER:
-            for title, picture in IMAGE.findall(path.read_text(encoding="utf-8")):
-                titles.setdefault(picture, title)
-                homes.setdefault(picture, path)
+    """Every picture below docs/ with its title, and the page that it is on."""
+    shown: dict[Path, tuple[str, Path]] = {}
+    for page in [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("examples/*.md")), ROOT / "README.md"]:
+        for title, picture in IMAGE.findall(page.read_text(encoding="utf-8")):
+            shown.setdefault((page.parent / picture).resolve(), (title, page))
     parts = ["# Gallery"]
-    for path in sorted((DOCS / "images").rglob("*.png")):
-        picture = path.relative_to(DOCS / "images").as_posix()
-        title, home = titles.get(picture, path.stem.replace("_", " ")), homes.get(picture)
-        on_site = home is not None and home.is_relative_to(DOCS)
-        link = f"From [{home.stem}](../{home.relative_to(DOCS).as_posix()})." if home and on_site else ""
-        parts += [f"![{title}](../images/{picture})", f"*{title}.* {link}".strip()]
+    for picture in [*sorted(DOCS.glob("examples/*.png")), *sorted(DOCS.glob("images/*.png"))]:
+        title, page = shown.get(picture, (picture.stem.replace("_", " "), ROOT))
+        if page.parent.name == "examples":  # where a picture is the whole result
+            title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        link = f" From [{page.stem}](../{page.relative_to(DOCS).as_posix()})." if page.is_relative_to(DOCS) else ""
+        parts += [f"![{title}](../{picture.relative_to(DOCS).as_posix()})", f"*{title.rstrip('.')}.*{link}"]
     return "\n\n".join(parts) + "\n"
 
 
