@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import spinlock
+from spinlock.cli import main
 from spinlock.config import GenerateConfig, load_config
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.seeds import torch_stream
@@ -66,6 +67,18 @@ def folder(tmp_path_factory) -> Path:
     }
     spinlock.FamilyTokenizer(members).save_pretrained(folder / "checkpoints/families")
     summary.save_pretrained(folder / "run/tokenizer")
+    words = [
+        "tokenize",
+        "--dataset",
+        str(rollouts),
+        "--window",
+        "16",
+        "--stride",
+        "4",
+        "--output",
+        str(folder / "windows.h5"),
+    ]
+    assert main([*words, "--quiet"]) == 0
     return folder
 
 
@@ -103,7 +116,8 @@ def given() -> dict[str, Any]:
 def test_every_python_block_of_a_page_runs(page, given, folder, monkeypatch):
     monkeypatch.chdir(folder)
     of_families = dict(zip(("table", "other_table"), views(folder / "run/rollouts.h5"), strict=True))
-    at_hand = {"families.md": of_families}
+    tokens = spinlock.load_tokens(folder / "windows.h5")
+    at_hand = {"families.md": of_families, "words.md": {"train": tokens, "test": tokens}}
     text = page.read_text("utf-8")
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1))
