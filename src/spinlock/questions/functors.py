@@ -68,11 +68,11 @@ def squared_errors(values: Float[np.ndarray, "effect initial axis"]) -> Float[np
 def has_effect(values: Float[np.ndarray, "effect initial axis"]) -> Bool[np.ndarray, " effect"]:
     """Whether the mean change is longer than the noise floor, √2 times what it errs by."""
     length = np.square(effects(values)).sum(1)
-    return np.asarray((length > FLOOR * squared_errors(values)) & (length > 0))
+    return (length > FLOOR * squared_errors(values)) & (length > 0)
 
 
 def _present(values: Float[np.ndarray, "effect initial axis"]) -> Bool[np.ndarray, "effect initial"]:
-    return ~np.isnan(values).any(2)
+    return np.isfinite(values.sum(2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
