@@ -36,7 +36,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from faults import World, contents, is_litter
 
 from spinlock.cli import main as spinlock
@@ -130,14 +130,16 @@ def cluster_row(folder: Path, *, samples: int, kills: int, seed: int) -> dict[st
     alone, done = time.monotonic() - start, 0
     moments, target = random.Random(seed), folder / "shared" / "cluster.h5"
     target.parent.mkdir()
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as made:
+    workers = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+    with workers as made, Client(made, set_as_default=False) as beside:
         made.adapt(minimum=2, maximum=2)  # one whose process could not be started again is replaced
 
         def kill_one(_: str, shards: int, __: int, ___: float | None = None) -> None:
             nonlocal done
-            busy = [made.workers[worker.name].pid for worker in made.scheduler.workers.values() if worker.processing]
+            busy = [address for address, worker in made.scheduler.workers.items() if worker.processing]
             if shards % 3 == 2 and done < kills and busy:
-                os.kill(moments.choice(busy), signal.SIGKILL)
+                chosen = moments.choice(busy)
+                os.kill(beside.run(os.getpid, workers=[chosen])[chosen], signal.SIGKILL)
                 done += 1
 
         start = time.monotonic()
