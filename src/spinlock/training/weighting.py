@@ -84,10 +84,10 @@ def _upgrad(preferred: Float[Tensor, " term"]) -> Callable[[Tensor], Tensor]:
     class Projector(DualConeProjector):
         """Minimises vᵀ G v over v ≥ u as a problem of non-negative least squares; the package's own solver is under the GPL."""
 
-        def __call__(self, weights: Any, gram: Any, /) -> Any:  # noqa: D102 of the package
-            scaled = gram / gram.diagonal().mean().clamp(min=torch.finfo(gram.dtype).tiny)
-            root = np.linalg.cholesky((scaled + RIDGE * torch.eye(len(gram), dtype=gram.dtype)).numpy()).T
-            return torch.stack([u + torch.from_numpy(nnls(root, -root @ u.numpy())[0]) for u in weights])
+        def __call__(self, U: Any, G: Any) -> Any:  # noqa: D102, N803 of the package
+            scaled = G / G.diagonal().mean().clamp(min=torch.finfo(G.dtype).tiny)
+            root = np.linalg.cholesky((scaled + RIDGE * torch.eye(len(G), dtype=G.dtype)).numpy()).T
+            return torch.stack([u + torch.from_numpy(nnls(root, -root @ u.numpy())[0]) for u in U])
 
     preferred = preferred.double()
     balance = UPGradWeighting(preferred / preferred.sum(), projector=Projector())
