@@ -18,6 +18,11 @@ ENDINGS = ("h5", "hdf5", "csv", "parquet")
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
+def some_at_a_time(monkeypatch, rows):
+    for module in ("rows", "hdf5", "csv", "parquet"):
+        monkeypatch.setattr(f"spinlock.store.token_{module}.ROWS_AT_ONCE", rows)
+
+
 def table(rows=4, *, ids=(), groups=(), names=("spatial", "time, space")) -> TokenTable:
     sizes = torch.tensor([[64, 32, 16], [8, 4, 2]][: len(names)])
     chance = np.random.default_rng(rows)
@@ -75,7 +80,7 @@ def test_an_embedding_comes_back_to_the_last_bit(tmp_path, ending, rows, is_meas
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("rows", [0, 10, 12])
 def test_rows_are_written_and_read_some_at_a_time(tmp_path, monkeypatch, ending, rows):
-    monkeypatch.setattr("spinlock.store.token_file.ROWS_AT_ONCE", 4)
+    some_at_a_time(monkeypatch, 4)
     measured = replace(table(rows), distances=torch.rand(rows), out_of_corpus=torch.arange(rows) % 3 == 1)
     save_tokens(measured, tmp_path / f"tokens.{ending}")
     found = load_tokens(tmp_path / f"tokens.{ending}")
@@ -86,7 +91,7 @@ def test_rows_are_written_and_read_some_at_a_time(tmp_path, monkeypatch, ending,
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_beside_the_tokens_memory_holds_some_rows_only(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr("spinlock.store.token_file.ROWS_AT_ONCE", 500)
+    some_at_a_time(monkeypatch, 500)
     tokens = table(20_000)
     tracemalloc.start()
     save_tokens(tokens, tmp_path / f"tokens.{ending}")
