@@ -77,9 +77,9 @@ def test_rows_may_be_chosen_by_booleans(file):
 
 @pytest.mark.parametrize("piece", [60, 4000, 100_000])
 def test_pieces_of_any_size_give_the_same_rows(file, monkeypatch, piece):
-    monkeypatch.setattr("spinlock.store.guarded_hdf5.PIECE_BYTES", piece)
-    monkeypatch.setattr("spinlock.store.guarded_hdf5.MAX_READ", piece)
-    monkeypatch.setattr("spinlock.store.guarded_hdf5._GAP_BYTES", piece // 2)
+    monkeypatch.setattr("spinlock.store.guarded_array.PIECE_BYTES", piece)
+    monkeypatch.setattr("spinlock.store.guarded_array.MAX_READ", piece)
+    monkeypatch.setattr("spinlock.store.guarded_array._GAP_BYTES", piece // 2)
     rows = np.random.default_rng(1).permutation(9000)[:500]
     with h5py.File(file) as opened:
         values = opened[PATH][...]

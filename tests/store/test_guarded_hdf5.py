@@ -194,7 +194,7 @@ def test_a_damaged_file_gives_its_numbers_or_an_input_error_and_nothing_else(tmp
 
 
 def test_too_much_at_once_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("spinlock.store.guarded_hdf5.MAX_READ", 1000)
+    monkeypatch.setattr("spinlock.store.guarded_array.MAX_READ", 1000)
     (tmp_path / "x.h5").write_bytes(numbers_file())
     with open_guarded(tmp_path / "x.h5") as file:
         np.testing.assert_array_equal(file.numbers("/x").read(slice(5, 10)), np.arange(5.0, 10.0))

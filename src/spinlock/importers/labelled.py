@@ -15,7 +15,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError
 from spinlock.store.atomic import human_size
-from spinlock.store.guarded_hdf5 import MAX_READ
+from spinlock.store.guarded_array import MAX_READ
 
 Selection = tuple[slice, ...]
 Attributes = Mapping[str, Any]

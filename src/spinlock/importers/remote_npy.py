@@ -8,7 +8,7 @@ import numpy as np
 
 from spinlock.core.errors import InputError, reading_errors
 from spinlock.importers.labelled import ArrayPlace, LabelledArray, Selection, labelled
-from spinlock.store.guarded_hdf5 import PIECE_BYTES
+from spinlock.store.guarded_array import PIECE_BYTES
 from spinlock.store.remote import BLOCK, RangeFile, RemotePath
 
 _MOST_HEAD = 10_000

@@ -17,8 +17,8 @@ from typing import Any
 from spinlock.core.errors import InputError, listed, reading_errors
 from spinlock.importers.labelled import ArrayPlace, Attributes, LabelledArray, labelled
 from spinlock.store.atomic import human_size
-from spinlock.store.guarded_hdf5 import COMPRESSED, check_claim
 from spinlock.store.guarded_zarr import GuardedZarr, ZarrChunks
+from spinlock.store.hdf5_checks import COMPRESSED, check_claim
 from spinlock.store.json_file import read_json
 from spinlock.store.remote import RemotePath
 from spinlock.store.remote_zarr import RemoteZarr, remote_zarr

@@ -31,7 +31,8 @@ from spinlock.store.dataset_paths import (
     family_path,
 )
 from spinlock.store.file_table import FileTable
-from spinlock.store.guarded_hdf5 import GuardedArray, GuardedFile, open_guarded
+from spinlock.store.guarded_array import GuardedArray
+from spinlock.store.guarded_hdf5 import GuardedFile, open_guarded
 from spinlock.store.json_file import parse_json
 from spinlock.store.registry_reader import read_registry, registry_of_columns
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from spinlock.core.errors import InputError
 from spinlock.core.feature_table import BLOCK_ROWS, FeatureRegistry, FeatureTable
 from spinlock.core.shown import shown
-from spinlock.store.guarded_hdf5 import GuardedArray, open_guarded
+from spinlock.store.guarded_array import GuardedArray
+from spinlock.store.guarded_hdf5 import open_guarded
 
 
 @shown

@@ -17,169 +17,21 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 from h5py.h5l import TYPE_HARD  # pyright: ignore[reportMissingImports]
-from jaxtyping import Int
 
 from spinlock.core.errors import InputError, listed, reading_errors
-from spinlock.store.atomic import AnyPath, human_size
-from spinlock.store.guard import Guarded, asked, guarded, is_trusting
+from spinlock.store.atomic import AnyPath
+from spinlock.store.guard import Guarded, asked, guarded
 from spinlock.store.guard_child import allow, from_parent, is_limited
+from spinlock.store.guarded_array import GuardedArray
+from spinlock.store.hdf5_checks import NUMBER_CLASSES, check_class, check_storage, check_type
 from spinlock.store.remote import RangeFile, RemotePath, path_of
 
-MAX_READ = 4 * 2**30
-"""Most bytes that one read may bring into memory."""
-MAX_CHUNK = 2**30
-"""Most bytes of one chunk, which HDF5 must hold whole to read a part of it."""
-SMALL = 64 * 2**20
-"""Bytes that any array may claim, whatever is stored of it."""
-PIECE_BYTES = 32 * 2**20
-"""Bytes that are in memory at a time where an array is gone through."""
 MAX_LINKS = 100_000
 MAX_ATTRIBUTES = 1000
-UNPACKED = 2**30
-"""Bytes that one read may bring into memory, however little of them is stored."""
-MUCH_COMPRESSED = 64
-"""Times that a larger read may be larger than what is stored of it: no honest states shrink by more."""
-COMPRESSED = 1100
-"""Times that an array may be larger than what is stored of it: deflate cannot shrink by more than 1032."""
 MAX_WORDS = 16_384
 """Most words of varying length in one attribute: such words may all point at the same large text."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}
-"""Filters that every HDF5 has, by number; szip only where it was built in."""
-_KNOWN_FILTERS = {
-    307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32017: "sz", 32024: "sz3",
-    32026: "blosc2",
-}  # fmt: skip
-"""Filters of others, from the HDF Group's register of filter plug-ins."""
-_RARE = {4, 5, 6}
-"""Filters that are run for trusted files alone: few honest files have them, and few have looked for faults in them."""
-_PACKING = {1, 4, 5, 6, 32000}
-"""Filters that make an array smaller."""
-_GAP_BYTES = 2**20  # what is cheaper to read through than to jump over: the size of a chunk
-_NUMBER_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
-_CLASS_WORDS = {
-    h5py.h5t.STRING: "words",
-    h5py.h5t.COMPOUND: "compound",
-    h5py.h5t.REFERENCE: "references",
-    h5py.h5t.VLEN: "varying length",
-    h5py.h5t.OPAQUE: "opaque",
-    h5py.h5t.BITFIELD: "bit field",
-    h5py.h5t.ARRAY: "arrays",
-    h5py.h5t.ENUM: "an enumeration",
-    h5py.h5t.TIME: "times",
-}
-
-
-def check_claim(
-    place: str, shape: tuple[int, ...], chunk: tuple[int, ...], dtype: np.dtype, *, most: int, stored: str
-) -> None:
-    """Refuses an array that says it is larger than what is stored of it can be, or whose chunks do not fit in memory.
-
-    Args:
-        place: where the array is, for messages.
-        shape: that it claims.
-        chunk: that must be read whole to read a part of it; () where there are none.
-        dtype: of its numbers.
-        most: bytes that can come out of what is stored; negative where more is said to be stored than there is.
-        stored: what that is, in words.
-    """
-    claimed, num_bytes = math.prod(shape) * dtype.itemsize, math.prod(chunk) * dtype.itemsize
-    if most < 0 or claimed > max(SMALL, most):
-        raise InputError(f"{place} claims {human_size(claimed)} in the shape {shape}, of which {stored}.")
-    if num_bytes > MAX_CHUNK:
-        raise InputError(f"{place} has chunks of {human_size(num_bytes)}; at most {human_size(MAX_CHUNK)} are read.")
-
-
-class GuardedArray(Guarded):
-    """A data set that passed the checks; nothing is in memory until `read`."""
-
-    def __init__(self, name: str, dataset: h5py.Dataset) -> None:
-        self.name = name
-        self.shape: tuple[int, ...] = dataset.shape
-        self.dtype: np.dtype = dataset.dtype
-        self._dataset = dataset
-
-    def facts(self) -> dict[str, Any]:
-        """Name, shape and type."""
-        return {"name": self.name, "shape": self.shape, "dtype": self.dtype}
-
-    def __len__(self) -> int:
-        return self.shape[0] if self.shape else 1
-
-    def read(self, *selection: slice | int) -> np.ndarray:
-        """The numbers or words, or the part along the first axes, in the machine's byte order.
-
-        Raises:
-            InputError: if the part is too large for memory, or its checksum does not match.
-        """
-        chosen = [
-            len(range(n)[part]) if isinstance(part, slice) else 1
-            for n, part in zip(self.shape, selection, strict=False)
-        ]
-        num_bytes = math.prod([*chosen, *self.shape[len(selection) :]]) * self.dtype.itemsize
-        if num_bytes > MAX_READ:
-            raise InputError(
-                f"{self.name} would take {human_size(num_bytes)} in one read; at most {human_size(MAX_READ)} are read at once."
-            )
-        values = self._read(num_bytes, *selection)
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-    @asked
-    def _read(self, num_bytes: int, *selection: slice | int) -> np.ndarray:
-        with reading_errors(self.name):
-            stored = self._dataset.id.get_storage_size()
-            if num_bytes > UNPACKED and num_bytes > MUCH_COMPRESSED * stored and is_limited():
-                raise InputError(
-                    f"{self.name} would take {human_size(num_bytes)} in one read, of which {human_size(stored)} are stored; if "
-                    "you made it, --trusted (trusted=True) reads it all the same."
-                )
-            chunk_bytes = math.prod(self._dataset.chunks or ()) * self.dtype.itemsize
-            allow(2 * num_bytes + 4 * chunk_bytes, self._unpacked(selection))
-            return np.asarray(self._dataset[selection])
-
-    def _unpacked(self, selection: tuple[slice | int, ...]) -> int:
-        """Bytes of the chunks that a selection touches."""
-        if self._dataset.chunks is None:
-            return 0
-        cells = 1
-        for axis, (length, chunk) in enumerate(zip(self.shape, self._dataset.chunks, strict=True)):
-            part = selection[axis] if axis < len(selection) else slice(None)
-            taken = range(length)[part] if isinstance(part, slice) else range(part, part + 1)
-            if len(taken):
-                first, last = min(taken[0], taken[-1]), max(taken[0], taken[-1])
-                cells *= (last // chunk - first // chunk + 1) * chunk
-        return cells * self.dtype.itemsize
-
-    def pieces(self) -> Iterator[np.ndarray]:
-        """All rows in order, at most 32 MiB at a time."""
-        rows = max(1, PIECE_BYTES // self._row_bytes)
-        return (self.read(slice(start, min(start + rows, len(self)))) for start in range(0, len(self), rows))
-
-    def take(self, rows: Int[np.ndarray, " row"]) -> np.ndarray:
-        """Some rows, in the order of their numbers here, which may come in any order.
-
-        Rows near each other are read at once, with those between them, at most 32 MiB at a time.
-        """
-        order = np.argsort(rows, kind="stable")
-        ascending = rows[order]
-        taken = np.empty((len(rows), *self.shape[1:]), self.dtype.newbyteorder("="))
-        most, gap = (max(1, num_bytes // self._row_bytes) for num_bytes in (PIECE_BYTES, _GAP_BYTES))
-        far = np.flatnonzero(np.diff(ascending) > gap) + 1
-        first = 0
-        while first < len(rows):
-            last = int(np.searchsorted(ascending, ascending[first] + most))
-            jump = int(np.searchsorted(far, first, side="right"))
-            last = min(last, int(far[jump])) if jump < len(far) else last
-            start = int(ascending[first])
-            span = self.read(slice(start, int(ascending[last - 1]) + 1))
-            taken[order[first:last]] = span[ascending[first:last] - start]
-            first = last
-        return taken
-
-    @property
-    def _row_bytes(self) -> int:
-        return max(1, math.prod(self.shape[1:]) * self.dtype.itemsize)
 
 
 class GuardedFile(Guarded):
@@ -278,8 +130,8 @@ class GuardedFile(Guarded):
             InputError: if there is none, or it breaks a rule of this module.
         """
         dataset = self._dataset(name)
-        self._check_type(dataset, name, _NUMBER_CLASSES)
-        self._check_storage(dataset, name)
+        check_type(dataset, self._place(name), NUMBER_CLASSES)
+        check_storage(dataset, self._place(name), file_size=self._size)
         return GuardedArray(self._place(name), dataset)
 
     def words(self, name: str, *, most: int = 10_000_000) -> tuple[str, ...]:
@@ -290,8 +142,8 @@ class GuardedFile(Guarded):
     @asked
     def _words(self, name: str, most: int) -> np.ndarray | tuple[str, ...]:
         dataset = self._dataset(name)
-        self._check_type(dataset, name, (h5py.h5t.STRING,))
-        self._check_storage(dataset, name)
+        check_type(dataset, self._place(name), (h5py.h5t.STRING,))
+        check_storage(dataset, self._place(name), file_size=self._size)
         if len(dataset.shape) != 1 or dataset.shape[0] > most:
             raise InputError(
                 f"{self._place(name)} must be a list of at most {most} words; got the shape {dataset.shape}."
@@ -371,7 +223,7 @@ class GuardedFile(Guarded):
     @asked
     def attribute_numbers(self, name: str, attribute: str) -> np.ndarray | None:
         """An attribute of numbers; None where there is none."""
-        return self._attribute(name, attribute, _NUMBER_CLASSES)
+        return self._attribute(name, attribute, NUMBER_CLASSES)
 
     def _attribute(self, name: str, attribute: str, classes: tuple[int, ...]) -> np.ndarray | None:
         node = self._walk(name)
@@ -384,7 +236,7 @@ class GuardedFile(Guarded):
             handle = node.attrs.get_id(attribute)
             if handle.shape is None or 0 in handle.shape:
                 return np.empty(0)  # an empty list has no type that could be checked
-            self._check_class(handle.get_type(), place, classes)
+            check_class(handle.get_type(), place, classes)
             if math.prod(handle.shape) > MAX_WORDS:
                 raise InputError(f"{place} has the shape {handle.shape}; at most {MAX_WORDS} entries are read.")
             return np.asarray(node.attrs[attribute])
@@ -429,58 +281,6 @@ class GuardedFile(Guarded):
             beside += f" (the file's first names: {listed(self.names(), most=12)})"
         what = "is a group" if node is not None else "is not there"
         raise InputError(f"{self.path}: the data set {name} {what}; {beside}.")
-
-    def _check_class(self, kind: Any, place: str, classes: tuple[int, ...]) -> None:
-        number = kind.get_class()
-        if number == h5py.h5t.ENUM and h5py.h5t.INTEGER in classes and kind.dtype.kind == "b":
-            return  # h5py's booleans
-        if number not in classes:
-            wanted = "words" if h5py.h5t.STRING in classes else "numbers"
-            raise InputError(f"{place} must hold {wanted}; it holds {_CLASS_WORDS.get(number, 'numbers')}.")
-        if h5py.h5t.STRING not in classes and kind.get_size() > 8:
-            raise InputError(f"{place} holds numbers of {kind.get_size()} bytes; at most 8 are read.")
-
-    def _check_type(self, dataset: h5py.Dataset, name: str, classes: tuple[int, ...]) -> None:
-        with reading_errors(self._place(name)):
-            self._check_class(dataset.id.get_type(), self._place(name), classes)
-            if dataset.id.get_space().get_simple_extent_type() == h5py.h5s.NULL:
-                raise InputError(f"{self._place(name)} is empty.")
-
-    def _check_storage(self, dataset: h5py.Dataset, name: str) -> None:
-        place = self._place(name)
-        with reading_errors(place):
-            plan = dataset.id.get_create_plist()
-            layout = plan.get_layout()
-            if layout == h5py.h5d.VIRTUAL:
-                raise InputError(
-                    f"{place} is a virtual data set, made of other files, which spinlock does not follow: copy its numbers into a "
-                    "file of their own, as h5py.File('copy.h5', 'w')['u'] = h5py.File('in.h5')['u'][:] does, or Dedalus' "
-                    "post.merge_virtual."
-                )
-            if layout != h5py.h5d.COMPACT and plan.get_external_count() > 0:
-                raise InputError(f"{place} is stored outside its file; spinlock reads nothing from there.")
-            codes = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-            runs = {code for code in _FILTERS if (is_trusting() or code not in _RARE) and h5py.h5z.filter_avail(code)}
-            unknown = [code for code in codes if code not in runs]
-            if unknown:
-                rare = set(unknown) <= _RARE and not is_trusting()
-                trust = " unless the file is trusted (--trusted, trusted=True)" if rare else ""
-                names = listed(_FILTERS.get(code) or _KNOWN_FILTERS.get(code) or f"number {code}" for code in unknown)
-                raise InputError(
-                    f"{place} was written through the HDF5 filter {names}, which spinlock does not run (it runs "
-                    f"{listed((_FILTERS[code] for code in sorted(runs)), most=9)}){trust}: write it anew, h5repack -f GZIP=4 in.h5 out.h5, or nccopy -F none in.nc "
-                    "out.nc."
-                )
-            stored = dataset.id.get_storage_size()
-            ratio = COMPRESSED if _PACKING & set(codes) else 1
-            check_claim(
-                place,
-                dataset.shape,
-                plan.get_chunk() if layout == h5py.h5d.CHUNKED else (),
-                dataset.dtype,
-                most=ratio * stored if stored <= self._size else -1,
-                stored=f"the file of {human_size(self._size)} holds {human_size(min(stored, self._size))}",
-            )
 
     def _place(self, name: str) -> str:
         return f"{self.path}: {name}"

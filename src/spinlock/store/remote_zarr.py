@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from spinlock.core.errors import InputError
-from spinlock.store.guarded_hdf5 import MAX_CHUNK, MAX_READ
+from spinlock.store.guarded_array import MAX_READ
+from spinlock.store.hdf5_checks import MAX_CHUNK
 from spinlock.store.remote import ALSO_FORGET, MissingError, RemotePath, remote_file
 
 DESCRIPTIONS = (".zarray", ".zgroup", ".zattrs", "zarr.json")
