@@ -25,7 +25,7 @@ COMMAND_LINES = [
     # arguments: 2
     ("generat", "unknown command 'generat'. Did you mean 'generate'?", 2),
     ("train", "unknown command 'train'. Did you mean 'train-vqvae'?", 2),
-    ("xyz", "unknown command 'xyz'. Known: generate, merge, extract-features, discover-categories", 2),
+    ("xyz", "unknown command 'xyz'. Known: generate, pairs, merge, extract-features, discover-categories", 2),
     ("--hepl", "no such option", 2),
     ("generate", "missing option '--config'", 2),
     ("generate --confg g.yaml", "'--config'", 2),

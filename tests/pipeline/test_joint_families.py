@@ -9,13 +9,16 @@ from pipeline_runs import train_config
 from spinlock.config.train import TrainConfig
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.tokens import of_family
+from spinlock.core.views import in_memory
 from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tables import family_path, load_table
-from spinlock.pipeline.train import summary, train
+from spinlock.pipeline.train import train
 from spinlock.store.family_folder import NAMES
 from spinlock.store.manifest import MANIFEST, with_manifest
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.families import FamilyTokenizer
+from spinlock.training.family_fit import fit_family_decoder
+from spinlock.training.spec import FitSpec
 
 CHOSEN = ("summary", "initial")
 CROSS = {"predict": "summary", "from": ["parameters", "initial"], "weight": 0.5}
@@ -47,6 +50,20 @@ def trained(dataset, tmp_path_factory):
 def tables(dataset):
     found = {name: load_table(dataset, family_path(name)).table for name in CHOSEN}
     return found | {"parameters": run_parameters(dataset)}
+
+
+@pytest.fixture(scope="module")
+def decoding(trained, tables, tmp_path_factory):
+    """The same families with a decoder across them for the summary, by whichever penalty, saved and read back."""
+    families = FamilyTokenizer.from_pretrained(trained.folder).families
+    members = {name: one.tokenizer_ if isinstance(one, Tokenizer) else one for name, one in families.items()}
+    rows = {name: in_memory(one) if name in CHOSEN else one for name, one in tables.items()}
+    levels = members["summary"].codebook_sizes.shape[1]
+    choices = {"summary": (2,) * levels, "initial": (None,) * levels}
+    fit = fit_family_decoder(members, rows, None, spec=FitSpec(num_centers=10), choices=choices)
+    folder = tmp_path_factory.mktemp("decoding") / "families"
+    FamilyTokenizer(families, fit.decoder).save_pretrained(folder)
+    return FamilyTokenizer.from_pretrained(folder)
 
 
 def same(one, other) -> bool:
@@ -98,20 +115,15 @@ def test_a_family_is_taken_as_it_is_and_another_may_be_missing(dataset, tmp_path
         )
 
 
-def test_decoding_across_families_is_saved_and_used(tables, trained):
-    families = FamilyTokenizer.from_pretrained(trained.folder)
-    if families.decoder is None:
-        pytest.skip("no family gains by it on so few rows")
-    tokens = families.encode(tables)
-    alone = FamilyTokenizer(families.families).decode(tokens)
-    together = families.decode(tokens)
+def test_decoding_across_families_is_saved_and_used(tables, decoding):
+    tokens = decoding.encode(tables)
+    alone = FamilyTokenizer(decoding.families).decode(tokens)
+    together = decoding.decode(tokens)
     for name in CHOSEN:
         assert torch.equal(together[name].mask, alone[name].mask)
-        assert same(together[name], alone[name]) == (name not in families.decoder.corrected)
-    single = families.encode({"summary": tables["summary"]})
-    assert same(families.decode(single)["summary"], alone["summary"])
-    told = summary(trained)["families"]
-    assert {name for name, one in told.items() if "mse_from_own_tokens" in one} == set(families.decoder.corrected)
+        assert same(together[name], alone[name]) == (name == "initial")
+    single = decoding.encode({"summary": tables["summary"]})
+    assert same(decoding.decode(single)["summary"], alone["summary"])
 
 
 def test_a_family_in_one_run_has_the_tokens_of_one_trained_alone(dataset, tmp_path, tables):
@@ -156,11 +168,8 @@ def test_a_coupling_without_any_network_is_refused(dataset, tmp_path):
         train(config)
 
 
-def test_a_decoder_of_other_tokens_or_a_damaged_one_is_refused(tmp_path, trained):
-    families = FamilyTokenizer.from_pretrained(trained.folder)
-    if families.decoder is None:
-        pytest.skip("no family gains by it on so few rows")
-    families.save_pretrained(tmp_path / "copy")
+def test_a_decoder_of_other_tokens_or_a_damaged_one_is_refused(tmp_path, decoding):
+    decoding.save_pretrained(tmp_path / "copy")
     file = json.loads((tmp_path / "copy" / NAMES).read_text())
 
     def changed(change):

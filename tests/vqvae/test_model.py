@@ -39,7 +39,7 @@ def trained(model, *, steps=1, mask=None, x=None):
     """A model whose codebooks have followed a few batches."""
     rows, present = batch()
     for _ in range(steps):
-        _, statistics = model.train().losses(rows if x is None else x, rows, present if mask is None else mask)
+        statistics = model.train().losses(rows if x is None else x, rows, present if mask is None else mask).statistics
         model.follow(statistics, generator=torch.Generator().manual_seed(1))
     return model
 
@@ -56,14 +56,14 @@ def test_before_training_the_model_is_the_classical_quantiser(encoder):
 
 
 def test_the_total_is_the_weighted_sum_of_the_terms():
-    terms, _ = losses(started()[0].eval())
+    terms = losses(started()[0].eval()).losses
     expected = terms.reconstruction + 0.5 * terms.commitment + 0.2 * terms.orthogonality + 0.3 * terms.informativeness
     torch.testing.assert_close(terms.total, expected)
 
 
 def test_the_terms_are_those_of_every_prefix_of_the_levels():
     model, _ = started()
-    terms, _ = losses(trained(model, steps=3).eval())
+    terms = losses(trained(model, steps=3).eval()).losses
     x, mask = batch()
     embedding = residual = model.extractor(x)
     total, decoded, commitments = torch.zeros_like(embedding), [], []
@@ -121,7 +121,7 @@ def test_losses_leave_the_codebooks_as_they_are_bit_for_bit():
 def test_every_level_follows_what_the_levels_before_it_left_over():
     model, _ = started(restart_threshold=0.0)
     one, _ = started(restart_threshold=0.0)
-    _, statistics = losses(model.train())
+    statistics = losses(model.train()).statistics
     model.follow(statistics, generator=None)
     x, mask = batch()
     residual = one.train().extractor(x).detach()
@@ -139,7 +139,7 @@ def test_outside_of_training_there_is_nothing_to_follow():
 def test_no_codebook_is_a_parameter_unless_it_follows_gradients():
     assert not [name for name, _ in started()[0].named_parameters() if "codewords" in name]
     model, _ = started(use_ema=False)
-    terms, statistics = losses(model)
+    terms, statistics, _ = losses(model)
     assert statistics == [None] * 3
     terms.total.backward()
     assert all(quantizer.codewords.grad.abs().max() > 0 for quantizer in model.level_quantizers)
@@ -156,7 +156,7 @@ def test_masked_columns_leave_the_losses_alone():
     mask[1, :, 3] = False
     wild = x.clone()
     wild[1, :, 3] = 1e3
-    (one, _), (two, _) = model.losses(x, x, mask), model.losses(x, wild, mask)
+    (one, *_), (two, *_) = model.losses(x, x, mask), model.losses(x, wild, mask)
     torch.testing.assert_close(one.total, two.total)
 
 

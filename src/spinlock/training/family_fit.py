@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.feature_table import FeatureTable
-from spinlock.core.masked import masked_mse
 from spinlock.core.seeds import torch_stream
 from spinlock.training.data import POOL_NEIGHBORS, encoded
 from spinlock.training.joint_fit import COPIES, KERNEL_WIDTH, MOST_POOL_ROWS, PENALTIES, POOL_ROWS
@@ -94,10 +93,12 @@ def fit_family_decoder(
             best = before
             if known is not None and unseen is not None and choices is None:
                 f = torch.nan_to_num(unseen[name])
-                wrong = {place: known.error(name, one(f, held_out)) for place, one in candidates.items()}
-                best = min(wrong, key=lambda place: wrong[place])
-                errors[name] = wrong[None], wrong[best]
-                log.debug("%s, %d levels: validation errors %s, %s is kept.", name, level, wrong, best)
+                wrong = {place: known.row_errors(name, one(f, held_out)) for place, one in candidates.items()}
+                best = min(wrong, key=lambda place: float(wrong[place].mean()))
+                if not _is_beyond_chance(wrong[None] - wrong[best]):
+                    best = None
+                errors[name] = float(wrong[None].mean()), float(wrong[best].mean())
+                log.debug("%s, %d levels: validation errors %s, %s is kept.", name, level, errors[name], best)
             found[name].append((best, candidates[best]))
     chosen = {name: tuple(place for place, _ in own) for name, own in found.items()}
     corrected = tuple(name for name in columns if any(place is not None for place in chosen[name]))
@@ -217,9 +218,19 @@ class _Told:
             for name, one in self.members.items()
         }
 
-    def error(self, name: str, y: Float[Tensor, "sample column"]) -> float:
-        """Mean squared error of a family's columns where its coder allows them."""
+    def row_errors(self, name: str, y: Float[Tensor, "sample column"]) -> Float[Tensor, " sample"]:
+        """Squared errors of a family's columns where its coder allows them, whose mean is the mean squared error of what is present."""
         one = self.members[name]
         assert isinstance(one, FittedTokenizer)
         x, mask = self.rows[name]
-        return masked_mse(x, one.within(y, self.codes[name], is_settled=False), mask)
+        wrong = torch.where(mask, x - one.within(y, self.codes[name], is_settled=False), 0.0).double().square()
+        return wrong.sum(dim=1) * (len(mask) / mask.sum().clamp(min=1))
+
+    def error(self, name: str, y: Float[Tensor, "sample column"]) -> float:
+        """Mean squared error of a family's columns where its coder allows them."""
+        return float(self.row_errors(name, y).mean())
+
+
+def _is_beyond_chance(gains: Float[Tensor, " sample"]) -> bool:
+    """Whether a gain is larger than twice its standard error over rows: a few rows are decoded better by chance alone."""
+    return len(gains) > 1 and float(gains.mean()) > 2 * float(gains.std()) / len(gains) ** 0.5
