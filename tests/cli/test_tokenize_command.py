@@ -61,7 +61,7 @@ def test_own_states_become_tokens_and_the_features_are_kept(states):
         expected = Tokenizer.from_pretrained("behaviour-1").encode(dataset.feature_table())
     assert torch.equal(tokens.codes, expected.codes)
     assert list(told["sentences"]) == ["0", "1", "2"]
-    assert all("apparent motion" in sentence for sentence in told["sentences"].values())
+    assert all("Influence: " in sentence for sentence in told["sentences"].values())
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,15 @@ def test_a_direction_is_only_said_of_values_of_its_sign():
         assert phrase.of_levels(4, 4) == f"very high {phrase.noun}"
 
 
+def test_times_and_lengths_are_told_in_units_since_runs_differ_in_them():
+    for unit in ("time", "length"):
+        told = [phrase for name, phrase in PHRASES.items() if SDF[name].unit == unit]
+        assert told
+        for phrase in told:
+            assert f"units of {unit}" in phrase.low, phrase
+            assert f"units of {unit}" in phrase.high, phrase
+
+
 def test_a_missing_value_is_told_by_what_the_feature_needs():
     for name, phrase in PHRASES.items():
         needs = SDF[name].needs

@@ -1,6 +1,7 @@
 """Words in language: titles that hold, definitions that are exact, sentences that are true, and names that last."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -115,6 +116,30 @@ def test_where_a_word_is_middling_its_sentence_says_what_the_row_has_at_an_end()
     )
 
 
+def test_a_direction_is_told_only_where_the_realizations_agree_on_it():
+    names = ["mass_drift__mean", "mass_drift__std", "transport_speed__mean", "transport_speed__std"]
+    falls, fast = (
+        condition(replace(SDF[name], name=f"{name}__mean"), edges, levels=levels)
+        for name, edges, levels in (
+            ("mass_drift", [-0.2, -0.1, 0.1, 0.2], (0, 1)),
+            ("transport_speed", [0.1, 0.2, 0.3, 0.4], (3, 4)),
+        )
+    )
+    words = [Word(category="mine", token=0, traits=(falls, fast)), Word(category="mine", token=1, traits=(falls,))]
+    rows = [[-0.15, 0.1, 0.5, 0.0], [-0.15, 0.25, 0.5, 0.9], [-0.15, 0.25, 0.25, 0.0], [-0.15, math.nan, 0.25, 0.0]]
+    tokens = TokenTable(
+        codes=torch.tensor([0, 0, 1, 1]).view(4, 1, 1),
+        category_names=("mine",),
+        codebook_sizes=torch.tensor([[2]]),
+    )
+    assert sentences(words, tokens, FeatureTable.from_array(rows, names=names)) == (
+        "Mine: mean falls much, moves or flickers fast.",
+        "Mine: moves or flickers fast.",
+        f"Mine: {NOTHING_TYPICAL}.",
+        "Mine: mean falls much.",
+    )
+
+
 def test_a_sentence_of_tokens_is_made_of_titles(fitted):
     tokens = fitted.encode(runs(seed=3))
     words = {(word.category, word.token): word for word in fitted.words()}
@@ -181,9 +206,9 @@ def test_words_say_causes_and_leave_out_what_they_repeat():
     said = phrase(condition(one, [0.1] * 4, levels=(0, 2), may_be_undefined=True))
     assert said == "influence between channels not high, or one channel"
     assert phrase(condition(two, [-2.0, -1.0, 1.0, 2.0], levels=(0, 1))) == "energy falls much"
-    falling = [condition(SDF[name], [-2.0, -1.0, 1.0, 2.0], levels=(0, 1)) for name in ("l2_drift", "l2_monotonicity")]
-    assert said_together(falling) == "energy falls much and steadily"
+    falling = [condition(SDF[name], [-2.0, -1.0, 1.0, 2.0], levels=(0, 1)) for name in ("l2_drift", "l2_drift_rate")]
+    assert said_together(falling) == "energy falls much and fast"
     both = [condition(SDF[name], [1.0] * 4, levels=(3, 4)) for name in ("settling_time", "synchrony")]
-    assert said_together(both) == "amplitude settles late or never, places move much together"
+    assert said_together(both) == "amplitude settles after many units of time or never, places move much together"
     assert said_together([]) == NOTHING_TYPICAL
     assert condition(one, [0.1] * 4, levels=None).holds(math.nan)

@@ -15,7 +15,7 @@ from spinlock.training.estimator import Tokenizer
 def atlas_columns(fitted: Tokenizer, found: Dictionary, dataset: Dataset) -> dict[str, Column]:
     """Columns of a table with a row for each run that has an embedding.
 
-    `id`, `draw`, `system`; `x` and `y`; `sentence`; the coarse word of each category as text, "12 slow rhythm"; all tokens
+    `id`, `draw`, `system`; `x` and `y`; `sentence`; the coarse word of each category as text, "12 weak trend"; all tokens
     as numbers, `<category>__level<n>`; parameters, `<system>.<parameter>`, of those that a run has; `embedding`.
 
     Args:

@@ -94,7 +94,7 @@ def chosen_rows(
     """The rows that a condition holds for.
 
     It is one of `system=lenia,wave` (either), `feed>0.04`, `gray_scott.feed<=0.03`, `update=growth`, `temporal=12,13` (either coarse token of a
-    category), or words, such as "settles early" or "settling time very low": then any coarse token of which its name, what is typical
+    category), or words, such as "settles after few units" or "settling time very low": then any coarse token of which its name, what is typical
     of it or a condition of its definition says all of these words.
 
     Args:

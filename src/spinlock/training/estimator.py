@@ -275,7 +275,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
         return tuple(replace(word, name=self.word_names_.get((word.category, word.token), "")) for word in found)
 
     def describe(self, table: TokenTable | Table, words: Sequence[Word] | None = None) -> tuple[str, ...]:
-        """Every row in one line of language: "Rhythm: short memory, amplitude settles early. Influence: …".
+        """Every row in one line of language: "Rhythm: weak trend, late amplitude steady. Influence: …".
 
         Of tokens, what is typical of their words; of a table's rows, what is also true of them.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from spinlock.core.feature_table import FeatureTable
 from spinlock.core.tokens import MISSING, TokenTable
+from spinlock.features.phrases import phrase_of
 from spinlock.vqvae.vocabulary import Condition
 from spinlock.vqvae.word_tree import LEVELS
 from spinlock.words.traits import SIDES
@@ -16,11 +17,12 @@ ENDS = tuple((LEVELS[first], LEVELS[last]) for first, last in SIDES)
 
 
 def sentences(words: Sequence[Word], tokens: TokenTable, table: FeatureTable | None = None) -> tuple[str, ...]:
-    """One line a row: "Rhythm: short memory, amplitude settles early. Influence: …".
+    """One line a row: "Rhythm: weak trend, late amplitude steady. Influence: …".
 
     Without columns, what is typical of the words of a row. Of a row whose columns are given, only what is true of it is told: the
     traits of its word; where these say of nothing that it is low or high, what any word of the category says that is and that
-    the row has; and where there is nothing of that kind either, the sharpest of what its word says exactly.
+    the row has; and where there is nothing of that kind either, the sharpest of what its word says exactly. Which way a mean goes
+    is not told where the realizations do not agree on it.
 
     Args:
         words: every coarse token of the tokenizer.
@@ -73,16 +75,26 @@ def _ends(words: Iterable[Word], category: str) -> tuple[Condition, ...]:
 
 def _true(word: Word, ends: Sequence[Condition], values: Mapping[str, float]) -> list[Condition]:
     """What a sentence says of a row by its word."""
-    own = [one for one in word.traits if one.holds(values[one.column])]
+    own = [one for one in word.traits if one.holds(values[one.column]) and not _contradicted(one, values)]
     if any(map(_is_end, own)):
         return own
     columns: dict[str, Condition] = {}
     for one in ends:
-        if one.holds(values[one.column]):
+        if one.holds(values[one.column]) and not _contradicted(one, values):
             columns.setdefault(one.column, one)
-    exact = own or sharpest(word.conditions)
+    exact = own or [one for one in sharpest(word.conditions) if not _contradicted(one, values)]
     said = [*columns.values()] or [_as_it_is(one, values[one.column]) for one in exact]
     return said[:MOST_TRAITS]
+
+
+def _contradicted(condition: Condition, values: Mapping[str, float]) -> bool:
+    """Whether it says a direction of a mean that its realizations do not agree on: their spread is at least as large as it.
+
+    Of two realizations that is where their signs differ. A row without the spread is one run, and agrees with itself.
+    """
+    feature = condition.column.removesuffix("__mean")
+    spread = values.get(f"{feature}__std", 0.0)
+    return phrase_of(condition.column).signed and spread > 0 and spread >= abs(values[condition.column])
 
 
 def _as_it_is(condition: Condition, value: float) -> Condition:

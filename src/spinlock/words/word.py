@@ -103,7 +103,7 @@ class Word:
 
 
 def phrase(condition: Condition) -> str:
-    """What a condition says of a run, in words: "short memory", "influence between channels not high, or one channel"."""
+    """What a condition says of a run, in words: "weak trend", "influence between channels not high, or one channel"."""
     own = phrase_of(condition.column)
     if condition.levels is None:
         return own.missing
@@ -119,7 +119,7 @@ def called(category: str) -> str:
 
 
 def said_together(conditions: Iterable[Condition]) -> str:
-    """Conditions in words, what a second one repeats left out: "pattern moves fast and steadily"."""
+    """Conditions in words, what a second one repeats left out: "energy falls much and fast"."""
     said: list[str] = []
     for text in map(phrase, conditions):
         before, own = said[-1].split() if said else [], text.split()
