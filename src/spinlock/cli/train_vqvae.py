@@ -1,5 +1,6 @@
 """`spinlock train-vqvae`."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from spinlock.core.errors import UsageError
 @command(
     examples="""spinlock train-vqvae --dataset features.h5 --output checkpoints/mine
     spinlock train-vqvae --config configs/vqvae/sd_features_1k.yaml --verbose
-    spinlock train-vqvae --config configs/vqvae/demo.yaml -o training.num_epochs=20 --output checkpoints/short""",
+    spinlock train-vqvae --config configs/vqvae/demo.yaml -o training.num_epochs=20 --output checkpoints/short
+    torchrun --nproc-per-node 2 -m spinlock train-vqvae --config mine.yaml   # one network, on two processes""",
     reads_files=True,
 )
 @click.option(
@@ -49,7 +51,12 @@ def train_vqvae(
     settings = load_config(
         config or shipped_config("vqvae/default.yaml"), TrainConfig, overrides=overrides, options=options
     )
-    from spinlock.pipeline.train import summary, train
+    from spinlock.core import ranks
+    from spinlock.pipeline.train import help_to_train, summary, train
 
-    with progress() as listener:
-        return summary(train(settings, resume=resume, progress=listener))
+    with ranks.joined(settings.training.device):
+        if not ranks.is_first():
+            logging.getLogger("spinlock").setLevel(logging.ERROR)
+            return help_to_train(settings, resume=resume)
+        with progress() as listener:
+            return summary(train(settings, resume=resume, progress=listener))

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from spinlock.config.train import PARAMETERS, SUMMARY, TrainConfig
+from spinlock.core import ranks
+from spinlock.core.errors import UsageError
 from spinlock.core.threads import one_thread
 from spinlock.pipeline.family_decoding import decode_across
 from spinlock.pipeline.joint_training import check_splits, take_frozen, train_jointly
@@ -29,7 +31,7 @@ from spinlock.store.tokenizer_folder import TOKENIZER
 from spinlock.training.callbacks import tell_end, tells
 from spinlock.training.estimator import CHECKPOINTS, MAPPING
 from spinlock.training.families import FamilyTokenizer
-from spinlock.training.run import trained_alone
+from spinlock.training.run import train_along, trained_alone
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ def train(
             with other settings, if files of others would have to make way in the folder, or if another process writes it.
     """
     folder = config.training.checkpoint_dir
+    _check_alone(config)
     if len(config.families) == 1:
         return _train(semantic(config), {}, resume=resume, progress=progress)
     with claim_output(folder, FAMILIES_FOLDER):
@@ -93,6 +96,41 @@ def train(
     return TrainedFamilies(folder=folder, families=found, decoding=across.errors if across else {})
 
 
+def help_to_train(config: TrainConfig, *, resume: bool = False) -> None:
+    """What a process other than the first does (`core.ranks`): it takes part in the training of the network, and writes nothing.
+
+    Args:
+        config, resume: as the first process is given them to `train`.
+
+    Raises:
+        InputError: as `train`, or if the first process is lost.
+    """
+    _check_alone(config)
+    own = semantic(config)
+    with one_thread():
+        train_along(training_steps(own, splits=None, resumed=_is_resumed(own, resume=resume), progress=silent))
+
+
+def _check_alone(config: TrainConfig) -> None:
+    """Refuse to share a training among processes that is not of one family of columns.
+
+    Raises:
+        UsageError: naming what there is.
+    """
+    if ranks.world() > 1 and (len(config.families) > 1 or config.family == PARAMETERS):
+        raise UsageError(
+            f"several processes train one family of columns at a time, and families names {', '.join(config.families)}; train each "
+            "family by itself, then all together without torchrun, with `frozen` for those that are trained."
+        )
+
+
+def _is_resumed(config: TrainConfig, *, resume: bool) -> bool:
+    """Whether a training goes on with the categories and the checkpoint of an earlier one."""
+    folder = checkpoint_folder(config)
+    wanted = resume or config.training.resume_from is not None
+    return wanted and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file()
+
+
 def _train(config: TrainConfig, before: Families, *, resume: bool, progress: Progress) -> Trained | TrainedParameters:
     """One family, on the split of those before it."""
     folder = config.training.checkpoint_dir
@@ -114,8 +152,7 @@ def _train_columns(
 ) -> Trained:
     """One family of columns, its network trained by itself."""
     folder = checkpoint_folder(config)
-    wanted = resume or config.training.resume_from is not None
-    resumed = wanted and (folder / CHECKPOINTS).is_dir() and (folder / MAPPING).is_file()
+    resumed = _is_resumed(config, resume=resume)
     told = callbacks_of(config, progress)
     steps = training_steps(config, splits=splits, resumed=resumed, progress=progress)
     trained = trained_alone(steps, checkpoints=folder / CHECKPOINTS, resume=resumed, on_progress=tells(told))

@@ -74,7 +74,7 @@ class CrossTerm(nn.Module):
             one.model.train()
             x, mask = one.augmented()
             rows = [(own := self.rows[0][name][chunk])[own >= 0] for chunk in self.chunks]
-            batches[name] = [Batch(some, x[some], mask[some]) for some in rows]
+            batches[name] = [Batch(len(some), some, x[some], mask[some]) for some in rows]
         return batches
 
     def loss(self, quantised: Mapping[str, Float[Tensor, "category row latent"]], number: int) -> Float[Tensor, ""]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.masked import masked_mse
@@ -126,8 +126,12 @@ def encoded(coder: Coder, rows: Rows, *, packing: Packing) -> Int[Tensor, "sampl
     return torch.cat([coder.encode(packing.batch(Rows(*block))) for block in blocks])
 
 
+def decoded(coder: Coder, rows: Rows, *, packing: Packing) -> Float[Tensor, "sample column"]:
+    """What rows are after a coder, in standardised units, block by block."""
+    codes = encoded(coder, rows, packing=packing)
+    return torch.cat([packing.unpack(coder.decode(part)) for part in codes.split(ROWS_AT_ONCE)])
+
+
 def reconstruction_mse(coder: Coder, rows: Rows, *, packing: Packing) -> float:
     """Mean squared error of a coder in standardised units, over the entries that are present."""
-    codes = encoded(coder, rows, packing=packing)
-    decoded = [packing.unpack(coder.decode(part)) for part in codes.split(ROWS_AT_ONCE)]
-    return masked_mse(rows.x, torch.cat(decoded), rows.mask)
+    return masked_mse(rows.x, decoded(coder, rows, packing=packing), rows.mask)

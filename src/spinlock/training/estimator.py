@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spinlock.categories.by_clustering import cluster_categories
 from spinlock.categories.spec import ClusterSpec
+from spinlock.core import ranks
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import (
     ConfigError,
@@ -193,7 +194,7 @@ class Tokenizer(ShownInShort, BaseEstimator):
         else:
             held_out = _as_view(validation, like=train.registry)
         category_map, clustering = self._categories(train, fit, resumed=folder if resumed else None)
-        if folder is not None:
+        if folder is not None and ranks.is_first():
             _keep_categories(category_map, folder / MAPPING, clustering=clustering, given=self.category_map)
         self.result_: FitResult = yield from fitting(
             train,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from spinlock.core import ranks
 from spinlock.core.category_map import CategoryMap
 from spinlock.core.errors import ConfigError, InputError
 from spinlock.core.feature_table import FeatureTable
@@ -233,6 +234,7 @@ def _candidates(
     ids: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> Fitting[tuple[dict[str, _Candidate], History]]:
     """Every backend that was asked for, and the curves of the learned one."""
+    _check_processes(data, model)
     classical, rounds = fit_classical(data, sizes=sizes)
     candidates: dict[str, _Candidate] = {}
     history = History()
@@ -250,6 +252,21 @@ def _candidates(
         candidates["vqvae"] = _joint(_Candidate(problem.coder()), data)
         history = problem.history
     return candidates, history
+
+
+def _check_processes(data: TrainingData, model: ModelSpec) -> None:
+    """Refuse to share a fit among processes in which there is no network to train, or of which some had no rows."""
+    keeps_columns = data.metric is None and data.words is None
+    if ranks.world() > 1 and not (model.backend == "vqvae" or (model.backend == "auto" and keeps_columns)):
+        raise ConfigError(
+            f"several processes train a network, and with backend: {model.backend}, metric: {model.metric} and coarse: "
+            f"{model.coarse} there is none; set backend: vqvae, metric: columns and coarse: codebook, or start it without torchrun."
+        )
+    rows = min(len(data.train.x), len(data.validation.x))
+    if rows < ranks.world():
+        raise InputError(
+            f"every process needs a training and a validation row; there are {rows} for {ranks.world()}: start fewer."
+        )
 
 
 def _joint(own: _Candidate, data: TrainingData) -> _Candidate:

@@ -8,17 +8,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from spinlock.core import ranks
 from spinlock.core.errors import InputError
+from spinlock.core.masked import squared_errors
 from spinlock.core.seeds import torch_stream
 from spinlock.core.spec import Stored
 from spinlock.training.checkpoint import prefixed, weights_of
-from spinlock.training.data import TrainingData, reconstruction_mse
+from spinlock.training.data import TrainingData, decoded
 from spinlock.training.history import History
 from spinlock.vqvae.coders.classical import ClassicalCoder
 from spinlock.vqvae.coders.learned import LearnedCoder
 from spinlock.vqvae.layers import use_generator
 from spinlock.vqvae.model import CategoricalHierarchicalVQVAE, Forward
 from spinlock.vqvae.neighbor_mixing import mix_with_neighbors
+from spinlock.vqvae.packing import Rows
 from spinlock.vqvae.part import tensors_below
 from spinlock.vqvae.spec import EncoderSpec, ModelSpec
 
@@ -34,14 +37,16 @@ class Counters(Stored):
 
 
 class Batch(NamedTuple):
-    """Rows of a step.
+    """Rows of a step, of which each process has a part.
 
     Attributes:
-        rows: their numbers among the training rows.
+        num_rows: of the parts of all processes.
+        rows: numbers of these ones among the training rows.
         x: standardised and moved towards neighbours.
         mask: True where a value was present.
     """
 
+    num_rows: int
     rows: Int[Tensor, " row"]
     x: Float[Tensor, "row column"]
     mask: Bool[Tensor, "row column"]
@@ -130,14 +135,19 @@ class Problem:
 
     def evaluate(self) -> float:
         """Mean squared error of the validation rows under the present weights, encoded as they will be."""
-        return reconstruction_mse(self.coder(), self.data.validation, packing=self.data.packing)
+        rows = Rows(*map(ranks.own, self.data.validation))
+        with ranks.part_of(len(self.data.validation.x)):
+            errors = squared_errors(rows.x, decoded(self.coder(), rows, packing=self.data.packing), rows.mask)
+            squares, entries = ranks.summed(errors.sum(), rows.mask.sum())
+        return float(squares / entries)
 
     def shuffled(self) -> list[Batch]:
-        """The epoch's rows, each moved towards a random neighbour, in batches of a random order."""
+        """The epoch's rows, each moved towards a random neighbour, in batches of a random order, as one process would draw it."""
         self.model.train()
         x, mask = self.augmented()
-        order = torch.randperm(len(x), generator=self.generator).to(x.device)
-        return [Batch(rows, x[rows], mask[rows]) for rows in order.split(self.spec.batch_size)]
+        order = torch.randperm(len(x), generator=self.generator).to(x.device).split(self.spec.batch_size)
+        parts = [(len(rows), ranks.own(rows)) for rows in order]
+        return [Batch(num_rows, rows, x[rows], mask[rows]) for num_rows, rows in parts]
 
     def augmented(self) -> tuple[Float[Tensor, "row column"], Bool[Tensor, "row column"]]:
         """The training rows, each moved towards a random neighbour."""
@@ -152,8 +162,16 @@ class Problem:
         """The losses of some rows, seen through noise."""
         pack = self.data.packing.pack
         target, present = (pack(part).transpose(0, 1).contiguous() for part in (batch.x, batch.mask))
-        noise = self.spec.input_noise * torch.randn(batch.x.shape, generator=self.generator)
-        return self.model.losses(target + pack(noise.to(batch.x)).transpose(0, 1), target, present)
+        drawn = torch.randn((batch.num_rows, batch.x.shape[1]), generator=self.generator)
+        noise = self.spec.input_noise * ranks.own(drawn)
+        with ranks.part_of(batch.num_rows):
+            return self.model.losses(target + pack(noise.to(batch.x)).transpose(0, 1), target, present)
+
+    def follow(self, batch: Batch, told: Forward) -> None:
+        """Let the codebooks take a step towards what the batch said."""
+        with ranks.part_of(batch.num_rows):
+            self.model.follow(told.statistics, generator=self.generator)
+        self.step += 1
 
     def judge(self, mse: float) -> bool:
         """Keep the state if it is the best so far.
@@ -211,6 +229,11 @@ class Problem:
         for name, value in Counters.read(state, where="state.json"):
             if name in Counters.model_fields:
                 setattr(self, name, value)
+
+    @property
+    def rows(self) -> dict[str, object]:
+        """What tells these rows and columns from others."""
+        return {"ids": self.ids, "columns": self.data.packing.columns.tolist()}
 
     def settings(self) -> dict[str, object]:
         """What the next step depends on besides the state, fit for JSON."""

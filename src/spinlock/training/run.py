@@ -7,10 +7,14 @@ from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
+from spinlock.core import ranks
 from spinlock.core.errors import InputError, reading_errors
 from spinlock.core.spec import Stored
-from spinlock.store.checkpoint_folder import Checkpoint, checkpoints, save_checkpoint
+from spinlock.store.checkpoint_folder import checkpoints, save_checkpoint
+from spinlock.store.json_file import from_exact_json, to_exact_json
+from spinlock.store.tensor_bytes import tensor_bytes, tensors_from_bytes
 from spinlock.training.checkpoint import optimizer_tensors, prefixed, restore_optimizer
 from spinlock.training.coupling import Coupling
 from spinlock.training.problem import Batch, Problem
@@ -32,7 +36,8 @@ class _Settings(Stored):
 class TrainingRun:
     """Networks in training: AdamW with a group of parameters a family, each with its own warm-up, cosine, rows and patience.
 
-    Nothing in the loop mixes families: trained together they become what they would become alone, unless something couples them.
+    With several processes (`core.ranks`) each takes its part of every batch, all go through the same states, and the first one's
+    checkpoints are those of the run. Nothing in the loop mixes families: trained together they become what they would become alone, unless something couples them.
 
     Args:
         problems: by family; "" where there is one alone.
@@ -75,12 +80,12 @@ class TrainingRun:
         for number in range(max(map(len, batches.values()))):
             here = {name: own[number] for name, own in batches.items() if number < len(own)}
             for name, losses in self._step(here, number).items():
-                sums[name] += torch.stack([term.detach().double().cpu() for term in losses]) * len(here[name].rows)
+                sums[name] += torch.stack([term.detach().double().cpu() for term in losses]) * here[name].num_rows
         shared = {} if self.coupling is None else self.coupling.end_epoch()
         figures: dict[str, dict[str, float]] = {}
         for name, one in active.items():
             one.epoch += 1
-            means = (sums[name] / sum(len(batch.rows) for batch in batches[name])).tolist()
+            means = (sums[name] / sum(batch.num_rows for batch in batches[name])).tolist()
             one.check_finite(means[0])
             figures[name] = dict(zip(Losses._fields, means, strict=True)) | shared
         for name, judged in self._judge({name: one for name, one in active.items() if one.is_due}).items():
@@ -103,13 +108,12 @@ class TrainingRun:
             total = self.coupling.total(totals, {name: one.quantised for name, one in told.items()}, shared, number)
         self.optimizer.zero_grad()
         total.backward()
+        ranks.average_gradients(part for group in self.optimizer.param_groups for part in group["params"])
         for name in told:
             torch.nn.utils.clip_grad_norm_(self.problems[name].parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
         for name, one in told.items():
-            problem = self.problems[name]
-            problem.model.follow(one.statistics, generator=problem.generator)
-            problem.step += 1
+            self.problems[name].follow(batches[name], one)
         return {name: one.losses for name, one in told.items()}
 
     def _judge(self, due: Mapping[str, Problem]) -> dict[str, dict[str, float]]:
@@ -137,27 +141,53 @@ class TrainingRun:
         """
         if resume and checkpoints is not None and self.resume(checkpoints):
             log.info("training goes on after epoch %d.", self.epoch)
+        self._start_alike()
         every = next(iter(self.problems.values())).spec.checkpoint_every
         while self.active:
             figures = self.run_epoch()
             if on_progress is not None:
                 num_steps = max(one.num_steps for one in self.problems.values())
                 on_progress({"epoch": float(self.epoch), "step": self.step, "num_steps": num_steps, **figures})
-            if checkpoints is not None and (self.epoch % every == 0 or not self.active):
+            if checkpoints is not None and (self.epoch % every == 0 or not self.active) and ranks.is_first():
                 self.save(checkpoints)
         for one in self.problems.values():
             one.finish()
 
     def save(self, folder: Path) -> None:
         """Everything that the next step depends on, as a checkpoint."""
+        tensors, state = self._state()
+        save_checkpoint(folder, step=self.step, tensors=tensors, state=state)
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = prefixed("optimizer", optimizer_tensors(self.optimizer))
-        state: dict[str, Any] = {"settings": self._settings(), "num_threads": torch.get_num_threads()}
+        state: dict[str, Any] = {"settings": self._settings()}
+        state |= {"num_threads": torch.get_num_threads(), "num_processes": ranks.world()}
         for name, one in self.problems.items():
             tensors |= prefixed(name, one.tensors()) if name else one.tensors()
             state |= {name: one.state()} if name else one.state()
         if self.coupling is not None:
             tensors |= prefixed("coupling", self.coupling.tensors())
-        save_checkpoint(folder, step=self.step, tensors=tensors, state=state)
+        return tensors, state
+
+    def _start_alike(self) -> None:
+        """Let every process have the state of the first one, which may come from a checkpoint.
+
+        Raises:
+            InputError: if they have other rows or settings.
+        """
+        if ranks.world() == 1:
+            return
+        tensors, state = self._state()
+        about = to_exact_json({"rows": [one.rows for one in self.problems.values()], "settings": state["settings"]})
+        parts = (about.encode(), tensor_bytes(tensors), to_exact_json(state).encode())
+        first = [ranks.told(part) for part in parts]
+        if first[0] != parts[0]:
+            raise InputError(
+                f"process {ranks.rank() + 1} of {ranks.world()} has other rows, columns or settings than the first; give all of them "
+                "the same data set and configuration."
+            )
+        where = Path("the first process")
+        self._take(tensors_from_bytes(first[1], path=where), from_exact_json(first[2].decode(), path=where))
 
     def resume(self, folder: Path) -> bool:
         """Go on from the newest checkpoint; False where there is none.
@@ -171,7 +201,7 @@ class TrainingRun:
                     theirs, own = _Settings.read(saved.state, where="state.json").settings, self._settings()
                     differ = [key for key in own if own[key] != theirs.get(key)]
                     if not differ:
-                        self._take(saved)
+                        self._take(saved.tensors, saved.state)
             except InputError as error:
                 log.warning("checkpoint %s is passed over: %s", saved.path.name, error)
                 continue
@@ -179,21 +209,24 @@ class TrainingRun:
                 raise InputError(
                     f"the checkpoint was made with another {differ[0]} ({theirs.get(differ[0])!r}) than this run ({own[differ[0]]!r})."
                 )
-            if saved.state["num_threads"] != torch.get_num_threads():
-                log.warning(
-                    "the checkpoint was made with %s threads, this run has %s: the weights may differ in their last bits.",
-                    saved.state["num_threads"],
-                    torch.get_num_threads(),
-                )
+            now = {"threads": torch.get_num_threads(), "processes": ranks.world()}
+            for what, number in now.items():
+                before = saved.state.get(f"num_{what}", 1)
+                if before != number:
+                    log.warning(
+                        "the checkpoint was made with %s %s, this run has %s: the weights may differ in their last bits.",
+                        before,
+                        what,
+                        number,
+                    )
             return True
         return False
 
-    def _take(self, saved: Checkpoint) -> None:
+    def _take(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Take over a state as a whole; where it is unfit, nothing is changed."""
-        moments = tensors_below(saved.tensors, "optimizer")
+        moments = tensors_below(tensors, "optimizer")
         parts = {
-            name: (tensors_below(saved.tensors, name), saved.state[name]) if name else (saved.tensors, saved.state)
-            for name in self.problems
+            name: (tensors_below(tensors, name), state[name]) if name else (tensors, state) for name in self.problems
         }
         trained = [list(parameter.shape) for group in self.optimizer.param_groups for parameter in group["params"]]
         for name, moment in moments.items():
@@ -203,7 +236,7 @@ class TrainingRun:
         for name, part in parts.items():
             self.problems[name].check(*part)
         if self.coupling is not None:
-            self.coupling.take(tensors_below(saved.tensors, "coupling"))
+            self.coupling.take(tensors_below(tensors, "coupling"))
         for name, part in parts.items():
             self.problems[name].take(*part)
         restore_optimizer(self.optimizer, moments)
@@ -232,3 +265,9 @@ def trained_alone(
             run.to_the_end(checkpoints=checkpoints, resume=resume, on_progress=on_progress)
     except StopIteration as end:
         return end.value
+
+
+def train_along(fitting: Fitting[object]) -> None:
+    """Take part in the training of a fit's network as a process other than the first, which alone goes on with the result."""
+    TrainingRun({"": next(fitting)}).to_the_end()
+    fitting.close()

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from spinlock.core import ranks
 from spinlock.core.errors import ConfigError, did_you_mean
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "elu": nn.ELU}
@@ -68,11 +69,14 @@ class CategoricalBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(num_categories, 1, num_units))
 
     def forward(self, x: Float[Tensor, "category row unit"]) -> Float[Tensor, "category row unit"]:
-        """Normalised by the batch in training with two rows or more, else by the running moments."""
-        if self.training and x.shape[1] > 1:
-            normalized, mean, var = _NormalizedByBatch.apply(x, self.weight, self.bias, self.eps)
+        """Normalised by the batch of all processes in training with two rows or more, else by the running moments."""
+        rows = ranks.num_rows(x.shape[1])
+        if self.training and rows > 1:
+            alone = rows == x.shape[1]
+            how = _NormalizedByBatch.apply if alone else _normalized_by_parts
+            normalized, mean, var = how(x, self.weight, self.bias, self.eps)
             self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var * (x.shape[1] / (x.shape[1] - 1)), self.momentum)
+            self.running_var.lerp_(var * (rows / (rows - 1)), self.momentum)
             return normalized
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return torch.addcmul(self.bias - self.running_mean * scale, x, scale)
@@ -119,6 +123,14 @@ class _NormalizedByBatch(torch.autograd.Function):
         return to_x, to_weight, to_bias, None
 
 
+def _normalized_by_parts(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where other processes have the other rows of the batch."""
+    mean = ranks.row_mean(x, 1, keepdim=True)
+    centred = x - mean
+    var = ranks.row_mean(centred.square(), 1, keepdim=True)
+    return torch.addcmul(bias, centred * torch.rsqrt(var + eps), weight), mean.detach(), var.detach()
+
+
 def _parts(x: Tensor) -> list[slice]:
     """One category after another on the CPU; all at once elsewhere."""
     return [slice(c, c + 1) for c in range(len(x))] if x.device.type == "cpu" else [slice(None)]
@@ -141,7 +153,8 @@ class SharedDropout(nn.Module):
         """`x` with some units at 0 and the others scaled up."""
         if not self.training or self.rate == 0 or self.generator is None:
             return x
-        kept = torch.rand(x.shape[1:], generator=self.generator, dtype=torch.float32) >= self.rate
+        shape = (ranks.num_rows(x.shape[1]), *x.shape[2:])
+        kept = ranks.own(torch.rand(shape, generator=self.generator, dtype=torch.float32)) >= self.rate
         return x * (kept.to(x) / (1 - self.rate))
 
 

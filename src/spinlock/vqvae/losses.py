@@ -1,10 +1,12 @@
-"""Losses of the learned quantiser, each a pure function with a gradient."""
+"""Losses of the learned quantiser, each a pure function with a gradient; means are over the rows of all processes."""
 
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from spinlock.core import ranks
 
 EPSILON = 1e-6
 
@@ -14,7 +16,8 @@ def masked_mean_square(
 ) -> Float[Tensor, ""]:
     """Mean of errors² over the entries that are present."""
     kept = (errors * mask).flatten()
-    return kept.dot(kept) / mask.sum().clamp(min=1)
+    squares, entries = ranks.summed(kept.dot(kept), mask.sum())
+    return squares / entries.clamp(min=1)
 
 
 def reconstruction(
@@ -51,10 +54,11 @@ def orthogonality(embeddings: Float[Tensor, "row category latent"]) -> Float[Ten
     rows, categories, latent = embeddings.shape
     if categories < 2:
         return embeddings.new_zeros(())
-    centred = embeddings - embeddings.mean(dim=0)
-    standard = centred * torch.rsqrt(centred.square().mean(dim=0) + EPSILON)
+    centred = embeddings - ranks.row_mean(embeddings, 0)
+    standard = centred * torch.rsqrt(ranks.row_mean(centred.square(), 0) + EPSILON)
     flat = standard.flatten(1)  # (row, category x latent)
-    squares = (flat.mT @ flat / rows).square()
+    (products,) = ranks.summed(flat.mT @ flat)
+    squares = (products / ranks.num_rows(rows)).square()
     by_category = squares.view(categories, latent, categories, latent).sum(dim=(1, 3))
     between = by_category.sum() - by_category.diagonal().sum()
     return between / (categories * (categories - 1) * latent**2)

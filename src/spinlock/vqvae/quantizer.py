@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from spinlock.core import ranks
 from spinlock.vqvae.beam_search import Codebook
 from spinlock.vqvae.kmeans import nearest
 from spinlock.vqvae.spec import Level, QuantizerSpec
@@ -114,13 +115,15 @@ class CategoricalQuantizer(nn.Module):
         codes, _ = nearest(latent.detach(), keys, self.is_used)
         words = self.codewords.gather(1, codes[..., None].expand(-1, -1, residuals.shape[2]))
         weight = present.to(latent.dtype)[..., None]
-        entries = weight.sum().clamp(min=1.0) * residuals.shape[2]
         # Over all coordinates, not only those of the look-up: the others would grow without anything to hold them.
         missed = ((residuals - words.detach()) * weight).flatten()
-        commitment = missed.dot(missed) / entries
+        squares, rows = ranks.summed(missed.dot(missed), weight.sum())
+        entries = rows.clamp(min=1.0) * residuals.shape[2]
+        commitment = squares / entries
         codebook_loss, statistics = commitment.new_zeros(()), None
         if not self.spec.use_ema:
-            codebook_loss = ((residuals.detach() - words).square() * weight).sum() / entries
+            (squares,) = ranks.summed(((residuals.detach() - words).square() * weight).sum())
+            codebook_loss = squares / entries
         elif self.training:
             statistics = self._statistics(residuals.detach(), codes, weight)
         return Quantized(codes, words, commitment, codebook_loss, statistics)
@@ -140,32 +143,31 @@ class CategoricalQuantizer(nn.Module):
 
     @torch.no_grad()
     def follow(self, statistics: CodebookStatistics, *, generator: torch.Generator | None = None) -> None:
-        """One step of the moving averages, then restarts.
+        """One step of the moving averages, then restarts, by the rows of all processes.
 
         Args:
             statistics: of a batch.
             generator: for restarts; none without.
         """
-        self.counts.lerp_(statistics.counts, 1 - self.spec.decay)
-        self.sums.lerp_(statistics.sums, 1 - self.spec.decay)
+        counts, sums = ranks.summed(statistics.counts, statistics.sums)
+        self.counts.lerp_(counts, 1 - self.spec.decay)
+        self.sums.lerp_(sums, 1 - self.spec.decay)
         if generator is not None:
-            self._restart(statistics.residuals, statistics.weight, generator)
+            self._restart(statistics, counts.sum(dim=1, keepdim=True), generator)
         total = self.counts.sum(dim=1, keepdim=True)
         # Laplace smoothing, on a copy: a code that nothing chose keeps a finite codeword.
         smoothed = (self.counts + SMOOTHING) / (total + self.num_tokens * SMOOTHING) * total
         self.codewords.copy_(self.sums / smoothed[..., None])
 
     def _restart(
-        self,
-        residuals: Float[Tensor, "category row embedding"],
-        weight: Float[Tensor, "category row 1"],
-        generator: torch.Generator,
+        self, statistics: CodebookStatistics, present: Float[Tensor, "category 1"], generator: torch.Generator
     ) -> None:
-        """Move rarely chosen codes to random rows of the batch: vector, sum and count."""
-        rows = weight.sum(dim=1) / self.num_tokens  # (category, 1): rows a code, if all were chosen alike
+        """Move rarely chosen codes to random ones of the `present` rows of the batch: vector, sum and count."""
+        rows = present / self.num_tokens  # of a code, if all were chosen alike
         dead = (self.counts < self.spec.restart_threshold * rows) | ~self.is_used
         if not dead.any():
             return
+        residuals, weight = (ranks.gathered(part, dim=1) for part in (statistics.residuals, statistics.weight))
         chances = (weight[..., 0] + torch.finfo(weight.dtype).tiny).cpu()
         drawn = torch.multinomial(chances, self.num_tokens, replacement=True, generator=generator).to(residuals.device)
         vectors = residuals.gather(1, drawn[..., None].expand(-1, -1, residuals.shape[2]))
