@@ -17,8 +17,9 @@ from training_samples import ENCODER, FIT, MODEL, changed, sample_values
 from spinlock.cli.failure import report_failure
 from spinlock.core import ranks
 from spinlock.core.category_map import CategoryMap
+from spinlock.core.errors import SpinlockError
 from spinlock.core.feature_table import FeatureTable
-from spinlock.training.fit import fit_tokenizer
+from spinlock.training.fit import FitResult, fit_tokenizer
 from spinlock.training.history import History
 
 CATEGORIES = ["wave"] * 4 + ["heat"] * 5
@@ -82,6 +83,14 @@ def killed(folder: Path) -> None:
     raise AssertionError("it was to be killed")
 
 
+def refused(job) -> str:
+    try:
+        job()
+    except SpinlockError as error:
+        return str(error)
+    raise AssertionError("it was to be refused")
+
+
 JOBS = {
     "long": lambda _: fitted(num_epochs=200 // STEPS_AN_EPOCH, patience=1000, learning_rate=1e-3),
     # codewords that follow gradients, and a last batch of one row
@@ -90,7 +99,7 @@ JOBS = {
     "killed": lambda folder: killed(folder / "killed"),
     "resumed": lambda folder: fitted(folder=folder / "killed", resume=True),
     "other rows": lambda _: fitted(seed=ranks.rank()),
-    "no network": lambda _: fitted(backend="classical"),
+    "no network": lambda _: refused(lambda: fitted(backend="classical")),
     # the second process, which does not catch what kills it
     "dies": lambda _: fitted(killed_after=2 if ranks.rank() == 1 else None, num_epochs=100_000),
 }
@@ -104,8 +113,10 @@ def main() -> int:
         with ranks.joined():
             for job in sys.argv[2:]:
                 found = JOBS[job](folder)
-                if ranks.is_first() and found is not None:
+                if ranks.is_first() and isinstance(found, FitResult):
                     write(folder, job, outcome(found))
+                if isinstance(found, str):
+                    (folder / f"{job} {ranks.rank()}.txt").write_text(found)
     except Killed:
         os._exit(9)
     except Exception as error:  # noqa: BLE001  told as the command line tells it

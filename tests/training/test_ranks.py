@@ -15,7 +15,7 @@ from spinlock.core import ranks
 from spinlock.core.threads import one_thread
 
 HERE = Path(__file__).parent
-JOBS = ("long", "gradients", "short", "killed", "resumed")
+JOBS = ("long", "gradients", "short", "killed", "resumed", "no network")
 
 
 def started(folder, *jobs, number, world=2, port):
@@ -83,17 +83,16 @@ def test_a_process_that_dies_ends_the_other_in_one_sentence(tmp_path):
     assert line.endswith("start all again with --resume to go on from the last checkpoint.")
 
 
-@pytest.mark.parametrize(
-    ("job", "number", "sentence"),
-    [
-        ("other rows", 1, "process 2 of 2 has other rows, columns or settings than the first"),
-        ("no network", 0, "with backend: classical, metric: columns and coarse: codebook there is none"),
-    ],
-)
-def test_what_cannot_be_shared_is_refused(tmp_path, job, number, sentence):
-    codes, said = together(tmp_path, job)
-    assert 0 not in codes
-    assert sentence in said[number]
+def test_processes_with_other_settings_are_refused(tmp_path):
+    codes, said = together(tmp_path, "other rows")
+    assert codes == [5, 4]
+    assert said[1].startswith("spinlock: process 2 of 2 has other rows, columns or settings than the first")
+
+
+def test_a_fit_without_a_network_is_refused_by_all(folder):
+    for number in range(2):
+        said = (folder / f"no network {number}.txt").read_text()
+        assert "with backend: classical, metric: columns and coarse: codebook there is none" in said
 
 
 def test_a_process_alone_holds_all_rows():
