@@ -48,7 +48,7 @@ def fitted(*, folder=None, resume=False, killed_after=None, **changes):
         train,
         table(rows=61, seed=7),
         category_map=CategoryMap.from_registry(train.registry),
-        model=changed(MODEL, backend="vqvae", **changes),
+        model=changed(MODEL, **{"backend": "vqvae", **changes}),
         encoder=ENCODER,
         fit=changed(FIT, **changes),
         checkpoints=folder,
