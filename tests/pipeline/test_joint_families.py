@@ -8,7 +8,6 @@ from pipeline_runs import train_config
 
 from spinlock.config.train import TrainConfig
 from spinlock.core.errors import ConfigError, InputError
-from spinlock.core.tokens import of_family
 from spinlock.core.views import in_memory
 from spinlock.pipeline.run_parameters import run_parameters
 from spinlock.pipeline.tables import family_path, load_table
@@ -126,31 +125,6 @@ def test_decoding_across_families_is_saved_and_used(tables, decoding):
     assert same(decoding.decode(single)["summary"], alone["summary"])
 
 
-def test_a_family_in_one_run_has_the_tokens_of_one_trained_alone(dataset, tmp_path, tables):
-    one = joint_config(dataset, tmp_path / "one", ("initial", "summary"), joint={}, family_decoding=False)
-    other = joint_config(dataset, tmp_path / "other", ("initial",))
-    tokens = FamilyTokenizer.from_pretrained(train(one).folder).encode({"initial": tables["initial"]})
-    alone = Tokenizer.from_pretrained(train(other).folder).encode(tables["initial"])
-    assert torch.equal(of_family(tokens, "initial").codes, alone.codes)
-
-
-@pytest.mark.parametrize(
-    ("training", "message"),
-    [
-        ({"joint": {"weighting": "fair"}}, "must be one of 'fixed', 'uncertainty' or 'balanced'"),
-        (
-            {"joint": {"weights": {"initail": 2.0}}},
-            r"names the family 'initail', which is not among families\. Did you mean",
-        ),
-        ({"joint": {"cross": {**CROSS, "from": ["trajectory"]}}}, "names the family 'trajectory', which is not among"),
-        ({"joint": {"cross": {**CROSS, "predict": "rates"}}}, "names the family 'rates'"),
-        ({"joint": {"cross": {**CROSS, "from": ["parameters"]}}}, "needs a family with a network beside parameters"),
-        (
-            {"joint": {"cross": {**CROSS, "predict": "initial"}}},
-            "must be a family with codebooks that is not among from",
-        ),
-    ],
-)
 def test_unknown_names_of_a_joint_run_are_refused(dataset, tmp_path, training, message):
     with pytest.raises(ConfigError, match=message):
         joint_config(dataset, tmp_path, **training)

@@ -23,7 +23,6 @@ from spinlock.training.fit import FitResult, fit_tokenizer
 from spinlock.training.history import History
 
 CATEGORIES = ["wave"] * 4 + ["heat"] * 5
-STEPS_AN_EPOCH = 4  # 150 rows, 40 at a time, the last 30
 KILLED_AFTER = 6
 
 
@@ -92,7 +91,6 @@ def refused(job) -> str:
 
 
 JOBS = {
-    "long": lambda _: fitted(num_epochs=200 // STEPS_AN_EPOCH, patience=1000, learning_rate=1e-3),
     # codewords that follow gradients, and a last batch of one row
     "gradients": lambda _: fitted(num_epochs=3, use_ema=False, batch_size=149),
     "short": lambda folder: fitted(folder=folder / "short"),

@@ -16,7 +16,7 @@ from spinlock.core.threads import one_thread
 from spinlock.store.checkpoint_folder import load_latest_checkpoint
 
 HERE = Path(__file__).parent
-JOBS = ("long", "gradients", "short", "killed", "resumed", "no network")
+JOBS = ("gradients", "short", "killed", "resumed", "no network")
 
 
 def started(folder, *jobs, number, world=2, port):
@@ -51,17 +51,14 @@ def pair(folder, job):
 
 
 @one_thread()
-@pytest.mark.parametrize(("job", "epochs"), [("long", 50), ("gradients", 3), ("short", 12)])
+@pytest.mark.parametrize(("job", "epochs"), [("gradients", 3), ("short", 12)])
 def test_two_processes_have_the_losses_of_one(folder, job, epochs):
-    """Dropout, batch normalisation, gaps, a last batch of other size, moving averages and restarts included.
-
-    After many steps the rounding of sums makes a row between two codewords choose the other one, which is a jump of about 1e-4.
-    """
+    """Dropout, batch normalisation, gaps, a last batch of other size, moving averages and restarts included."""
     (two, start), (one, own_start) = pair(folder, job)
     assert len(one.curves["total"]) == epochs
     for name, curve in one.curves.items():
         for (epoch, value), (same_epoch, other) in zip(curve, two.curves[name], strict=True):
-            assert (epoch, value) == (same_epoch, pytest.approx(other, abs=1e-6 if epoch <= 15 else 2e-3)), name
+            assert (epoch, value) == (same_epoch, pytest.approx(other, abs=1e-6)), name
     for name, tensor in own_start.items():
         torch.testing.assert_close(start[name], tensor, rtol=1e-3, atol=1e-4, equal_nan=True, msg=name)
 

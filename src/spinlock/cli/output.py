@@ -14,11 +14,13 @@ LONG_LIST = 8
 
 def show(result: Any, *, as_json: bool) -> None:
     """Print a plain result; nothing for None."""
+    if result is None:
+        return
     if as_json:
         click.echo(printable_json(json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)))
     elif isinstance(result, str):
         click.echo(printable(result, keep="\n"))
-    elif result is not None:
+    else:
         for line in lines(result):
             click.echo(printable(line))
 
