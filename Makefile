@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python benchmarks/bench.py
 
 release-check: setup
+	EXAMPLES=all $(BIN)/python -m pytest tests/pipeline/test_examples.py
 	$(BIN)/python scripts/smoke_release.py $(foreach version,3.11 3.12 3.13 3.14,$(shell command -v python$(version)))
 
 clean:

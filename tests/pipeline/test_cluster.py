@@ -268,6 +268,8 @@ def test_a_worker_that_does_not_see_the_folder_or_has_other_versions_does_nothin
 def tries_to_write(go, note, number):
     """The second task goes on when it is told to, and notes whether it may write then."""
     deadline = time.monotonic() + 60
+    if number:
+        go.with_name("started").touch()
     while number and not go.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     try:
@@ -284,6 +286,9 @@ def test_a_task_that_outlives_its_run_writes_nothing(cluster, tmp_path):
         partial(tries_to_write, go, note), [0, 1]
     )
     assert next(results) == (0, 0)
+    deadline = time.monotonic() + 60
+    while not go.with_name("started").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not note.exists()
     results.close()  # as Ctrl-C does
     go.touch()

@@ -334,7 +334,7 @@ def test_both_doors_make_the_same_tokenizer(dataset, tokenizer, categories):
     rows = {name: table.rows([place[one] for one in ids]) for name, ids in record.splits.items()}
     config = train_config(dataset, tokenizer)
     settings = {**dict(config.model), **dict(config.families["summary"]), "num_epochs": 10}
-    del settings["model"]  # of a family that has a shape of its own
+    del settings["model"], settings["frozen"]  # of one family of several
     halves = load_halves(dataset, table)
     python = Tokenizer(category_map=categories, **settings).fit(
         rows["train"], validation=rows["validation"], runs=halves and halves.runs(rows["train"].ids)
