@@ -22,7 +22,7 @@ SAYS = {
 """What each prints on every machine."""
 
 
-HALF_A_MINUTE = {"propose", "words_into_sklearn"}
+HALF_A_MINUTE = {"propose", "search_and_compare", "words_into_sklearn"}
 """Examples that are run where EXAMPLES=all is set, as `make release-check` sets it."""
 
 

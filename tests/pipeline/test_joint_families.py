@@ -77,24 +77,6 @@ def test_networks_of_all_families_are_trained_in_one_run(trained):
     assert {"train_cross", "validation_cross"} <= set(curves)
 
 
-def test_a_run_that_was_killed_and_resumed_gives_the_same_files(dataset, tmp_path, trained):
-    def killed(stage, done, total):
-        if stage == "train" and done > total // 2:
-            raise KeyboardInterrupt
-
-    joint = {"weighting": "uncertainty", "cross": CROSS}
-    config = joint_config(dataset, tmp_path / "again", joint=joint, family_decoding=False)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, progress=killed)
-    train(config, resume=True)
-    for name in CHOSEN:
-        one, other = (
-            Tokenizer.from_pretrained(folder / name).tokenizer_ for folder in (trained.folder, tmp_path / "again")
-        )
-        state = other.state_dict()
-        assert all(torch.equal(tensor, state[key]) for key, tensor in one.state_dict().items())
-
-
 def test_a_family_is_taken_as_it_is_and_another_may_be_missing(dataset, tmp_path, trained):
     families = {"initial": {}, "summary": {"frozen": trained.folder / "summary"}}
     cross = {**CROSS, "from": ["initial"]}
@@ -125,6 +107,23 @@ def test_decoding_across_families_is_saved_and_used(tables, decoding):
     assert same(decoding.decode(single)["summary"], alone["summary"])
 
 
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"joint": {"weighting": "fair"}}, "must be one of 'fixed', 'uncertainty' or 'balanced'"),
+        (
+            {"joint": {"weights": {"initail": 2.0}}},
+            r"names the family 'initail', which is not among families\. Did you mean",
+        ),
+        ({"joint": {"cross": {**CROSS, "from": ["trajectory"]}}}, "names the family 'trajectory', which is not among"),
+        ({"joint": {"cross": {**CROSS, "predict": "rates"}}}, "names the family 'rates'"),
+        ({"joint": {"cross": {**CROSS, "from": ["parameters"]}}}, "needs a family with a network beside parameters"),
+        (
+            {"joint": {"cross": {**CROSS, "predict": "initial"}}},
+            "must be a family with codebooks that is not among from",
+        ),
+    ],
+)
 def test_unknown_names_of_a_joint_run_are_refused(dataset, tmp_path, training, message):
     with pytest.raises(ConfigError, match=message):
         joint_config(dataset, tmp_path, **training)

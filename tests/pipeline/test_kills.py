@@ -8,15 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
-from pipeline_runs import SMALL, generate_config, train_config
+from pipeline_runs import SMALL, generate_config
 
-from spinlock.pipeline.discover_categories import discover_categories
 from spinlock.pipeline.generate import generate
 from spinlock.pipeline.sample_block import consecutive_runs
-from spinlock.pipeline.train import train
 from spinlock.store.dataset import open_dataset
-from spinlock.store.tokenizer_folder import load_tokenizer_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,38 +68,3 @@ def test_missing_samples_are_cut_where_a_whole_run_would_be_cut(samples, runs):
 def test_the_data_do_not_depend_on_shards_and_workers(dataset, tmp_path):
     config = generate_config(tmp_path / "again.h5", "storage.workers=1", "storage.shard_size=5")
     assert content_of(generate(config)) == content_of(dataset)
-
-
-@pytest.mark.slow
-def test_training_that_was_killed_and_resumed_has_the_weights_of_an_unbroken_run(dataset, tmp_path):
-    categories = discover_categories(dataset, tmp_path / "map.json").output
-    overrides = (
-        "training.category_assignment=null",
-        f"training.category_mapping_file={categories}",
-        "model.backend=vqvae",
-        "training.num_epochs=30",
-        "training.checkpoint_every=2",
-        "training.patience=100",
-    )
-    unbroken = train(train_config(dataset, tmp_path / "unbroken", *overrides)).folder
-    broken = tmp_path / "broken"
-    arguments = [
-        "train-vqvae",
-        "--config",
-        "configs/vqvae/tiny.yaml",
-        "--dataset",
-        str(dataset),
-        "--output",
-        str(broken),
-    ]
-    for override in overrides:
-        arguments += ["-o", override]
-    first = broken / "checkpoints" / "LATEST"
-    assert run_killed(arguments, after=120, until=first) == -signal.SIGKILL
-    assert not (broken / "tokenizer.json").exists()
-    assert run_killed([*arguments, "--resume"], after=120) == 0
-    one, other = load_tokenizer_folder(unbroken), load_tokenizer_folder(broken)
-    assert one.tensors.keys() == other.tensors.keys()
-    for name, tensor in one.tensors.items():
-        assert torch.equal(tensor, other.tensors[name]), name
-    assert one.training["curves"] == other.training["curves"]
