@@ -10,7 +10,7 @@ from spinlock.core.errors import InputError
 from spinlock.core.feature_table import FeatureTable
 from spinlock.training.estimator import Tokenizer
 from spinlock.training.families import FamilyTokenizer
-from spinlock.training.family_fit import decoding_errors, fit_family_decoder
+from spinlock.training.family_fit import decoding_errors, fit_family_decoder, is_beyond_chance
 from spinlock.vqvae.family_decoder import FamilyDecoder, principal_coordinates
 
 LEVELS = [(4, 8)]
@@ -49,6 +49,16 @@ def as_families(tokenizers, decoder=None):
         members[name] = Tokenizer()
         members[name].tokenizer_ = one
     return FamilyTokenizer(members, decoder)
+
+
+def test_a_gain_of_few_or_noisy_rows_is_no_reason_to_correct_a_family():
+    noise = torch.randn(400, generator=torch.Generator().manual_seed(0))
+    noise -= noise.mean()
+    error = float(noise.std()) / 20
+    assert not is_beyond_chance(noise + 1.9 * error)
+    assert is_beyond_chance(noise + 2.1 * error)
+    assert not is_beyond_chance(torch.tensor([5.0]))
+    assert not is_beyond_chance(torch.zeros(400))
 
 
 def test_families_that_share_something_are_decoded_better_from_each_other_on_rows_of_their_own(tokenizers, fitted):

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from spinlock.core.feature_table import FeatureTable
+from spinlock.core.masked import squared_errors
 from spinlock.core.seeds import torch_stream
 from spinlock.training.data import POOL_NEIGHBORS, encoded
 from spinlock.training.joint_fit import COPIES, KERNEL_WIDTH, MOST_POOL_ROWS, PENALTIES, POOL_ROWS
@@ -95,7 +96,7 @@ def fit_family_decoder(
                 f = torch.nan_to_num(unseen[name])
                 wrong = {place: known.row_errors(name, one(f, held_out)) for place, one in candidates.items()}
                 best = min(wrong, key=lambda place: float(wrong[place].mean()))
-                if not _is_beyond_chance(wrong[None] - wrong[best]):
+                if not is_beyond_chance(wrong[None] - wrong[best]):
                     best = None
                 errors[name] = float(wrong[None].mean()), float(wrong[best].mean())
                 log.debug("%s, %d levels: validation errors %s, %s is kept.", name, level, errors[name], best)
@@ -223,7 +224,7 @@ class _Told:
         one = self.members[name]
         assert isinstance(one, FittedTokenizer)
         x, mask = self.rows[name]
-        wrong = torch.where(mask, x - one.within(y, self.codes[name], is_settled=False), 0.0).double().square()
+        wrong = squared_errors(x, one.within(y, self.codes[name], is_settled=False), mask)
         return wrong.sum(dim=1) * (len(mask) / mask.sum().clamp(min=1))
 
     def error(self, name: str, y: Float[Tensor, "sample column"]) -> float:
@@ -231,6 +232,6 @@ class _Told:
         return float(self.row_errors(name, y).mean())
 
 
-def _is_beyond_chance(gains: Float[Tensor, " sample"]) -> bool:
+def is_beyond_chance(gains: Float[Tensor, " sample"]) -> bool:
     """Whether a gain is larger than twice its standard error over rows: a few rows are decoded better by chance alone."""
     return len(gains) > 1 and float(gains.mean()) > 2 * float(gains.std()) / len(gains) ** 0.5
