@@ -18,11 +18,10 @@ from spinlock.store.token_rows import (
     Read,
     Rows,
     blocks_of,
-    check_columns,
     column_names,
     places_of,
     sizes_json,
-    table_of,
+    table_of_columns,
     tokens_sha256,
 )
 
@@ -92,17 +91,8 @@ def read_csv(path: Path, codebook_sizes: Mapping[str, Sequence[int]] | None = No
                 raise InputError(f"{path} is no token file: it has no line with the names of its columns.")
             if header[:2] != ["id", "group"]:
                 raise InputError(_CSV_RULE.format(path))
-            places = places_of(header)
-            tokens = table_of(
-                _csv_blocks(reader, header, path=path),
-                sizes=sizes.removeprefix(_CSV_SIZES).strip(),
-                width=len(places.codes),
-                axes=len(places.embedding),
-                windows=len(places.windows),
-                measured=bool(places.measured),
-                path=path,
-            )
-            check_columns(tokens, header, path)
+            blocks = _csv_blocks(reader, header, path=path)
+            tokens = table_of_columns(blocks, header, sizes=sizes.removeprefix(_CSV_SIZES).strip(), path=path)
             return tokens, _csv_checksum(title, path)
     except InputError:
         raise

@@ -17,11 +17,10 @@ from spinlock.store.token_rows import (
     Read,
     Rows,
     blocks_of,
-    check_columns,
     column_names,
     places_of,
     sizes_json,
-    table_of,
+    table_of_columns,
     tokens_sha256,
     windows_of,
 )
@@ -60,16 +59,7 @@ def read_parquet(path: Path) -> Read:
         if kinds[:2] != ("word", "word") or any(kinds[column] != kind for column, kind in wanted.items()):
             raise InputError(f"{path} must hold id and group as words and whole numbers in every other column.")
         blocks = (_rows_of(columns, places=found) for columns in file.rows(ROWS_AT_ONCE))
-        tokens = table_of(
-            blocks,
-            sizes=sizes,
-            width=len(places),
-            axes=len(axes),
-            windows=len(windows),
-            measured=bool(beside),
-            path=path,
-        )
-        check_columns(tokens, names, path)
+        tokens = table_of_columns(blocks, names, sizes=sizes, path=path)
         return tokens, about["texts"].get(CONTENT)
 
 

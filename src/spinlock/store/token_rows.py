@@ -50,6 +50,26 @@ def blocks_of(tokens: TokenTable) -> Iterator[Rows]:
         yield Rows(ids, groups, beside, columns[rows], embedding[rows], windows[rows])
 
 
+def table_of_columns(blocks: Iterable[Rows], names: Sequence[str], *, sizes: str, path: Path) -> TokenTable:
+    """The tokens of a file of columns with these names, from the JSON of their codebook sizes and their rows.
+
+    Raises:
+        InputError: if the columns are not those of the codebook sizes.
+    """
+    places = places_of(names)
+    tokens = table_of(
+        blocks,
+        sizes=sizes,
+        width=len(places.codes),
+        axes=len(places.embedding),
+        windows=len(places.windows),
+        measured=bool(places.measured),
+        path=path,
+    )
+    _check_columns(tokens, names, path)
+    return tokens
+
+
 def table_of(  # noqa: PLR0913 rows, and what a file says of them
     blocks: Iterable[Rows], *, sizes: str, width: int, axes: int, windows: int, measured: bool, path: Path
 ) -> TokenTable:
@@ -168,7 +188,7 @@ def places_of(names: Sequence[str]) -> Places:
     return Places(windows, range(first, last - axes), range(last - axes, last), measured)
 
 
-def check_columns(tokens: TokenTable, names: Sequence[str], path: Path) -> None:
+def _check_columns(tokens: TokenTable, names: Sequence[str], path: Path) -> None:
     """Refuse a file whose columns are not called as its codebook sizes ask for."""
     found = places_of(names)
     if tuple(names[column] for column in (*found.codes, *found.embedding)) != (
